@@ -23,7 +23,7 @@ pub trait Source: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Result<SourceEvent<Self::Fetched>, Fault>> + Send;
 
     /// Begins reading an assigned partition at `at`. A partition is silent until this is called, so that its unfinished
-    /// intent can be resolved first. Ignored for an assignment that is over.
+    /// intent can be resolved first. Called once for an assignment; ignored for one that is over.
     fn resume(&mut self, partition: &TopicPartition, assignment: Assignment, at: Offset);
 
     /// Ends the membership in good order. To be called after the last commit.
@@ -118,11 +118,13 @@ pub struct PoisonBatch {
 
 /// The one place where an offset leaves the process. Requests of many lanes may share one request on the wire.
 pub trait Committer: Clone + Send + Sync + 'static {
-    /// Commits each entry under the member id and epoch of its own assignment, never of "the current one". Retries by
-    /// itself what can be retried *under the same epoch*. The outcomes are in the order of `commits`.
+    /// Commits all of `commits` in one request, or none: an object may hold records of several partitions, and its
+    /// intent must stand beside all of them or none. Each goes under the member id and epoch of its own assignment,
+    /// never of "the current one"; if one of the assignments is over, or they are not under one epoch, nothing is sent.
+    /// Retries by itself what can be retried *under the same epoch*. Calls of several lanes may share a request.
     ///
     /// An error means that nothing is known of the outcome and nothing more can be learnt (the source is closing).
-    fn commit(&self, commits: Vec<Commit>) -> impl Future<Output = Result<Vec<CommitOutcome>, Fault>> + Send;
+    fn commit(&self, commits: Vec<Commit>) -> impl Future<Output = Result<CommitOutcome, Fault>> + Send;
 }
 
 /// An offset and what stands beside it.
@@ -141,9 +143,9 @@ pub struct Commit {
 /// What became of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// It is durable.
+    /// All of it is durable.
     Done,
-    /// The assignment is over (the group has moved on). It must never be sent again.
+    /// An assignment is over (the group has moved on). None of it may ever be sent again.
     Fenced,
     /// The broker refuses it for a reason that no rebalance mends: `GROUP_AUTHORIZATION_FAILED`, metadata too large.
     Refused {
