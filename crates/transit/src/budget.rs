@@ -3,6 +3,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
+/// The part of the budget that fetched, not yet encoded records may fill. The other half is for what they become: with
+/// half of it, one broker's responses still keep two cores busy, and what is encoded always finds room to be sent.
+pub const FETCH_SHARE: f64 = 0.5;
+
 /// The bytes that the process may hold at once: records fetched, objects under construction, parts in flight.
 ///
 /// Memory that is already there is charged by [`Budget::charge`], which never waits (bytes do not go away because a

@@ -21,14 +21,32 @@
 //! partitions of the task. Lanes run side by side on the cores; within a lane everything is in order.
 
 mod budget;
+mod compute;
+mod cut;
+mod dead_letter;
+pub mod intent;
+mod lane;
 mod place;
+pub mod protocol;
+mod recover;
 mod route;
 mod sink;
 mod source;
+mod stats;
+mod task;
+mod upload;
 
-pub use budget::{Budget, Permit};
+pub use budget::{Budget, FETCH_SHARE, Permit};
+pub use compute::{Compute, Workspace};
+pub use cut::{CommitRefused, UploadGone};
 pub use data::{Arena, Header, Headers, Offset, RecordFault, RecordView, TopicPartition};
+pub use dead_letter::{DeadLetter, DeadLetters, Tolerance};
+pub use lane::{Encoders, RecordFailure};
 pub use place::{Assignment, Span};
+pub use protocol::WriteMode;
+pub use recover::{IntentUnreadable, TornCut};
 pub use route::{GroupIndex, Lanes, Route, Routed, Router};
 pub use sink::{Finished, IntentObject, ObjectName, PartTag, Sink, UploadId};
 pub use source::{Assigned, Commit, CommitOutcome, Committer, Fetched, PoisonBatch, Revoked, Source, SourceEvent};
+pub use stats::{Progress, TaskStats};
+pub use task::{JobPanicked, SharedLaneLost, TaskError, TaskOptions, TaskParts, run};

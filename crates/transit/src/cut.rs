@@ -1,0 +1,215 @@
+//! Carries a cut through the steps of `protocol.rs`.
+
+use std::sync::Arc;
+
+use fault::{Blame, Code, Diagnose, Fault, Retry};
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{StreamExt, TryStreamExt};
+use tokio::time::Instant;
+
+use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::intent::{Intent, METADATA_LIMIT, encode_manifest};
+use crate::protocol::{self, Step, WriteMode};
+use crate::upload::Upload;
+use crate::{Commit, CommitOutcome, Committer, Finished, IntentObject, ObjectName, PartTag, Sink, Span};
+
+/// Objects closed together, and the spans of all the records that went into them.
+pub(crate) struct Cut<K: Sink> {
+    pub(crate) spans: Vec<Span>,
+    pub(crate) uploads: Vec<Upload<K>>,
+    pub(crate) letters: Vec<DeadLetter>,
+    /// Where the intent goes if it is too large to stand beside an offset.
+    pub(crate) manifest: ObjectName,
+    pub(crate) sealed: Instant,
+}
+
+/// How a cut ended.
+#[derive(Debug)]
+pub(crate) enum CutEnd {
+    /// Every record of its spans is settled.
+    Done { objects: usize, took: std::time::Duration },
+    /// Its assignment is over; the next owner reads again or finishes it.
+    Fenced,
+    /// The task cannot go on like this.
+    Failed(Arc<Fault>),
+}
+
+/// What a cut needs of its task.
+pub(crate) struct Hands<K, C, D> {
+    pub(crate) sink: Arc<K>,
+    pub(crate) committer: C,
+    pub(crate) letters: Arc<D>,
+    pub(crate) mode: WriteMode,
+}
+
+impl<K, C: Clone, D> Clone for Hands<K, C, D> {
+    fn clone(&self) -> Self {
+        Self {
+            sink: Arc::clone(&self.sink),
+            committer: self.committer.clone(),
+            letters: Arc::clone(&self.letters),
+            mode: self.mode,
+        }
+    }
+}
+
+/// Runs the protocol to its end. Cancel safe in its sense: dropped at any await, it leaves either nothing (its uploads
+/// are aborted) or a durable intent that the next owner finishes.
+pub(crate) async fn run<K: Sink, C: Committer, D: DeadLetters>(cut: Cut<K>, hands: Hands<K, C, D>) -> CutEnd {
+    let sealed = cut.sealed;
+    let objects = cut.uploads.len();
+    match publish(cut, &hands).await {
+        Ok(CommitOutcome::Done) => CutEnd::Done { objects, took: sealed.elapsed() },
+        Ok(CommitOutcome::Fenced) => CutEnd::Fenced,
+        Ok(CommitOutcome::Refused { code }) => CutEnd::Failed(Arc::new(Fault::new(CommitRefused { code }))),
+        Err(fault) => CutEnd::Failed(fault),
+    }
+}
+
+async fn publish<K: Sink, C: Committer, D: DeadLetters>(
+    mut cut: Cut<K>,
+    hands: &Hands<K, C, D>,
+) -> Result<CommitOutcome, Arc<Fault>> {
+    let mut objects: Vec<(IntentObject, Vec<PartTag>)> = Vec::with_capacity(cut.uploads.len());
+    let mut spilled = false;
+    let mut step = protocol::first_step(cut.uploads.len());
+    // Dead letters first: an offset behind them must not be committed before they are durable.
+    if !cut.letters.is_empty() {
+        hands.letters.send(std::mem::take(&mut cut.letters)).await.map_err(Arc::new)?;
+    }
+    loop {
+        step = match step {
+            Step::Upload => {
+                for upload in &mut cut.uploads {
+                    objects.push(upload.settle().await?);
+                }
+                protocol::after_upload(hands.mode)
+            }
+            Step::Prepare => {
+                let (commits, manifest) = prepares(&cut, &objects);
+                if let Some(body) = manifest {
+                    hands.sink.put_manifest(&cut.manifest, body).await.map_err(Arc::new)?;
+                    spilled = true;
+                }
+                // From the moment it is sent the intent may be durable, whatever we get to hear of it.
+                cut.uploads.iter_mut().for_each(Upload::keep);
+                let outcome = hands.committer.commit(commits).await.map_err(Arc::new)?;
+                let next = protocol::after_prepare(&outcome);
+                if next == Step::Drop {
+                    cut.uploads.iter_mut().for_each(Upload::give_up);
+                    return Ok(outcome);
+                }
+                next
+            }
+            Step::Publish => {
+                cut.uploads.iter_mut().for_each(Upload::keep);
+                let finished = publish_all(&*hands.sink, &objects).await?;
+                protocol::after_publish(&finished)
+            }
+            Step::Commit => {
+                let commits = cut.spans.iter().map(|span| commit(span, span.to, "".into())).collect();
+                let outcome = hands.committer.commit(commits).await.map_err(Arc::new)?;
+                match protocol::after_commit(&outcome, hands.mode) {
+                    Step::Done if spilled => hands.sink.delete_manifest(&cut.manifest).await,
+                    _ => {}
+                }
+                return Ok(outcome);
+            }
+            Step::ReadAgain => return Err(Arc::new(Fault::new(UploadGone { spans: describe(&cut.spans) }))),
+            Step::Done | Step::Drop | Step::Leave => unreachable!("these end the cut where they are decided"),
+        };
+    }
+}
+
+/// Publishing side by side: enough to hide the round trip, few enough to leave room for the parts of other lanes.
+const PUBLISH_AT_ONCE: usize = 16;
+
+async fn publish_all<K: Sink>(sink: &K, objects: &[(IntentObject, Vec<PartTag>)]) -> Result<Vec<Finished>, Arc<Fault>> {
+    // Collected and boxed: as a lazy `map` the compiler cannot prove the stream `Send` for every lifetime.
+    let publishing: Vec<BoxFuture<'_, Result<Finished, Fault>>> =
+        objects.iter().map(|(object, parts)| sink.publish(object, parts).boxed()).collect();
+    futures_util::stream::iter(publishing).buffer_unordered(PUBLISH_AT_ONCE).try_collect().await.map_err(Arc::new)
+}
+
+/// The commits of the prepare step, and the manifest's body if the intent is too large.
+fn prepares<K: Sink>(cut: &Cut<K>, objects: &[(IntentObject, Vec<PartTag>)]) -> (Vec<Commit>, Option<bytes::Bytes>) {
+    let objects: Vec<IntentObject> = objects.iter().map(|(object, _)| object.clone()).collect();
+    let farthest = cut.spans.iter().map(|span| span.to).max().unwrap_or(data::Offset(0));
+    let mut intent = Intent { to: farthest, objects };
+    if intent.encode().len() <= METADATA_LIMIT {
+        let commits = cut.spans.iter().map(|span| {
+            intent.to = span.to;
+            commit(span, span.from, intent.encode())
+        });
+        return (commits.collect(), None);
+    }
+    let body = encode_manifest(&intent.objects);
+    let commits =
+        cut.spans.iter().map(|span| commit(span, span.from, Intent::encode_spilled(span.to, &cut.manifest, &body)));
+    (commits.collect(), Some(body))
+}
+
+fn commit(span: &Span, offset: data::Offset, metadata: Arc<str>) -> Commit {
+    Commit { partition: span.partition.clone(), assignment: span.assignment, offset, metadata }
+}
+
+fn describe(spans: &[Span]) -> String {
+    spans.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The broker refuses our commits for a reason that no rebalance mends.
+#[derive(Debug, thiserror::Error)]
+#[error("the broker refuses to commit offsets: {code}")]
+pub struct CommitRefused {
+    /// Kafka's name of the error.
+    pub code: String,
+}
+
+impl Diagnose for CommitRefused {
+    fn code(&self) -> Code {
+        "kafka.commit-refused"
+    }
+    fn blame(&self) -> Blame {
+        Blame::Operator
+    }
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+    fn hint(&self) -> Option<std::borrow::Cow<'static, str>> {
+        Some(match self.code.as_str() {
+            "OFFSET_METADATA_TOO_LARGE" => {
+                "raise offset.metadata.max.bytes of the brokers to its default of 4096, or set \
+                 tidegate.write.mode=at-least-once"
+                    .into()
+            }
+            _ => "allow READ on the consumer group to this principal (kafka-acls --add --operation Read --group ..)"
+                .into(),
+        })
+    }
+}
+
+/// An upload that was complete and promised is gone: a lifecycle rule or a person aborted it.
+#[derive(Debug, thiserror::Error)]
+#[error("an upload was aborted by somebody else before it could be published; {spans} will be read again")]
+pub struct UploadGone {
+    /// What will be read again.
+    pub spans: String,
+}
+
+impl Diagnose for UploadGone {
+    fn code(&self) -> Code {
+        "s3.upload-gone"
+    }
+    fn blame(&self) -> Blame {
+        Blame::Remote
+    }
+    fn retry(&self) -> Retry {
+        Retry::Backoff
+    }
+    fn hint(&self) -> Option<std::borrow::Cow<'static, str>> {
+        Some(
+            "if a lifecycle rule of the bucket aborts incomplete multipart uploads, let it wait for at least a day"
+                .into(),
+        )
+    }
+}

@@ -1,0 +1,153 @@
+//! Resolves what the previous owner of a partition left beside its offset, before the first record is read.
+
+use std::sync::Arc;
+
+use data::{Offset, TopicPartition};
+use fault::{Blame, Code, Diagnose, Fault, Retry};
+
+use crate::intent::{self, Metadata};
+use crate::protocol::{self, Recovery};
+use crate::{Assigned, Commit, CommitOutcome, Committer, Sink};
+
+/// Where a partition goes on.
+#[derive(Debug)]
+pub(crate) enum Recovered {
+    /// At this offset; `finished` tells whether an intent of somebody else was completed.
+    At { offset: Offset, finished: bool },
+    /// The assignment is over already.
+    Fenced,
+    /// It cannot go on.
+    Failed(Arc<Fault>),
+}
+
+/// Finishes the intent of `assigned`, if there is one.
+pub(crate) async fn recover<K: Sink, C: Committer>(assigned: &Assigned, sink: &K, committer: &C) -> Recovered {
+    match resolve(assigned, sink, committer).await {
+        Ok(recovered) => recovered,
+        Err(fault) => Recovered::Failed(Arc::new(fault)),
+    }
+}
+
+async fn resolve<K: Sink, C: Committer>(assigned: &Assigned, sink: &K, committer: &C) -> Result<Recovered, Fault> {
+    let stay = Recovered::At { offset: assigned.position, finished: false };
+    let unreadable = |error: intent::UnreadableIntent| {
+        Fault::new(IntentUnreadable { partition: assigned.partition.clone(), offset: assigned.position, source: error })
+    };
+    let (to, objects) = match intent::decode(&assigned.metadata).map_err(unreadable)? {
+        Metadata::Foreign => return Ok(stay),
+        Metadata::Intent(intent) => (intent.to, intent.objects),
+        Metadata::Spilled { to, manifest, hash } => {
+            let Some(body) = sink.get_manifest(&manifest).await? else {
+                let reason = format!("its manifest {manifest} is gone");
+                return Err(unreadable(intent::UnreadableIntent { reason }));
+            };
+            let objects = intent::decode_manifest(&body, &hash).map_err(unreadable)?;
+            // The manifest stays: the owners of the cut's other partitions may still have to read it.
+            (to, objects)
+        }
+    };
+    let mut finished = Vec::with_capacity(objects.len());
+    for object in &objects {
+        finished.push(sink.finish(object).await?);
+    }
+    match protocol::recovery(&finished) {
+        Recovery::Commit => {}
+        Recovery::ReadAgain => {
+            tracing::warn!(partition = %assigned.partition, from = %assigned.position, %to,
+                "the uploads of the previous owner are gone; its records are read again");
+            return Ok(stay);
+        }
+        Recovery::Torn => {
+            return Err(Fault::new(TornCut {
+                partition: assigned.partition.clone(),
+                from: assigned.position,
+                to,
+                visible: finished.iter().filter(|one| **one == crate::Finished::Visible).count(),
+                of: finished.len(),
+            }));
+        }
+    }
+    let commit = Commit {
+        partition: assigned.partition.clone(),
+        assignment: assigned.assignment,
+        offset: to,
+        metadata: "".into(),
+    };
+    match committer.commit(vec![commit]).await? {
+        CommitOutcome::Done => {
+            tracing::info!(partition = %assigned.partition, from = %assigned.position, %to, objects = objects.len(),
+                "finished the cut that the previous owner had prepared");
+            Ok(Recovered::At { offset: to, finished: true })
+        }
+        CommitOutcome::Fenced => Ok(Recovered::Fenced),
+        CommitOutcome::Refused { code } => Err(Fault::new(crate::cut::CommitRefused { code })),
+    }
+}
+
+/// An intent that this program cannot read stands beside the committed offset.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot go on with {partition} at offset {offset}")]
+pub struct IntentUnreadable {
+    /// Whose intent.
+    pub partition: TopicPartition,
+    /// The committed offset.
+    pub offset: Offset,
+    source: intent::UnreadableIntent,
+}
+
+impl Diagnose for IntentUnreadable {
+    fn code(&self) -> Code {
+        "transit.intent-unreadable"
+    }
+    fn blame(&self) -> Blame {
+        Blame::Operator
+    }
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+    fn hint(&self) -> Option<std::borrow::Cow<'static, str>> {
+        Some(
+            "start the version of tidegate that wrote it; or, to give the intent up and read its records again, reset \
+             the group to this offset with kafka-consumer-groups --reset-offsets --to-offset"
+                .into(),
+        )
+    }
+}
+
+/// Some objects of a cut are visible and others can never become so.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "offsets [{from}, {to}) of {partition} were prepared as {of} objects, of which {visible} are visible and the \
+     others' uploads were aborted by somebody else"
+)]
+pub struct TornCut {
+    /// Whose records.
+    pub partition: TopicPartition,
+    /// The first offset.
+    pub from: Offset,
+    /// The offset after the last.
+    pub to: Offset,
+    /// How many objects are visible.
+    pub visible: usize,
+    /// How many there were.
+    pub of: usize,
+}
+
+impl Diagnose for TornCut {
+    fn code(&self) -> Code {
+        "transit.torn-cut"
+    }
+    fn blame(&self) -> Blame {
+        Blame::Operator
+    }
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+    fn hint(&self) -> Option<std::borrow::Cow<'static, str>> {
+        Some(
+            "to write the records again (those of the visible objects come twice), reset the group to the first offset \
+             with kafka-consumer-groups --reset-offsets --to-offset"
+                .into(),
+        )
+    }
+}

@@ -1,0 +1,83 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use data::{Offset, TopicPartition};
+
+/// What a task has done so far, for metrics and the live status. Shared with whoever shows it.
+#[derive(Debug, Default)]
+pub struct TaskStats {
+    /// Records put into objects.
+    pub records: AtomicU64,
+    /// Bytes of the record batches as fetched.
+    pub fetched_bytes: AtomicU64,
+    /// Bytes of encoded records before compression.
+    pub encoded_bytes: AtomicU64,
+    /// Bytes handed to the sink.
+    pub stored_bytes: AtomicU64,
+    /// Objects made visible.
+    pub objects: AtomicU64,
+    /// Cuts committed.
+    pub cuts: AtomicU64,
+    /// Cuts that ended because their assignment was over.
+    pub fenced_cuts: AtomicU64,
+    /// Cuts of another owner that were finished from their intent.
+    pub recovered_cuts: AtomicU64,
+    /// Records that could not be used.
+    pub dead_letters: AtomicU64,
+    /// Time that cuts took from sealing to commit, in microseconds, all together.
+    pub cut_micros: AtomicU64,
+    partitions: Mutex<HashMap<TopicPartition, Progress>>,
+}
+
+/// How far a partition is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The next record to take up.
+    pub position: Offset,
+    /// The committed offset.
+    pub committed: Offset,
+}
+
+impl TaskStats {
+    /// Adds to a counter.
+    pub(crate) fn add(counter: &AtomicU64, by: u64) {
+        counter.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub(crate) fn assigned(&self, partition: &TopicPartition, at: Offset) {
+        self.lock().insert(partition.clone(), Progress { position: at, committed: at });
+    }
+
+    pub(crate) fn moved(&self, partition: &TopicPartition, position: Offset) {
+        if let Some(progress) = self.lock().get_mut(partition) {
+            progress.position = position;
+        }
+    }
+
+    pub(crate) fn committed(&self, partition: &TopicPartition, committed: Offset) {
+        if let Some(progress) = self.lock().get_mut(partition) {
+            progress.committed = committed;
+        }
+    }
+
+    pub(crate) fn removed(&self, partition: &TopicPartition) {
+        self.lock().remove(partition);
+    }
+
+    pub(crate) fn cut_done(&self, objects: usize, took: Duration) {
+        Self::add(&self.cuts, 1);
+        Self::add(&self.objects, objects as u64);
+        Self::add(&self.cut_micros, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// How far each assigned partition is.
+    pub fn partitions(&self) -> Vec<(TopicPartition, Progress)> {
+        self.lock().iter().map(|(partition, progress)| (partition.clone(), *progress)).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TopicPartition, Progress>> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

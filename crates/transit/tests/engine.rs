@@ -1,0 +1,624 @@
+//! The real task loop against a simulated group and a simulated store: workers are killed between any two awaits, lose
+//! their partitions while requests are on the wire, and come back; requests are applied late, twice, or with their answer
+//! lost. At the end each record must be in exactly one visible object, and no visible object may ever have changed.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use data::{Arena, Offset, RecordFault, RecordView, TopicPartition};
+use fault::Fault;
+use format::{Encode, Output, Scratch};
+use tokio::sync::{mpsc, watch};
+use transit::*;
+use world::Clock;
+
+// ---- a little random ----
+
+#[derive(Clone)]
+struct Dice(Arc<Mutex<u64>>);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)))
+    }
+    fn below(&self, limit: u64) -> u64 {
+        let mut state = self.0.lock().unwrap();
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        (*state >> 11) % limit
+    }
+}
+
+// ---- the store ----
+
+#[derive(Default)]
+struct Store {
+    uploads: HashMap<String, Pending>,
+    objects: BTreeMap<String, (String, Vec<u8>)>,
+    manifests: HashMap<String, Bytes>,
+    next: u64,
+    violations: Vec<String>,
+}
+
+#[derive(Default)]
+struct Pending {
+    name: String,
+    marker: String,
+    parts: BTreeMap<i32, Vec<u8>>,
+}
+
+/// One worker's way to the store.
+struct SimSink {
+    store: Arc<Mutex<Store>>,
+    dice: Dice,
+}
+
+impl SimSink {
+    /// A request: it travels, is applied (even if the caller is dead by then), and its answer travels back or is lost.
+    async fn request<T: Send + 'static>(&self, apply: impl Fn(&mut Store) -> T + Send + Sync + 'static) -> T {
+        let (store, dice) = (Arc::clone(&self.store), self.dice.clone());
+        let apply = Arc::new(apply);
+        loop {
+            let (there, back) = (dice.below(40), dice.below(40));
+            let lost = dice.below(8) == 0;
+            let (store, apply) = (Arc::clone(&store), Arc::clone(&apply));
+            // In a task of its own: a request on the wire is applied although its sender has died.
+            let travelling = tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(there)).await;
+                let answer = apply(&mut store.lock().unwrap());
+                tokio::time::sleep(Duration::from_millis(back)).await;
+                answer
+            });
+            let answer = travelling.await.unwrap();
+            if !lost {
+                return answer;
+            }
+        }
+    }
+}
+
+impl Sink for SimSink {
+    async fn begin(&self, name: &ObjectName, marker: &str) -> Result<UploadId, Fault> {
+        let (name, marker) = (name.to_string(), marker.to_owned());
+        Ok(self
+            .request(move |store| {
+                store.next += 1;
+                let id = format!("u{}", store.next);
+                let pending = Pending { name: name.clone(), marker: marker.clone(), parts: BTreeMap::new() };
+                store.uploads.insert(id.clone(), pending);
+                id.into()
+            })
+            .await)
+    }
+
+    async fn part(&self, _: &ObjectName, upload: &UploadId, number: i32, body: Vec<Bytes>) -> Result<PartTag, Fault> {
+        let upload = upload.to_string();
+        let body = body.concat();
+        Ok(self
+            .request(move |store| {
+                if let Some(pending) = store.uploads.get_mut(&upload) {
+                    pending.parts.insert(number, body.clone());
+                }
+                PartTag { number, tag: format!("\"{number}\"") }
+            })
+            .await)
+    }
+
+    async fn publish(&self, object: &IntentObject, parts: &[PartTag]) -> Result<Finished, Fault> {
+        self.complete(object, Some(parts.len())).await
+    }
+
+    async fn finish(&self, object: &IntentObject) -> Result<Finished, Fault> {
+        self.complete(object, None).await
+    }
+
+    async fn abort(&self, _: &ObjectName, upload: &UploadId) {
+        let upload = upload.to_string();
+        self.request(move |store| store.uploads.remove(&upload).is_some()).await;
+    }
+
+    async fn put_manifest(&self, name: &ObjectName, body: Bytes) -> Result<(), Fault> {
+        let name = name.to_string();
+        self.request(move |store| {
+            store.manifests.insert(name.clone(), body.clone());
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn get_manifest(&self, name: &ObjectName) -> Result<Option<Bytes>, Fault> {
+        let name = name.to_string();
+        Ok(self.request(move |store| store.manifests.get(&name).cloned()).await)
+    }
+
+    async fn delete_manifest(&self, name: &ObjectName) {
+        let name = name.to_string();
+        self.request(move |store| store.manifests.remove(&name).is_some()).await;
+    }
+
+    fn min_part(&self) -> usize {
+        1
+    }
+}
+
+impl SimSink {
+    async fn complete(&self, object: &IntentObject, expected: Option<usize>) -> Result<Finished, Fault> {
+        let object = object.clone();
+        Ok(self
+            .request(move |store| {
+                if let Some(pending) = store.uploads.remove(&*object.upload) {
+                    assert_eq!((&*pending.name, &*pending.marker), (&*object.name, &*object.marker));
+                    if expected.is_some_and(|expected| expected != pending.parts.len()) {
+                        store.violations.push(format!("{} was completed without all of its parts", pending.name));
+                    }
+                    let body = pending.parts.into_values().flatten().collect();
+                    if let Some((marker, _)) = store.objects.insert(pending.name.clone(), (pending.marker, body)) {
+                        store.violations.push(format!("{} ({marker}) was replaced", pending.name));
+                    }
+                    return Finished::Visible;
+                }
+                match store.objects.get(&*object.name) {
+                    Some((marker, _)) if **marker == *object.marker => Finished::Visible,
+                    _ => Finished::Gone,
+                }
+            })
+            .await)
+    }
+}
+
+// ---- the group ----
+
+struct Group {
+    records: Vec<i64>,
+    committed: Vec<(i64, String)>,
+    /// Which worker owns each partition, under which assignment.
+    owners: Vec<Option<(usize, Assignment)>>,
+    inboxes: HashMap<usize, mpsc::Sender<SourceEvent<SimFetched>>>,
+    next: u64,
+}
+
+type Shared = Arc<Mutex<Group>>;
+
+fn partition(number: usize) -> TopicPartition {
+    TopicPartition::new("t", number as i32)
+}
+
+impl Group {
+    fn new(partitions: usize, records: i64) -> Self {
+        Self {
+            records: vec![records; partitions],
+            committed: vec![(0, String::new()); partitions],
+            owners: vec![None; partitions],
+            inboxes: HashMap::new(),
+            next: 0,
+        }
+    }
+
+    /// Gives a partition to a worker, however its old owner feels about it.
+    fn give(&mut self, number: usize, worker: usize) {
+        self.next += 1;
+        let assignment = Assignment(self.next);
+        let (offset, metadata) = self.committed[number].clone();
+        self.owners[number] = Some((worker, assignment));
+        let assigned = Assigned {
+            partition: partition(number),
+            assignment,
+            position: Offset(offset),
+            committed: true,
+            metadata,
+        };
+        self.inboxes[&worker].try_send(SourceEvent::Assigned(vec![assigned])).unwrap();
+    }
+
+    fn take(&mut self, number: usize) {
+        if let Some((worker, assignment)) = self.owners[number].take() {
+            if let Some(inbox) = self.inboxes.get(&worker) {
+                inbox.try_send(SourceEvent::Lost(vec![(partition(number), assignment)])).ok();
+            }
+        }
+    }
+}
+
+struct SimSource {
+    worker: usize,
+    group: Shared,
+    dice: Dice,
+    inbox: mpsc::Receiver<SourceEvent<SimFetched>>,
+    reading: VecDeque<(usize, Assignment, i64)>,
+}
+
+#[derive(Debug)]
+struct SimFetched {
+    partition: TopicPartition,
+    assignment: Assignment,
+    from: i64,
+    to: i64,
+    done: bool,
+}
+
+impl Fetched for SimFetched {
+    fn partition(&self) -> &TopicPartition {
+        &self.partition
+    }
+    fn assignment(&self) -> Assignment {
+        self.assignment
+    }
+    fn next_offset(&self) -> Offset {
+        Offset(self.to)
+    }
+    fn size(&self) -> usize {
+        (self.to - self.from) as usize
+    }
+    fn decode(&mut self, arena: &mut Arena) -> Result<bool, PoisonBatch> {
+        arena.clear();
+        if self.done {
+            return Ok(false);
+        }
+        for offset in self.from..self.to {
+            let start = arena.bytes().len();
+            arena.bytes_mut().extend_from_slice(format!("{}@{offset}", self.partition).as_bytes());
+            let end = arena.bytes().len();
+            arena.push(Offset(offset), 0, None, Some((start, end)), arena.header_count());
+        }
+        self.done = true;
+        Ok(true)
+    }
+}
+
+#[derive(Clone)]
+struct SimCommitter {
+    group: Shared,
+    dice: Dice,
+}
+
+impl Committer for SimCommitter {
+    async fn commit(&self, commits: Vec<Commit>) -> Result<CommitOutcome, Fault> {
+        let (group, dice) = (Arc::clone(&self.group), self.dice.clone());
+        let travelling = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(dice.below(60))).await;
+            let outcome = {
+                let mut group = group.lock().unwrap();
+                let owned = commits.iter().all(|commit| {
+                    group.owners[commit.partition.partition as usize].is_some_and(|(_, a)| a == commit.assignment)
+                });
+                if owned {
+                    for commit in &commits {
+                        group.committed[commit.partition.partition as usize] =
+                            (commit.offset.0, commit.metadata.to_string());
+                    }
+                    CommitOutcome::Done
+                } else {
+                    CommitOutcome::Fenced
+                }
+            };
+            tokio::time::sleep(Duration::from_millis(dice.below(60))).await;
+            outcome
+        });
+        Ok(travelling.await.unwrap())
+    }
+}
+
+impl Source for SimSource {
+    type Fetched = SimFetched;
+    type Committer = SimCommitter;
+
+    fn committer(&self) -> SimCommitter {
+        SimCommitter { group: Arc::clone(&self.group), dice: self.dice.clone() }
+    }
+
+    async fn next(&mut self) -> Result<SourceEvent<SimFetched>, Fault> {
+        loop {
+            if let Ok(event) = self.inbox.try_recv() {
+                return Ok(event);
+            }
+            if let Some((number, assignment, at)) = self.reading.pop_front() {
+                let group = self.group.lock().unwrap();
+                let ours = group.owners[number] == Some((self.worker, assignment));
+                let end = group.records[number];
+                drop(group);
+                if ours && at < end {
+                    let to = end.min(at + 1 + self.dice.below(9) as i64);
+                    self.reading.push_back((number, assignment, to));
+                    return Ok(SourceEvent::Fetched(SimFetched {
+                        partition: partition(number),
+                        assignment,
+                        from: at,
+                        to,
+                        done: false,
+                    }));
+                }
+                continue;
+            }
+            return Ok(self.inbox.recv().await.expect("the group keeps a sender"));
+        }
+    }
+
+    fn resume(&mut self, partition: &TopicPartition, assignment: Assignment, at: Offset) {
+        self.reading.push_back((partition.partition as usize, assignment, at.0));
+    }
+
+    async fn leave(self) {}
+}
+
+// ---- records to bytes, groups to names ----
+
+#[derive(Default)]
+struct Lines {
+    output: Output,
+    raw: u64,
+}
+
+impl Encode for Lines {
+    fn record(&mut self, record: &RecordView<'_>, _: &mut Scratch) -> Result<(), RecordFault> {
+        let mut line = record.value.unwrap().to_vec();
+        line.push(b'\n');
+        self.raw += line.len() as u64;
+        self.output.push(line.into());
+        Ok(())
+    }
+    fn finish(&mut self, _: &mut Scratch) {}
+    fn squeeze(&mut self, _: &mut Scratch) {}
+    fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+    fn memory(&self) -> usize {
+        self.output.len()
+    }
+    fn raw_bytes(&self) -> u64 {
+        self.raw
+    }
+}
+
+struct LinesEncoders;
+
+impl Encoders for LinesEncoders {
+    fn open(&self) -> Box<dyn Encode> {
+        Box::<Lines>::default()
+    }
+}
+
+/// Groups of at most `limit` records, per partition; or by the last digit of the offset over all partitions.
+#[derive(Clone)]
+struct SimRouter {
+    lanes: Lanes,
+    limit: u64,
+    nonce: Arc<Mutex<u64>>,
+}
+
+struct SimRoute {
+    router: SimRouter,
+    open: HashMap<String, (GroupIndex, u64)>,
+    count: u32,
+}
+
+impl Route for SimRoute {
+    fn route(&mut self, partition: &TopicPartition, record: &RecordView<'_>, _: i64) -> Result<Routed, RecordFault> {
+        let key = match self.router.lanes {
+            Lanes::PerPartition => partition.to_string(),
+            Lanes::Shared => format!("digit{}", record.offset.0 % 3),
+        };
+        let full = self.open.get(&key).map(|(index, records)| (*index, *records >= self.router.limit));
+        if let Some((index, false)) = full {
+            self.open.get_mut(&key).unwrap().1 += 1;
+            return Ok(Routed::Group(index));
+        }
+        let name: ObjectName = match self.router.lanes {
+            Lanes::PerPartition => format!("{key}-{}", record.offset).into(),
+            // A name that no span determines: here only the multipart fence protects.
+            Lanes::Shared => {
+                let mut nonce = self.router.nonce.lock().unwrap();
+                *nonce += 1;
+                format!("{key}-{nonce}").into()
+            }
+        };
+        self.open.insert(key, (GroupIndex(self.count), 1));
+        self.count += 1;
+        Ok(Routed::Open { name, closes: full.map(|(index, _)| index) })
+    }
+    fn cut(&mut self) {
+        self.open.clear();
+        self.count = 0;
+    }
+}
+
+impl Router for SimRouter {
+    fn lanes(&self) -> Lanes {
+        self.lanes
+    }
+    fn route(&self) -> Box<dyn Route> {
+        Box::new(SimRoute { router: self.clone(), open: HashMap::new(), count: 0 })
+    }
+}
+
+struct NoLetters;
+
+impl DeadLetters for NoLetters {
+    async fn send(&self, letters: Vec<DeadLetter>) -> Result<(), Fault> {
+        panic!("no record of this test is bad: {letters:?}");
+    }
+}
+
+// ---- the play ----
+
+struct Play {
+    group: Shared,
+    store: Arc<Mutex<Store>>,
+    dice: Dice,
+    router: SimRouter,
+    compute: Compute,
+    budget: Budget,
+    workers: HashMap<usize, Worker>,
+    next_worker: usize,
+}
+
+struct Worker {
+    task: tokio::task::JoinHandle<Result<(), TaskError>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Play {
+    fn start_worker(&mut self) -> usize {
+        let id = self.next_worker;
+        self.next_worker += 1;
+        let (sender, inbox) = mpsc::channel(1000);
+        self.group.lock().unwrap().inboxes.insert(id, sender);
+        let source = SimSource {
+            worker: id,
+            group: Arc::clone(&self.group),
+            dice: self.dice.clone(),
+            inbox,
+            reading: VecDeque::new(),
+        };
+        let parts = TaskParts {
+            connector: "sim".into(),
+            nonce: format!("w{id}").into(),
+            sink: Arc::new(SimSink { store: Arc::clone(&self.store), dice: self.dice.clone() }),
+            letters: Arc::new(NoLetters),
+            router: Arc::new(self.router.clone()),
+            encoders: Arc::new(LinesEncoders),
+            budget: self.budget.clone(),
+            compute: self.compute.clone(),
+            clock: Clock::system(),
+            stats: Arc::default(),
+            options: TaskOptions {
+                mode: WriteMode::ExactlyOnce,
+                tolerance: Tolerance { tolerate: false, report: false },
+                rotate_interval: Duration::from_millis(100 + self.dice.below(200)),
+                rotate_bytes: None,
+                rotate_records: Some(20),
+                part_size: 40,
+                manifest_prefix: ".m/".to_owned(),
+                patience: Duration::from_secs(5),
+                drain_to: HashMap::new(),
+            },
+        };
+        let (stop, stopped) = watch::channel(false);
+        self.workers.insert(id, Worker { task: tokio::spawn(run(source, parts, stopped)), stop });
+        id
+    }
+
+    /// Ends a worker between two awaits. (What it has sent arrives; the uploads that it aborts while it is dropped are
+    /// those that a kill would leave: nobody reads them.)
+    fn kill(&mut self, id: usize) {
+        self.workers.remove(&id).unwrap().task.abort();
+        let mut group = self.group.lock().unwrap();
+        group.inboxes.remove(&id);
+        for owner in &mut group.owners {
+            if owner.is_some_and(|(worker, _)| worker == id) {
+                *owner = None;
+            }
+        }
+    }
+
+    fn assign_orphans(&mut self) {
+        let mut ids: Vec<usize> = self.workers.keys().copied().collect();
+        ids.sort_unstable();
+        let mut group = self.group.lock().unwrap();
+        for number in 0..group.owners.len() {
+            if group.owners[number].is_none() {
+                let worker = ids[self.dice.below(ids.len() as u64) as usize];
+                group.give(number, worker);
+            }
+        }
+    }
+
+    /// A worker that has ended by itself (a shared lane was lost) is started anew, as a supervisor would.
+    fn replace_ended(&mut self) {
+        let mut ended: Vec<usize> =
+            self.workers.iter().filter(|(_, worker)| worker.task.is_finished()).map(|(id, _)| *id).collect();
+        ended.sort_unstable();
+        for id in ended {
+            self.kill(id);
+            self.start_worker();
+        }
+    }
+}
+
+async fn play(seed: u64, lanes: Lanes) {
+    let (partitions, records) = (3, 60);
+    let dice = Dice::new(seed);
+    let mut play = Play {
+        group: Arc::new(Mutex::new(Group::new(partitions, records))),
+        store: Arc::default(),
+        router: SimRouter { lanes, limit: 4 + dice.below(20), nonce: Arc::default() },
+        dice,
+        compute: Compute::start(1).unwrap(),
+        budget: Budget::new(1 << 20),
+        workers: HashMap::new(),
+        next_worker: 0,
+    };
+    play.start_worker();
+    play.start_worker();
+    for _ in 0..25 {
+        play.replace_ended();
+        play.assign_orphans();
+        tokio::time::sleep(Duration::from_millis(play.dice.below(150))).await;
+        let mut ids: Vec<usize> = play.workers.keys().copied().collect();
+        ids.sort_unstable();
+        let victim = ids[play.dice.below(ids.len() as u64) as usize];
+        match play.dice.below(3) {
+            0 => {
+                play.kill(victim);
+                play.start_worker();
+            }
+            1 => {
+                let number = play.dice.below(partitions as u64) as usize;
+                play.group.lock().unwrap().take(number);
+            }
+            _ => {}
+        }
+    }
+    // Peace: everything is read to its end and committed.
+    let committed = tokio::time::timeout(Duration::from_secs(600), async {
+        loop {
+            play.replace_ended();
+            play.assign_orphans();
+            let done = play.group.lock().unwrap().committed.iter().all(|(offset, _)| *offset == records);
+            if done {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert!(committed.is_ok(), "seed {seed}: not everything was committed: {:?}", play.group.lock().unwrap().committed);
+    for worker in play.workers.values() {
+        worker.stop.send(true).ok();
+    }
+    let store = play.store.lock().unwrap();
+    assert!(store.violations.is_empty(), "seed {seed}: {:?}", store.violations);
+    let mut seen: HashMap<&str, u32> = HashMap::new();
+    for (_, body) in store.objects.values() {
+        for line in std::str::from_utf8(body).unwrap().lines() {
+            *seen.entry(line).or_default() += 1;
+        }
+    }
+    for number in 0..partitions {
+        for offset in 0..records {
+            let times = seen.remove(format!("{}@{offset}", partition(number)).as_str()).unwrap_or(0);
+            assert_eq!(times, 1, "seed {seed}: record {offset} of partition {number} is in {times} visible objects");
+        }
+    }
+    assert!(seen.is_empty(), "seed {seed}: {seen:?}");
+}
+
+fn run_seeds(lanes: Lanes, seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(play(seed, lanes));
+    }
+}
+
+#[test]
+fn each_record_is_in_one_object_whatever_happens_to_workers_with_a_lane_per_partition() {
+    run_seeds(Lanes::PerPartition, 0..150);
+}
+
+#[test]
+fn each_record_is_in_one_object_whatever_happens_to_workers_with_a_shared_lane() {
+    run_seeds(Lanes::Shared, 1000..1150);
+}
