@@ -1,1 +1,41 @@
-//! TBD
+//! From a connection to a session: who Tidegate is to AWS, and until when.
+//!
+//! What lives here: the two things that sign a request ([`Session`], which always expires, and [`StaticKeys`], which never
+//! do), what a user declares ([`Connection`]: a [`Base`] and a list of [`AssumeRole`] hops), the one cache that every
+//! connector asks ([`Sessions`] makes the caches, [`SessionCache`] is one of them), and what can go wrong on the way
+//! ([`Error`]). What may not: an AWS SDK client (those are built by `aws`, which implements [`Exchange`]), and anything
+//! about records.
+//!
+//! ```text
+//! Connection              what the user declares, explicit: nothing is guessed from which box is empty
+//!  -> Connection::flaws   everything that can be refused before a call is made: shapes, ranges, the 1 h chaining cap
+//!  -> Sessions::open      one SessionCache per distinct request, shared by everyone who asks for the same
+//!  -> SessionCache        single flight; refreshed ahead with jitter; hard stop 60 s before the end
+//!  -> FetchSession        one exchange: the base, then AssumeRole per hop, each signed by the session before it
+//!  -> Identity::signer    what signs the next request
+//! ```
+//!
+//! The hour that counts is AWS's ([`AwsClock`]): sessions end when AWS says so, whatever the machine's clock believes.
+
+mod assume_role;
+mod cache;
+mod clock;
+mod connection;
+mod error;
+mod fetch;
+mod hop;
+mod identity;
+mod registry;
+mod session;
+mod stats;
+
+pub use assume_role::{AssumeRole, Flaw};
+pub use cache::SessionCache;
+pub use clock::AwsClock;
+pub use connection::{Base, Connection, StsEndpoint, WebIdentity};
+pub use error::{Error, Refusal};
+pub use fetch::{Exchange, FetchSession};
+pub use identity::Identity;
+pub use registry::Sessions;
+pub use session::{AccessKeyId, Session, Signer, StaticKeys};
+pub use stats::SessionStats;

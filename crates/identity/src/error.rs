@@ -1,0 +1,336 @@
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fault::{Blame, Code, Diagnose, Retry};
+
+use crate::Flaw;
+
+/// Why there is no session. Cloning is cheap: one exchange's failure is told to everyone who waited for it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// AWS would refuse the request as it is written; it was not sent.
+    #[error("{}", Listed(.0))]
+    Flawed(Arc<[Flaw]>),
+    /// AWS answered and said no.
+    #[error("{0}")]
+    Refused(Arc<Refusal>),
+    /// No answer came: name not found, connection refused or broken, or it took too long.
+    #[error("no answer to {operation} for {target} from {endpoint}")]
+    Unreachable {
+        /// `sts:AssumeRole`.
+        operation: &'static str,
+        /// What was asked for.
+        target: String,
+        /// Who was asked.
+        endpoint: String,
+        /// What happened.
+        #[source]
+        source: Arc<dyn StdError + Send + Sync>,
+    },
+    /// An exchange did not end in time.
+    #[error("the exchange for {target} did not end within {} s", after.as_secs())]
+    TimedOut {
+        /// What was asked for.
+        target: String,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// A base has nothing to give.
+    #[error("{base} has no credentials; tried: {tried}")]
+    NoCredentials {
+        /// Which base.
+        base: String,
+        /// What was looked at, and why it was not that.
+        tried: String,
+    },
+    /// AWS answered with a session that is over, or nearly.
+    #[error("the session for {target} came with {} s of life, less than the {} s that are kept free", left.as_secs(), floor.as_secs())]
+    TooShort {
+        /// What was asked for.
+        target: String,
+        /// What it came with.
+        left: Duration,
+        /// What it must have.
+        floor: Duration,
+    },
+    /// An answer that lacks what every answer has.
+    #[error("the answer to {operation} for {target} lacks {missing}")]
+    Malformed {
+        /// `sts:AssumeRole`.
+        operation: &'static str,
+        /// What was asked for.
+        target: String,
+        /// Which part.
+        missing: &'static str,
+    },
+    /// The exchange's task ended without a result: it panicked, or the runtime is shutting down.
+    #[error("the exchange for {target} was abandoned")]
+    Abandoned {
+        /// What was asked for.
+        target: String,
+    },
+}
+
+/// AWS's no: what was tried, as whom, and what came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// `sts:AssumeRole`.
+    pub operation: &'static str,
+    /// What was asked for: `role arn:aws:iam::111111111111:role/orders`.
+    pub target: String,
+    /// Who asked: an ARN, or an access key id where the ARN could not be learnt.
+    pub as_whom: String,
+    /// Who was asked: a host or URL.
+    pub endpoint: String,
+    /// HTTP status.
+    pub status: u16,
+    /// AWS's code: `AccessDenied`.
+    pub code: String,
+    /// AWS's text.
+    pub message: String,
+    /// What AWS support, and the account's logs, know the request by.
+    pub request_id: Option<String>,
+    /// Whether an external ID was sent. Not which: it may be meant to be known to few.
+    pub with_external_id: bool,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} for {} as {} was refused by {} with {} ({}): {}",
+            self.operation, self.target, self.as_whom, self.endpoint, self.code, self.status, self.message
+        )?;
+        if let Some(id) = &self.request_id {
+            write!(f, " (request {id})")?;
+        }
+        Ok(())
+    }
+}
+
+/// What kind of no it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Not allowed, or no such role: AWS does not tell the two apart.
+    Denied,
+    /// The session that signed is over or unknown: a fresh one may do.
+    Signer,
+    /// The signature's hour is wrong.
+    Clock,
+    /// Too many requests.
+    Throttled,
+    /// AWS is unwell.
+    Unwell,
+    /// STS is switched off in this region for the account.
+    RegionOff,
+    /// The request itself is wrong.
+    Request,
+}
+
+impl Refusal {
+    pub(crate) fn kind(&self) -> Kind {
+        match self.code.as_str() {
+            "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" | "UnrecognizedClientException" => {
+                Kind::Signer
+            }
+            "RequestExpired" | "RequestTimeTooSkewed" => Kind::Clock,
+            "SignatureDoesNotMatch" if self.message.starts_with("Signature expired") => Kind::Clock,
+            "SignatureDoesNotMatch" if self.message.starts_with("Signature not yet current") => Kind::Clock,
+            "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" => {
+                Kind::Throttled
+            }
+            "IDPCommunicationError" => Kind::Unwell,
+            "RegionDisabledException" => Kind::RegionOff,
+            "AccessDenied" | "AccessDeniedException" => Kind::Denied,
+            _ if self.status >= 500 || self.status == 429 => Kind::Unwell,
+            _ => Kind::Request,
+        }
+    }
+}
+
+impl Error {
+    /// Whether the session that signed the exchange is what AWS did not accept.
+    pub fn blames_signer(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.kind() == Kind::Signer)
+    }
+}
+
+impl Diagnose for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Flawed(_) => "identity.flawed-request",
+            Self::Refused(refusal) => match refusal.kind() {
+                Kind::Denied => "identity.access-denied",
+                Kind::Signer => "identity.signer-not-accepted",
+                Kind::Clock => "identity.clock-skewed",
+                Kind::Throttled => "identity.throttled",
+                Kind::Unwell => "identity.service-unavailable",
+                Kind::RegionOff => "identity.region-disabled",
+                Kind::Request => "identity.request-refused",
+            },
+            Self::Unreachable { .. } => "identity.unreachable",
+            Self::TimedOut { .. } => "identity.timed-out",
+            Self::NoCredentials { .. } => "identity.no-credentials",
+            Self::TooShort { .. } => "identity.session-too-short",
+            Self::Malformed { .. } => "identity.malformed-answer",
+            Self::Abandoned { .. } => "identity.abandoned",
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Flawed(_) | Self::NoCredentials { .. } => Blame::Operator,
+            Self::Refused(refusal) => match refusal.kind() {
+                Kind::Denied | Kind::Signer | Kind::Clock | Kind::RegionOff | Kind::Request => Blame::Operator,
+                Kind::Throttled | Kind::Unwell => Blame::Remote,
+            },
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::TooShort { .. } | Self::Malformed { .. } => {
+                Blame::Remote
+            }
+            Self::Abandoned { .. } => Blame::Bug,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Flawed(_) | Self::NoCredentials { .. } => Retry::Never,
+            Self::Refused(refusal) => match refusal.kind() {
+                Kind::Denied | Kind::Signer | Kind::RegionOff | Kind::Request => Retry::Never,
+                Kind::Clock | Kind::Unwell => Retry::Backoff,
+                Kind::Throttled => Retry::Throttled,
+            },
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::TooShort { .. }
+            | Self::Malformed { .. }
+            | Self::Abandoned { .. } => Retry::Backoff,
+        }
+    }
+
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Flawed(_) | Self::Abandoned { .. } | Self::Malformed { .. } => None,
+            Self::Refused(refusal) => refusal_hint(refusal),
+            Self::Unreachable { endpoint, .. } => {
+                Some(format!("check that {endpoint} can be reached from here (DNS, firewall, VPC endpoint)").into())
+            }
+            Self::TimedOut { .. } => Some("check the network path to STS and to the metadata endpoints".into()),
+            Self::NoCredentials { .. } => {
+                Some("name the base explicitly: give keys, a profile, a web identity, or run where an instance or container role is attached".into())
+            }
+            Self::TooShort { .. } => {
+                Some("compare this machine's clock with AWS's; a clock that runs ahead makes fresh sessions look old".into())
+            }
+        }
+    }
+}
+
+fn refusal_hint(refusal: &Refusal) -> Option<Cow<'static, str>> {
+    let Refusal { target, as_whom, .. } = refusal;
+    match refusal.kind() {
+        // AWS gives one answer for all of these, so the hint ranks them rather than guess one.
+        Kind::Denied if refusal.operation == "sts:AssumeRole" => {
+            let external_id = if refusal.with_external_id {
+                "that it asks for the same external ID as is configured here"
+            } else {
+                "whether it asks for an external ID, which is not configured here"
+            };
+            Some(
+                format!(
+                    "check in the trust policy of {target} that it names {as_whom} as principal, and {external_id}; \
+                     then that the policies of {as_whom} allow sts:AssumeRole on it"
+                )
+                .into(),
+            )
+        }
+        Kind::Denied => Some(format!("allow {} for {as_whom}", refusal.operation).into()),
+        Kind::Signer => Some(format!("renew the keys of {as_whom}: AWS does not know them (any more)").into()),
+        Kind::Clock => Some("set this machine's clock (NTP)".into()),
+        Kind::RegionOff => Some(
+            format!(
+                "activate STS in this region for the account of {target}, or configure another region's STS endpoint"
+            )
+            .into(),
+        ),
+        Kind::Request if refusal.message.contains("role chaining") => {
+            Some("ask for at most 3600 seconds: the caller is itself a role's session".into())
+        }
+        Kind::Request if refusal.message.contains("MaxSessionDuration") => {
+            Some(format!("ask for a shorter session, or raise the maximum session duration of {target}").into())
+        }
+        Kind::Request if refusal.code == "PackedPolicyTooLarge" => {
+            Some("send fewer session tags or a shorter session policy; tags inherited from the caller count too".into())
+        }
+        Kind::Request if refusal.code == "MalformedPolicyDocument" => Some("mend the session policy".into()),
+        Kind::Throttled | Kind::Unwell | Kind::Request => None,
+    }
+}
+
+struct Listed<'a>(&'a [Flaw]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, flaw) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{flaw}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: &str, status: u16, message: &str) -> Error {
+        Error::Refused(Arc::new(Refusal {
+            operation: "sts:AssumeRole",
+            target: "role arn:aws:iam::111111111111:role/orders".into(),
+            as_whom: "arn:aws:iam::222222222222:user/vendor".into(),
+            endpoint: "sts.eu-central-1.amazonaws.com".into(),
+            status,
+            code: code.into(),
+            message: message.into(),
+            request_id: Some("r-1".into()),
+            with_external_id: true,
+        }))
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_tried_as_whom_and_what_came_back() {
+        let error = refusal("AccessDenied", 403, "User: x is not authorized");
+        assert_eq!(
+            error.to_string(),
+            "sts:AssumeRole for role arn:aws:iam::111111111111:role/orders as arn:aws:iam::222222222222:user/vendor was \
+             refused by sts.eu-central-1.amazonaws.com with AccessDenied (403): User: x is not authorized (request r-1)"
+        );
+        assert_eq!((error.code(), error.retry()), ("identity.access-denied", Retry::Never));
+        assert!(error.hint().unwrap().contains("the same external ID as is configured here"));
+    }
+
+    #[test]
+    fn what_waiting_can_mend_is_told_from_what_it_cannot() {
+        assert_eq!(refusal("ServiceUnavailable", 503, "").retry(), Retry::Backoff);
+        assert_eq!(refusal("Throttling", 400, "Rate exceeded").retry(), Retry::Throttled);
+        assert_eq!(refusal("ValidationError", 400, "").retry(), Retry::Never);
+        assert_eq!(refusal("SignatureDoesNotMatch", 403, "The request signature we calculated").retry(), Retry::Never);
+        assert_eq!(refusal("SignatureDoesNotMatch", 403, "Signature expired: 1 is now").retry(), Retry::Backoff);
+        assert!(refusal("ExpiredToken", 403, "").blames_signer());
+        assert!(!refusal("AccessDenied", 403, "").blames_signer());
+    }
+
+    #[test]
+    fn the_two_duration_limits_are_told_apart() {
+        let chained =
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
+        assert!(refusal("ValidationError", 400, chained).hint().unwrap().contains("at most 3600"));
+        let role = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+        assert!(refusal("ValidationError", 400, role).hint().unwrap().contains("maximum session duration"));
+    }
+}
