@@ -1,1 +1,41 @@
-//! TBD
+//! The language of trust: ARNs, policy documents, and what they decide. Pure: no I/O, no clock, no environment.
+//!
+//! What lives here: [`Arn`], the policy [`Document`] with its parser and printer, and [`evaluate`], which answers whether
+//! one request is allowed and by which statement. What may not: anything that talks to AWS or holds a secret.
+//!
+//! ```text
+//! text -> Document::parse      grammar; every fault with a line and column or a statement
+//!      -> Document::check      is it fit for its kind: identity, trust, resource or session policy
+//!      -> evaluate             one request against all policies that apply to it
+//! ```
+//!
+//! It fails closed. What it does not know (an operator, a key, a version, a kind of principal) is refused when the
+//! document is read, never skipped when it is evaluated: an unknown condition that is ignored turns a role that lets in
+//! one tenant into a role that lets in all of them.
+
+mod account;
+mod arn;
+mod caller;
+mod condition;
+mod context;
+mod document;
+mod error;
+mod evaluate;
+mod operator;
+mod pattern;
+mod principal;
+mod print;
+mod raw;
+mod scope;
+
+pub use account::AccountId;
+pub use arn::{Arn, Partition};
+pub use caller::Caller;
+pub use condition::Condition;
+pub use context::Context;
+pub use document::{Document, Effect, PolicyKind, Statement, Version};
+pub use error::{ArnError, PolicyError};
+pub use evaluate::{Decision, Place, Policies, Request, ResourcePolicy, evaluate};
+pub use operator::Operator;
+pub use principal::{Principal, Principals};
+pub use scope::{Actions, Resources};

@@ -1,0 +1,367 @@
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::context::{Context, Values};
+use crate::operator::{Operator, Order, Set, Test};
+use crate::pattern::{Pattern, Syntax};
+
+/// One line of a `Condition` block: an operator, a key, and the values any of which will do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    operator: Operator,
+    key: Box<str>,
+    values: Vec<Box<str>>,
+    wanted: Vec<Wanted>,
+}
+
+/// A value, read as its operator reads it.
+#[derive(Debug, Clone, PartialEq)]
+enum Wanted {
+    Text(Pattern),
+    Number(f64),
+    /// Nanoseconds since 1970.
+    Date(i128),
+    Bool(bool),
+    Bytes(Vec<u8>),
+    Network {
+        address: IpAddr,
+        prefix: u8,
+    },
+    Arn(Box<[Pattern; 6]>),
+}
+
+impl Condition {
+    pub(crate) fn compile(
+        operator: Operator,
+        key: String,
+        values: Vec<String>,
+        variables: bool,
+    ) -> Result<Self, String> {
+        if !key.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty()) {
+            return Err(format!("condition key {key:?} is not of the form service:name"));
+        }
+        let read = |value: &String| {
+            Wanted::read(operator.test, value, variables).map_err(|reason| format!("{operator} on {key}: {reason}"))
+        };
+        let wanted = values.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self { operator, wanted, key: key.into(), values: values.into_iter().map(Into::into).collect() })
+    }
+
+    /// The operator.
+    pub fn operator(&self) -> Operator {
+        self.operator
+    }
+
+    /// The condition key, as written.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The values, as written.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.values.iter().map(|value| &**value)
+    }
+
+    pub(crate) fn holds(&self, context: &Context) -> bool {
+        let actual = context.get(&self.key);
+        let Operator { set, test, negated, if_exists } = self.operator;
+        if test == Test::Null {
+            let absent = match actual {
+                None => true,
+                Some(Values::One(_)) => false,
+                Some(Values::Many(values)) => values.is_empty(),
+            };
+            return self.wanted.contains(&Wanted::Bool(absent));
+        }
+        let one = |value: &str| self.one(value, context);
+        match (set, actual) {
+            (_, None) if if_exists => true,
+            (Set::Single, None) => negated,
+            (_, Some(Values::One(value))) => one(value),
+            // AWS: a key with several values matches no operator that asks for one.
+            (Set::Single, Some(Values::Many(_))) | (Set::Any, None) => false,
+            (Set::All, None) => true,
+            (Set::All, Some(Values::Many(values))) => values.iter().all(|value| one(value)),
+            (Set::Any, Some(Values::Many(values))) => values.iter().any(|value| one(value)),
+        }
+    }
+
+    /// Whether one value of the request satisfies the operator.
+    fn one(&self, value: &str, context: &Context) -> bool {
+        let mut readable = true;
+        let equal = self.wanted.iter().any(|wanted| match wanted.compare(self.operator.test, value, context) {
+            Compared::Holds => true,
+            Compared::Fails => false,
+            Compared::Unreadable => {
+                readable = false;
+                false
+            }
+        });
+        if self.operator.negated { readable && !equal } else { equal }
+    }
+}
+
+enum Compared {
+    Holds,
+    /// It does not hold, or the policy's variable has no value: then the negated operator does hold.
+    Fails,
+    /// The request's value is not of the operator's type: then neither the operator nor its negation holds.
+    Unreadable,
+}
+
+impl From<bool> for Compared {
+    fn from(holds: bool) -> Self {
+        if holds { Self::Holds } else { Self::Fails }
+    }
+}
+
+impl Wanted {
+    fn read(test: Test, value: &str, variables: bool) -> Result<Self, String> {
+        let no = |what| format!("{value:?} is not {what}");
+        Ok(match test {
+            // `*` is a character here, except that `${*}` may still be written.
+            Test::StringEquals | Test::StringEqualsIgnoreCase => {
+                Self::Text(Pattern::compile(value, Syntax { wildcards: false, variables })?)
+            }
+            Test::StringLike => Self::Text(Pattern::compile(value, Syntax { wildcards: true, variables })?),
+            Test::Numeric(_) => Self::Number(number(value).ok_or_else(|| no("a number"))?),
+            Test::Date(_) => Self::Date(date(value).ok_or_else(|| no("a date"))?),
+            Test::Bool | Test::Null => Self::Bool(boolean(value).ok_or_else(|| no("true or false"))?),
+            Test::Binary => Self::Bytes(STANDARD.decode(value).map_err(|_| no("base64"))?),
+            Test::IpAddress => network(value).ok_or_else(|| no("an address or CIDR block"))?,
+            Test::ArnEquals | Test::ArnLike => {
+                Self::Arn(Box::new(arn_patterns(value, variables)?.ok_or_else(|| no("an ARN of six parts"))?))
+            }
+        })
+    }
+
+    fn compare(&self, test: Test, value: &str, context: &Context) -> Compared {
+        let read = |holds: Option<bool>| holds.map_or(Compared::Unreadable, Into::into);
+        match self {
+            Self::Text(pattern) if test == Test::StringEqualsIgnoreCase => {
+                let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
+                pattern.text(context).is_some_and(|wanted| lower(&wanted) == lower(value)).into()
+            }
+            Self::Text(pattern) => pattern.matches(value, context).unwrap_or(false).into(),
+            Self::Number(wanted) => read(number(value).map(|actual| test.orders(&actual, wanted))),
+            Self::Date(wanted) => read(date(value).map(|actual| test.orders(&actual, wanted))),
+            Self::Bool(wanted) => read(boolean(value).map(|actual| actual == *wanted)),
+            Self::Bytes(wanted) => read(STANDARD.decode(value).ok().map(|actual| actual == *wanted)),
+            Self::Network { address, prefix } => {
+                read(value.parse().ok().map(|actual| contains(*address, *prefix, actual)))
+            }
+            Self::Arn(patterns) => {
+                let mut parts = value.splitn(6, ':');
+                let matches =
+                    |pattern: &Pattern| parts.next().is_some_and(|p| pattern.matches(p, context).unwrap_or(false));
+                patterns.iter().all(matches).into()
+            }
+        }
+    }
+}
+
+impl Test {
+    fn orders<T: PartialOrd>(self, actual: &T, wanted: &T) -> bool {
+        match self {
+            Self::Numeric(order) | Self::Date(order) => match order {
+                Order::Equals => actual == wanted,
+                Order::LessThan => actual < wanted,
+                Order::LessThanEquals => actual <= wanted,
+                Order::GreaterThan => actual > wanted,
+                Order::GreaterThanEquals => actual >= wanted,
+            },
+            Self::StringEquals
+            | Self::StringEqualsIgnoreCase
+            | Self::StringLike
+            | Self::Bool
+            | Self::Binary
+            | Self::IpAddress
+            | Self::ArnEquals
+            | Self::ArnLike
+            | Self::Null => false,
+        }
+    }
+}
+
+/// Splits at the first five colons, then reads each part: a `*` must not reach over a colon, except in the last part.
+pub(crate) fn arn_patterns(text: &str, variables: bool) -> Result<Option<[Pattern; 6]>, String> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let Ok(parts) = <[&str; 6]>::try_from(parts) else { return Ok(None) };
+    if parts[0] != "arn" {
+        return Ok(None);
+    }
+    if parts[..5].iter().any(|part| variables && part.contains("${")) {
+        return Err(format!("{text:?} has a variable before the fifth colon"));
+    }
+    let compile = |part: &str| Pattern::compile(part, Syntax { wildcards: true, variables });
+    let compiled = parts.into_iter().map(compile).collect::<Result<Vec<_>, _>>()?;
+    Ok(compiled.try_into().ok())
+}
+
+fn number(text: &str) -> Option<f64> {
+    // Rust also reads "inf" and "NaN", which are no numbers to a policy.
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
+    text.parse().ok().filter(|_| plain)
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") { Some(true) } else { text.eq_ignore_ascii_case("false").then_some(false) }
+}
+
+/// ISO 8601 in the profiles of W3C's note (a year may stand alone), or seconds since 1970.
+fn date(text: &str) -> Option<i128> {
+    let seconds = |s: &str| s.parse::<i64>().ok().map(|s| i128::from(s) * 1_000_000_000);
+    if text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()) {
+        return date(&format!("{text}-01-01"));
+    }
+    if let Some(epoch) = seconds(text) {
+        return Some(epoch);
+    }
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(time.as_nanosecond());
+    }
+    let text = if text.len() == 7 { format!("{text}-01") } else { text.to_owned() };
+    let day: jiff::civil::Date = text.parse().ok().filter(|_| !text.contains('T'))?;
+    Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_nanosecond())
+}
+
+fn network(text: &str) -> Option<Wanted> {
+    let (address, prefix) = match text.split_once('/') {
+        None => (text, None),
+        Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    let whole = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.unwrap_or(whole);
+    (prefix <= whole).then_some(Wanted::Network { address, prefix })
+}
+
+fn contains(network: IpAddr, prefix: u8, address: IpAddr) -> bool {
+    match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            let shift = 32 - u32::from(prefix);
+            u64::from(network.to_bits()) >> shift == u64::from(address.to_bits()) >> shift
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) => {
+            let shift = 128 - u32::from(prefix);
+            shift == 128 || network.to_bits() >> shift == address.to_bits() >> shift
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Condition;
+    use crate::Context;
+
+    fn holds(operator: &str, values: &[&str], actual: Option<&str>) -> bool {
+        let mut context = Context::new();
+        if let Some(actual) = actual {
+            context.set("k:x", actual);
+        }
+        condition(operator, values).unwrap().holds(&context)
+    }
+
+    fn condition(operator: &str, values: &[&str]) -> Result<Condition, String> {
+        let values = values.iter().map(|&v| v.to_owned()).collect();
+        Condition::compile(operator.parse()?, "K:X".to_owned(), values, true)
+    }
+
+    #[test]
+    fn each_operator_compares_as_aws_says() {
+        for (operator, values, actual, expected) in [
+            ("StringEquals", &["a", "b"][..], Some("b"), true),
+            ("StringEquals", &["a*"], Some("ab"), false),
+            ("StringEquals", &["A"], Some("a"), false),
+            ("StringEqualsIgnoreCase", &["STRASSE É"], Some("strasse é"), true),
+            ("StringNotEqualsIgnoreCase", &["A"], Some("a"), false),
+            ("StringLike", &["c-*"], Some("c-7f3"), true),
+            ("StringNotLike", &["c-*", "d-*"], Some("d-1"), false),
+            ("NumericLessThanEquals", &["900"], Some("900.0"), true),
+            ("NumericEquals", &["1"], Some("one"), false),
+            ("NumericNotEquals", &["1"], Some("one"), false),
+            ("DateGreaterThan", &["2026-01-01"], Some("2026-01-01T00:00:01Z"), true),
+            ("DateLessThan", &["1767225601"], Some("2026-01-01T00:00:00Z"), true),
+            ("DateEquals", &["2026"], Some("2026-01-01T01:00:00+01:00"), true),
+            ("Bool", &["TRUE"], Some("true"), true),
+            ("Bool", &["false"], Some("true"), false),
+            ("BinaryEquals", &["AQI="], Some("AQI="), true),
+            ("IpAddress", &["10.0.0.0/8"], Some("10.200.3.4"), true),
+            ("IpAddress", &["0.0.0.0/0"], Some("1.2.3.4"), true),
+            ("IpAddress", &["0.0.0.0/0"], Some("::1"), false),
+            ("NotIpAddress", &["0.0.0.0/0"], Some("::1"), true),
+            ("IpAddress", &["2001:db8::/32"], Some("2001:db8:ffff::1"), true),
+            ("IpAddress", &["::/0"], Some("2001:db8::1"), true),
+            ("IpAddress", &["10.0.0.1"], Some("10.0.0.2"), false),
+            ("ArnLike", &["arn:aws:iam::*:role/a*"], Some("arn:aws:iam::111122223333:role/a/b"), true),
+            ("ArnEquals", &["arn:aws:iam::*:role"], Some("arn:aws:iam::1:2:role"), false),
+            ("ArnLike", &["arn:aws:s3:::*"], Some("no arn"), false),
+            ("ArnNotLike", &["arn:aws:s3:::*"], Some("no arn"), true),
+            ("Null", &["true"], None, true),
+            ("Null", &["true"], Some(""), false),
+            ("Null", &["false"], Some(""), true),
+        ] {
+            assert_eq!(holds(operator, values, actual), expected, "{operator} {values:?} on {actual:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_key_fails_what_is_positive_and_satisfies_what_is_negated() {
+        for (operator, expected) in [
+            ("StringEquals", false),
+            ("StringLike", false),
+            ("StringNotEquals", true),
+            ("StringNotLike", true),
+            ("StringEqualsIfExists", true),
+            ("StringNotEqualsIfExists", true),
+            ("ForAllValues:StringEquals", true),
+            ("ForAnyValue:StringEquals", false),
+            ("ForAnyValue:StringNotEquals", false),
+        ] {
+            assert_eq!(holds(operator, &["a"], None), expected, "{operator}");
+        }
+    }
+
+    #[test]
+    fn several_values_ask_for_a_set_operator() {
+        let mut context = Context::new();
+        context.set_many("k:x", ["a", "b"]);
+        for (operator, values, expected) in [
+            ("StringEquals", &["a"][..], false),
+            ("StringNotEquals", &["z"], false),
+            ("ForAnyValue:StringEquals", &["b"], true),
+            ("ForAllValues:StringEquals", &["a"], false),
+            ("ForAllValues:StringLike", &["a", "?"], true),
+            ("ForAnyValue:StringNotEquals", &["a"], true),
+            ("ForAllValues:StringNotEquals", &["a"], false),
+        ] {
+            assert_eq!(condition(operator, values).unwrap().holds(&context), expected, "{operator} {values:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_its_operator_cannot_read_is_refused() {
+        for (operator, value) in [
+            ("NumericEquals", "ten"),
+            ("NumericEquals", "NaN"),
+            ("DateEquals", "tomorrow"),
+            ("Bool", "yes"),
+            ("Null", "maybe"),
+            ("BinaryEquals", "%"),
+            ("IpAddress", "10.0.0.0/33"),
+            ("ArnLike", "arn:aws:s3"),
+            ("ArnLike", "arn:aws:s3::${aws:x}:y"),
+        ] {
+            assert!(condition(operator, &[value]).is_err(), "{operator} {value}");
+        }
+    }
+
+    #[test]
+    fn an_unset_variable_fails_the_operator_and_satisfies_its_negation() {
+        assert!(!holds("StringEquals", &["${aws:username}"], Some("ana")));
+        assert!(holds("StringNotEquals", &["${aws:username}"], Some("ana")));
+    }
+}

@@ -1,0 +1,262 @@
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::raw::{RawDocument, RawPrincipals, RawStatement, Text};
+use crate::{Actions, Condition, PolicyError, Principal, Principals, Resources};
+
+/// The language that a document is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Version {
+    /// `2008-10-17`, and what a document without a version is in: `${..}` is plain text.
+    #[serde(rename = "2008-10-17")]
+    V2008,
+    /// `2012-10-17`: with variables.
+    #[serde(rename = "2012-10-17")]
+    V2012,
+}
+
+/// What a statement does with what it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// It allows, unless something denies.
+    Allow,
+    /// It denies, whatever allows.
+    Deny,
+}
+
+/// Where a document stands, which decides what it must and must not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PolicyKind {
+    /// Attached to a user or role: names resources, no principals.
+    Identity,
+    /// A role's trust policy: names principals, no resources, only `sts` actions.
+    Trust,
+    /// Attached to a resource (a bucket): names both.
+    Resource,
+    /// Passed when a session is made: as identity.
+    Session,
+}
+
+impl PolicyKind {
+    /// Its name as AWS writes it in "no .. policy allows".
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity-based",
+            Self::Trust => "role trust",
+            Self::Resource => "resource-based",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// A policy document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    pub(crate) version: Option<Version>,
+    pub(crate) id: Option<String>,
+    pub(crate) statements: Vec<Statement>,
+}
+
+/// One statement of a policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    pub(crate) sid: Option<String>,
+    pub(crate) effect: Effect,
+    pub(crate) principals: Option<Principals>,
+    pub(crate) actions: Actions,
+    pub(crate) resources: Option<Resources>,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+impl Document {
+    /// Reads a document of any kind. Follow it with [`Document::check`].
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let raw: RawDocument = serde_json::from_str(text).map_err(|error| grammar(&error))?;
+        let variables = raw.version == Some(Version::V2012);
+        if raw.statement.0.is_empty() {
+            return Err(PolicyError::Document { reason: "the policy has no statement".to_owned() });
+        }
+        let compile = |(index, raw): (usize, RawStatement)| {
+            let statement = name(index, raw.sid.as_deref());
+            Statement::compile(raw, variables).map_err(|reason| PolicyError::Statement { statement, reason })
+        };
+        let statements = raw.statement.0.into_iter().enumerate().map(compile).collect::<Result<_, _>>()?;
+        Ok(Self { version: raw.version, id: raw.id, statements })
+    }
+
+    /// Reads a document and checks that it is fit to be one of `kind`.
+    pub fn parse_as(kind: PolicyKind, text: &str) -> Result<Self, PolicyError> {
+        let document = Self::parse(text)?;
+        document.check(kind)?;
+        Ok(document)
+    }
+
+    /// Whether it is fit to be a policy of `kind`, by the rules by which IAM saves one.
+    pub fn check(&self, kind: PolicyKind) -> Result<(), PolicyError> {
+        for (index, statement) in self.statements.iter().enumerate() {
+            statement.check(kind).map_err(|reason| PolicyError::Statement {
+                statement: name(index, statement.sid()),
+                reason: reason.to_owned(),
+            })?;
+            let twice = |other: &Statement| statement.sid().is_some_and(|sid| other.sid() == Some(sid));
+            if self.statements[..index].iter().any(twice) {
+                return Err(PolicyError::Document {
+                    reason: format!("two statements have the Sid {:?}", statement.sid().unwrap_or_default()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The version it is in; 2008-10-17 where it names none.
+    pub fn version(&self) -> Version {
+        self.version.unwrap_or(Version::V2008)
+    }
+
+    /// Its statements, at least one.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// The document with its principals replaced, as IAM replaces a role's ARN by the role's unique id when it saves a
+    /// trust policy.
+    pub fn map_principals<E>(&self, mut map: impl FnMut(&Principal) -> Result<Principal, E>) -> Result<Self, E> {
+        let mut mapped = self.clone();
+        for principals in mapped.statements.iter_mut().filter_map(|s| s.principals.as_mut()) {
+            for principal in &mut principals.list {
+                *principal = map(principal)?;
+            }
+        }
+        Ok(mapped)
+    }
+}
+
+impl FromStr for Document {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        Self::parse(text)
+    }
+}
+
+impl Statement {
+    /// Its `Sid`.
+    pub fn sid(&self) -> Option<&str> {
+        self.sid.as_deref()
+    }
+
+    /// What it does.
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// Whom it names; identity policies name nobody.
+    pub fn principals(&self) -> Option<&Principals> {
+        self.principals.as_ref()
+    }
+
+    /// Which actions it speaks of.
+    pub fn actions(&self) -> &Actions {
+        &self.actions
+    }
+
+    /// Which resources it speaks of; trust policies name none.
+    pub fn resources(&self) -> Option<&Resources> {
+        self.resources.as_ref()
+    }
+
+    /// What must hold too, all of it.
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    fn compile(raw: RawStatement, variables: bool) -> Result<Self, String> {
+        let principals = either("Principal", raw.principal, raw.not_principal)?;
+        let actions = either("Action", raw.action, raw.not_action)?.ok_or("it has neither Action nor NotAction")?;
+        let resources = either("Resource", raw.resource, raw.not_resource)?;
+        if actions.1.0.is_empty() || resources.as_ref().is_some_and(|(_, list)| list.0.is_empty()) {
+            return Err("a list of actions or resources is empty".to_owned());
+        }
+        let texts = |list: Vec<Text>| list.into_iter().map(|Text(text)| text).collect();
+        let condition = |(operator, key, values): (_, _, Vec<crate::raw::Scalar>)| {
+            let values = values.into_iter().map(|scalar| scalar.0).collect();
+            Condition::compile(operator, key, values, variables)
+        };
+        Ok(Self {
+            sid: raw.sid,
+            effect: raw.effect,
+            principals: principals.map(|(except, list)| read_principals(except, &list)).transpose()?,
+            actions: Actions::compile(actions.0, texts(actions.1.0))?,
+            resources: resources
+                .map(|(except, list)| Resources::compile(except, texts(list.0), variables))
+                .transpose()?,
+            conditions: raw.condition.0.into_iter().map(condition).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn check(&self, kind: PolicyKind) -> Result<(), &'static str> {
+        match (kind, &self.principals) {
+            (PolicyKind::Identity | PolicyKind::Session, Some(_)) => {
+                return Err("it names a principal, which only a trust or resource policy may");
+            }
+            (PolicyKind::Trust | PolicyKind::Resource, None) => return Err("it names no principal"),
+            // AWS documents it as a mistake: it lets in everybody else, the anonymous too.
+            (PolicyKind::Trust | PolicyKind::Resource, Some(p)) if p.except && self.effect == Effect::Allow => {
+                return Err("NotPrincipal stands beside Allow, which would let in everybody else");
+            }
+            (PolicyKind::Trust | PolicyKind::Resource, Some(_))
+            | (PolicyKind::Identity | PolicyKind::Session, None) => {}
+        }
+        match (kind, &self.resources) {
+            (PolicyKind::Trust, Some(_)) => return Err("it names a resource, which a trust policy may not"),
+            (PolicyKind::Identity | PolicyKind::Session | PolicyKind::Resource, None) => {
+                return Err("it names no resource");
+            }
+            (PolicyKind::Trust, None)
+            | (PolicyKind::Identity | PolicyKind::Session | PolicyKind::Resource, Some(_)) => {}
+        }
+        let foreign = |action: &str| !action.to_ascii_lowercase().starts_with("sts:");
+        if kind == PolicyKind::Trust && self.actions.patterns().any(foreign) {
+            return Err("a trust policy may only speak of sts actions");
+        }
+        let odd = |sid: &str| !sid.bytes().all(|b| b.is_ascii_alphanumeric());
+        if kind != PolicyKind::Resource && self.sid().is_some_and(odd) {
+            return Err("its Sid holds more than letters and digits");
+        }
+        Ok(())
+    }
+}
+
+/// Which of `Name` and `NotName` is there, and whether it is the latter.
+fn either<T>(name: &str, plain: Option<T>, except: Option<T>) -> Result<Option<(bool, T)>, String> {
+    match (plain, except) {
+        (Some(_), Some(_)) => Err(format!("it has both {name} and Not{name}")),
+        (Some(list), None) => Ok(Some((false, list))),
+        (None, Some(list)) => Ok(Some((true, list))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn read_principals(except: bool, raw: &RawPrincipals) -> Result<Principals, String> {
+    let all = raw.0.iter().flat_map(|(kind, texts)| texts.iter().map(move |Text(text)| Principal::read(kind, text)));
+    let list = all.collect::<Result<Vec<_>, _>>()?;
+    if list.is_empty() {
+        return Err("its list of principals is empty".to_owned());
+    }
+    Ok(Principals { except, list })
+}
+
+fn name(index: usize, sid: Option<&str>) -> String {
+    match sid {
+        Some(sid) => format!("{} ({sid})", index + 1),
+        None => (index + 1).to_string(),
+    }
+}
+
+fn grammar(error: &serde_json::Error) -> PolicyError {
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let place = format!(" at line {line} column {column}");
+    PolicyError::Grammar { line, column, reason: text.strip_suffix(&place).unwrap_or(&text).to_owned() }
+}

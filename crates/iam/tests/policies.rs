@@ -1,0 +1,338 @@
+//! What policies decide, and which texts are none.
+
+use iam::{Caller, Context, Decision, Document, Policies, PolicyError, PolicyKind, Request, ResourcePolicy, evaluate};
+use proptest::prelude::*;
+use serde_json::json;
+
+const VENDOR: &str = "222222222222";
+const CUSTOMER: &str = "111111111111";
+const ROLE: &str = "arn:aws:iam::111111111111:role/orders";
+
+fn document(kind: PolicyKind, statement: &serde_json::Value) -> Document {
+    let text = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
+    Document::parse_as(kind, &text).unwrap()
+}
+
+fn assume_role_allowed(caller: &str, identity: bool, trust: &Document, external_id: Option<&str>) -> bool {
+    let caller = Caller::parse(caller).unwrap();
+    let allow = json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"});
+    let allow = document(PolicyKind::Identity, &allow);
+    let mut context = Context::new();
+    if let Some(id) = external_id {
+        context.set("sts:ExternalId", id);
+    }
+    let request = Request {
+        caller: &caller,
+        action: "sts:AssumeRole",
+        resource: ROLE,
+        resource_account: CUSTOMER.parse().unwrap(),
+        context: &context,
+    };
+    let identity: &[&Document] = if identity { &[&allow] } else { &[] };
+    let policies = Policies { identity, session: None, resource: Some(ResourcePolicy::Trust(trust)) };
+    evaluate(&request, &policies).is_allowed()
+}
+
+#[test]
+fn a_role_is_assumed_only_where_trust_and_identity_say_what_aws_wants() {
+    let user = |account: &str| format!("arn:aws:iam::{account}:user/ana");
+    let session = |account: &str| format!("arn:aws:sts::{account}:assumed-role/app/one");
+    let role = |account: &str| format!("arn:aws:iam::{account}:role/path/app");
+    let root = |account: &str| format!("arn:aws:iam::{account}:root");
+    // (caller, whom the trust policy names, whether the caller's own policy allows it, allowed)
+    for (caller, trusted, identity, expected) in [
+        (user(CUSTOMER), user(CUSTOMER), false, true),
+        (session(CUSTOMER), role(CUSTOMER), false, true),
+        (session(CUSTOMER), session(CUSTOMER), false, true),
+        (user(CUSTOMER), root(CUSTOMER), false, false),
+        (user(CUSTOMER), root(CUSTOMER), true, true),
+        (user(CUSTOMER), CUSTOMER.to_owned(), true, true),
+        (user(CUSTOMER), role(CUSTOMER), true, false),
+        (user(CUSTOMER), "*".to_owned(), false, true),
+        (user(VENDOR), user(VENDOR), false, false),
+        (session(VENDOR), role(VENDOR), false, false),
+        (user(VENDOR), "*".to_owned(), false, false),
+        (user(VENDOR), user(VENDOR), true, true),
+        (session(VENDOR), role(VENDOR), true, true),
+        (session(VENDOR), session(VENDOR), true, true),
+        (user(VENDOR), VENDOR.to_owned(), true, true),
+        (user(VENDOR), "*".to_owned(), true, true),
+        (user(VENDOR), CUSTOMER.to_owned(), true, false),
+        (session(VENDOR), user(VENDOR), true, false),
+    ] {
+        let statement = json!({"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"});
+        let trust = document(PolicyKind::Trust, &statement);
+        let actual = assume_role_allowed(&caller, identity, &trust, None);
+        assert_eq!(actual, expected, "{caller} trusted as {trusted}, identity {identity}");
+    }
+}
+
+#[test]
+fn an_external_id_lets_in_whom_its_condition_lets_in() {
+    let allow = |condition: serde_json::Value| json!({"Effect": "Allow", "Principal": {"AWS": VENDOR}, "Action": "sts:AssumeRole", "Condition": condition});
+    let deny = |condition: serde_json::Value| json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Condition": condition});
+    let id = |value: &str| json!({"sts:ExternalId": value});
+    let right = || id("acme-7f3");
+    // (statements, then the verdict on: absent, a random wrong one, a wrong one of the right shape)
+    for (statements, expected) in [
+        (json!(allow(json!({"StringEquals": right()}))), [false, false, false]),
+        (json!(allow(json!({"ForAnyValue:StringEquals": right()}))), [false, false, false]),
+        (json!([allow(json!({"StringEquals": right()})), allow(json!({}))]), [true, true, true]),
+        (json!(allow(json!({"StringEqualsIfExists": right()}))), [true, false, false]),
+        (json!(allow(json!({"ForAllValues:StringEquals": right()}))), [true, false, false]),
+        (json!(allow(json!({"StringLike": id("*")}))), [false, true, true]),
+        (json!(allow(json!({"StringLike": id("acme-*")}))), [false, false, true]),
+        (json!(allow(json!({"StringNotEquals": id("other")}))), [true, true, true]),
+        (json!(allow(json!({"Null": {"STS:EXTERNALID": false}}))), [false, true, true]),
+        (json!([allow(json!({})), deny(json!({"Null": {"sts:ExternalId": "true"}}))]), [false, true, true]),
+        (json!([allow(json!({})), deny(json!({"StringNotEquals": right()}))]), [false, false, false]),
+        (json!([allow(json!({})), deny(json!({"StringNotEqualsIfExists": right()}))]), [false, false, false]),
+        (json!(allow(json!({"StringEqualsIgnoreCase": id("ACME-7F3")}))), [false, false, false]),
+    ] {
+        let trust = document(PolicyKind::Trust, &statements);
+        let caller = format!("arn:aws:iam::{VENDOR}:user/app");
+        assert!(assume_role_allowed(&caller, true, &trust, Some("acme-7f3")), "the right one: {statements}");
+        let verdicts = [None, Some("q9"), Some("acme-8a1")].map(|id| assume_role_allowed(&caller, true, &trust, id));
+        assert_eq!(verdicts, expected, "{statements}");
+    }
+}
+
+#[test]
+fn a_unique_id_outlives_no_recreated_role() {
+    let statement =
+        json!({"Effect": "Allow", "Principal": {"AWS": "AROA0000000000000OLD"}, "Action": "sts:AssumeRole"});
+    let trust = document(PolicyKind::Trust, &statement);
+    let session = Caller::parse("arn:aws:sts::111111111111:assumed-role/app/one").unwrap();
+    let context = Context::new();
+    let decide = |caller: &Caller| {
+        let resource_account = CUSTOMER.parse().unwrap();
+        let request = Request { caller, action: "sts:AssumeRole", resource: ROLE, resource_account, context: &context };
+        let policies = Policies { resource: Some(ResourcePolicy::Trust(&trust)), ..Policies::default() };
+        evaluate(&request, &policies).is_allowed()
+    };
+    assert!(decide(&session.clone().with_unique_id("AROA0000000000000OLD")));
+    assert!(!decide(&session.with_unique_id("AROA0000000000000NEW")));
+}
+
+fn s3(identity: &[&Document], session: Option<&Document>, action: &str, resource: &str, owner: &str) -> String {
+    let caller = Caller::parse("arn:aws:sts::111111111111:assumed-role/orders/task-0").unwrap();
+    let mut context = Context::new();
+    context.set("aws:PrincipalTag/team", "shop");
+    let request =
+        Request { caller: &caller, action, resource, resource_account: owner.parse().unwrap(), context: &context };
+    match evaluate(&request, &Policies { identity, session, resource: None }) {
+        Decision::Allowed(_) => "allowed".to_owned(),
+        Decision::ExplicitlyDenied(place) => format!("denied by {} {}", place.kind.name(), place.statement + 1),
+        Decision::ImplicitlyDenied(kind) => format!("no {}", kind.name()),
+    }
+}
+
+#[test]
+fn a_session_policy_narrows_and_a_deny_wins() {
+    let identity = document(
+        PolicyKind::Identity,
+        &json!([
+            {"Effect": "Allow", "Action": ["s3:Put*", "s3:GetObject"], "Resource": "arn:aws:s3:::lake/*"},
+            {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::lake/secret/*"},
+            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::lake",
+             "Condition": {"StringLike": {"s3:prefix": "a/*"}}},
+        ]),
+    );
+    let session = document(
+        PolicyKind::Session,
+        &json!({"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::lake/${aws:PrincipalTag/team}/*"}),
+    );
+    for (session, action, resource, owner, expected) in [
+        (None, "s3:PutObject", "arn:aws:s3:::lake/a", CUSTOMER, "allowed"),
+        (None, "S3:putobject", "arn:aws:s3:::lake/a", CUSTOMER, "allowed"),
+        (None, "s3:DeleteObject", "arn:aws:s3:::lake/a", CUSTOMER, "no identity-based"),
+        (None, "s3:PutObject", "arn:aws:s3:::lake", CUSTOMER, "no identity-based"),
+        (None, "s3:PutObject", "arn:aws:s3:::LAKE/a", CUSTOMER, "no identity-based"),
+        (None, "s3:ListBucket", "arn:aws:s3:::lake", CUSTOMER, "no identity-based"),
+        (None, "s3:PutObject", "arn:aws:s3:::lake/secret/a", CUSTOMER, "denied by identity-based 2"),
+        (None, "s3:PutObject", "arn:aws:s3:::lake/a", VENDOR, "no resource-based"),
+        (Some(&session), "s3:PutObject", "arn:aws:s3:::lake/shop/a", CUSTOMER, "allowed"),
+        (Some(&session), "s3:PutObject", "arn:aws:s3:::lake/a", CUSTOMER, "no session"),
+        (Some(&session), "s3:DeleteObject", "arn:aws:s3:::lake/shop/a", CUSTOMER, "no identity-based"),
+    ] {
+        let actual = s3(&[&identity], session, action, resource, owner);
+        assert_eq!(actual, expected, "{action} on {resource}, session policy {}", session.is_some());
+    }
+}
+
+#[test]
+fn what_is_no_policy_is_refused_at_its_place() {
+    let grammar = |text: &str| match Document::parse(text).unwrap_err() {
+        PolicyError::Grammar { line, column, reason } => (line, column, reason),
+        other => panic!("{other}"),
+    };
+    let (line, _, reason) = grammar("{\n \"Version\": \"2012-10-17\",\n \"Statment\": []}");
+    assert!(line == 3 && reason.contains("unknown field `Statment`"), "{line}: {reason}");
+    let (line, _, reason) = grammar(
+        "{\"Statement\": {\n\"Effect\": \"Allow\", \"Action\": \"*\", \"Resource\": \"*\",\n\
+         \"Condition\": {\"StringEqual\": {}}}}",
+    );
+    assert!(line == 3 && reason.contains("operator \"StringEqual\" is unknown"), "{line}: {reason}");
+    for (text, reason) in [
+        ("", "EOF"),
+        ("{}", "missing field `Statement`"),
+        (r#"{"Version":"2012","Statement":[]}"#, "unknown variant `2012`"),
+        (r#"{"Statement":[],"Statement":[]}"#, "duplicate field"),
+        (r#"{"Statement":{"Effect":"allow","Action":"*"}}"#, "unknown variant `allow`"),
+        (r#"{"Statement":{"Effect":"Allow","Action":1}}"#, "expected a string"),
+        (r#"{"Statement":{"Effect":"Allow","Action":"*","Principal":"ana"}}"#, "without a kind"),
+        (r#"{"Statement":{"Effect":"Allow","Action":"*","Principal":{"Aws":"*"}}}"#, "kind \"Aws\" are unknown"),
+        (r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"a:b":{}}}}}"#, "a string"),
+    ] {
+        let (_, _, actual) = grammar(text);
+        assert!(actual.contains(reason), "{text}: {actual}");
+    }
+}
+
+#[test]
+fn a_statement_that_no_policy_may_hold_is_refused_by_number() {
+    let refuse = |kind, statement: &str| {
+        Document::parse_as(kind, &format!("{{\"Version\":\"2012-10-17\",\"Statement\":{statement}}}"))
+            .expect_err(statement)
+            .to_string()
+    };
+    let (identity, trust) = (PolicyKind::Identity, PolicyKind::Trust);
+    for (kind, statement, reason) in [
+        (identity, "[]", "no statement"),
+        (identity, r#"{"Effect":"Allow","Resource":"*"}"#, "neither Action nor NotAction"),
+        (identity, r#"{"Effect":"Allow","Action":"*","NotAction":"*","Resource":"*"}"#, "both Action and NotAction"),
+        (identity, r#"{"Effect":"Allow","Action":"*"}"#, "names no resource"),
+        (identity, r#"{"Effect":"Allow","Action":[],"Resource":"*"}"#, "is empty"),
+        (identity, r#"{"Effect":"Allow","Action":"GetObject","Resource":"*"}"#, "service:Name"),
+        (identity, r#"{"Effect":"Allow","Action":"s*:Get","Resource":"*"}"#, "service:Name"),
+        (identity, r#"{"Effect":"Allow","Action":"*","Resource":"lake/*"}"#, "ARN of six parts"),
+        (identity, r#"{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::${aws:username"}"#, "without an end"),
+        (identity, r#"{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}"#, "names a principal"),
+        (identity, r#"{"Sid":"a b","Effect":"Allow","Action":"*","Resource":"*"}"#, "statement 1 (a b): its Sid"),
+        (trust, r#"{"Effect":"Allow","Action":"sts:AssumeRole"}"#, "names no principal"),
+        (trust, r#"{"Effect":"Allow","Action":"*","Principal":"*"}"#, "only speak of sts"),
+        (trust, r#"{"Effect":"Allow","Action":"sts:AssumeRole","Principal":"*","Resource":"*"}"#, "names a resource"),
+        (
+            trust,
+            r#"{"Effect":"Allow","Action":"sts:AssumeRole","NotPrincipal":{"AWS":"111111111111"}}"#,
+            "NotPrincipal",
+        ),
+        (
+            trust,
+            r#"{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"arn:aws:iam::111111111111:role/*"}}"#,
+            "wildcard",
+        ),
+        (
+            trust,
+            r#"{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"arn:aws:iam::111111111111:group/g"}}"#,
+            "neither",
+        ),
+    ] {
+        let actual = refuse(kind, statement);
+        assert!(actual.contains(reason), "{statement}: {actual}");
+    }
+    let twice = r#"{"Sid":"A","Effect":"Allow","Action":"*","Resource":"*"}"#;
+    assert!(refuse(identity, &format!("[{twice},{twice}]")).contains("two statements"));
+}
+
+#[test]
+fn a_variable_in_a_document_of_2008_is_plain_text() {
+    let text = |version: &str| {
+        format!(
+            r#"{{{version}"Statement":{{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::${{aws:PrincipalTag/team}}"}}}}"#
+        )
+    };
+    let old = Document::parse_as(PolicyKind::Identity, &text("")).unwrap();
+    let new = Document::parse_as(PolicyKind::Identity, &text(r#""Version":"2012-10-17","#)).unwrap();
+    for (document, bucket, expected) in
+        [(&old, "shop", "no identity-based"), (&old, "${aws:PrincipalTag/team}", "allowed"), (&new, "shop", "allowed")]
+    {
+        let resource = format!("arn:aws:s3:::{bucket}");
+        assert_eq!(s3(&[document], None, "s3:ListBucket", &resource, CUSTOMER), expected, "{bucket}");
+    }
+}
+
+// Random documents over a small world, so that statements often match.
+
+fn effect() -> impl Strategy<Value = &'static str> {
+    prop_oneof![3 => Just("Allow"), 1 => Just("Deny")]
+}
+
+fn one_or_many(of: impl Strategy<Value = &'static str>) -> impl Strategy<Value = serde_json::Value> {
+    proptest::collection::vec(of, 1..3).prop_map(|list| if list.len() == 1 { json!(list[0]) } else { json!(list) })
+}
+
+fn condition() -> impl Strategy<Value = serde_json::Value> {
+    let operator = prop_oneof![
+        Just("StringEquals"),
+        Just("StringNotLike"),
+        Just("StringEqualsIfExists"),
+        Just("ForAllValues:StringLike"),
+        Just("ForAnyValue:StringNotEquals"),
+    ];
+    let value = prop_oneof![Just("a"), Just("b*"), Just("${aws:username, 'a'}"), Just("*")];
+    prop_oneof![
+        Just(json!({})),
+        (operator, prop_oneof![Just("k:x"), Just("k:y")], one_or_many(value))
+            .prop_map(|(operator, key, values)| json!({operator: {key: values}})),
+        any::<bool>().prop_map(|absent| json!({"Null": {"k:x": absent}})),
+    ]
+}
+
+fn statement() -> impl Strategy<Value = serde_json::Value> {
+    let action = prop_oneof![Just("s3:PutObject"), Just("s3:Get*"), Just("*"), Just("s3:?utObject")];
+    let resource =
+        prop_oneof![Just("*"), Just("arn:aws:s3:::lake/*"), Just("arn:aws:s3:::lake"), Just("arn:aws:s3:::${k:x}/a")];
+    (effect(), any::<bool>(), any::<bool>(), one_or_many(action), one_or_many(resource), condition()).prop_map(
+        |(effect, not_action, not_resource, action, resource, condition)| {
+            json!({
+                "Effect": effect,
+                (if not_action { "NotAction" } else { "Action" }): action,
+                (if not_resource { "NotResource" } else { "Resource" }): resource,
+                "Condition": condition,
+            })
+        },
+    )
+}
+
+fn statements() -> impl Strategy<Value = Vec<serde_json::Value>> {
+    proptest::collection::vec(statement(), 1..4)
+}
+
+proptest! {
+    #[test]
+    fn adding_a_deny_never_allows(list in statements(), mut denial in statement(), at in any::<prop::sample::Index>()) {
+        denial["Effect"] = json!("Deny");
+        let before = document(PolicyKind::Identity, &json!(list));
+        let mut longer = list;
+        longer.insert(at.index(longer.len() + 1), denial);
+        let after = document(PolicyKind::Identity, &json!(longer));
+        let decide = |d: &Document| s3(&[d], None, "s3:PutObject", "arn:aws:s3:::lake/a", CUSTOMER);
+        prop_assert!(decide(&after) != "allowed" || decide(&before) == "allowed");
+    }
+
+    #[test]
+    fn a_session_policy_never_widens(identity in statements(), session in statements()) {
+        let identity = document(PolicyKind::Identity, &json!(identity));
+        let session = document(PolicyKind::Session, &json!(session));
+        let decide = |session| s3(&[&identity], session, "s3:PutObject", "arn:aws:s3:::lake/a", CUSTOMER);
+        prop_assert!(decide(Some(&session)) != "allowed" || decide(None) == "allowed");
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_the_same(list in statements()) {
+        let read = document(PolicyKind::Identity, &json!(list));
+        let printed = read.to_string();
+        let again = Document::parse_as(PolicyKind::Identity, &printed).unwrap();
+        prop_assert_eq!(&again, &read);
+        prop_assert_eq!(again.to_string(), printed);
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "[\\PC]{0,40}", cut in 0usize..200) {
+        let whole = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": text, "Resource": text,
+            "Principal": {"AWS": text}, "Condition": {"ArnLike": {text.clone(): text}}}]}).to_string();
+        let end = (0..=cut.min(whole.len())).rev().find(|&at| whole.is_char_boundary(at)).unwrap_or(0);
+        drop((Document::parse(&whole), Document::parse(&whole[..end])));
+    }
+}
