@@ -203,13 +203,8 @@ impl Group {
         let assignment = Assignment(self.next);
         let (offset, metadata) = self.committed[number].clone();
         self.owners[number] = Some((worker, assignment));
-        let assigned = Assigned {
-            partition: partition(number),
-            assignment,
-            position: Offset(offset),
-            committed: true,
-            metadata,
-        };
+        let assigned =
+            Assigned { partition: partition(number), assignment, position: Offset(offset), committed: true, metadata };
         self.inboxes[&worker].try_send(SourceEvent::Assigned(vec![assigned])).unwrap();
     }
 
@@ -607,8 +602,7 @@ async fn play(seed: u64, lanes: Lanes) {
 
 fn run_seeds(lanes: Lanes, seeds: std::ops::Range<u64>) {
     for seed in seeds {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(play(seed, lanes));
     }
 }
