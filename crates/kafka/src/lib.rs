@@ -1,1 +1,26 @@
-//! TBD
+//! Our Kafka client.
+//!
+//! What lives here: everything that speaks the Kafka protocol. What may not: AWS, file formats, what becomes of a record.
+//! Message codecs come from `kafka-protocol`; connections, groups, batches and commits are ours, because a commit must
+//! carry the epoch of its assignment (no other client lets us say which), and because handing out records one by one costs
+//! several times what whole batches do.
+//!
+//! ```text
+//! config::ClientConfig      the Java clients' property names, checked all at once
+//!  -> net::Connection       one socket: TLS, SASL, versions, pipelining, throttling
+//!  -> cluster::Cluster      metadata, leaders, coordinators, a connection per broker and purpose
+//!      -> admin             topics and offsets
+//!      -> produce::Producer dead letters, demo data, benchmarks
+//! ```
+//!
+//! Failures: [`net::Error`] where a socket is involved, [`cluster::Error`] above it; Kafka's own codes are [`ErrorCode`].
+
+pub mod admin;
+pub mod cluster;
+mod code;
+pub mod config;
+pub mod net;
+
+pub use cluster::Cluster;
+pub use code::ErrorCode;
+pub use config::ClientConfig;

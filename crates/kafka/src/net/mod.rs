@@ -1,0 +1,18 @@
+//! One connection to one broker: framing, version negotiation, pipelining, throttling, TLS and SASL.
+
+mod connection;
+mod error;
+mod guard;
+mod handshake;
+mod versions;
+mod wire;
+
+use std::sync::Arc;
+
+pub use connection::{Connection, Options, RawResponse, Settings};
+pub use error::Error;
+
+/// `host:port`, with an IPv6 address in brackets.
+pub(crate) fn host_port(host: &str, port: i32) -> Arc<str> {
+    if host.contains(':') { format!("[{host}]:{port}").into() } else { format!("{host}:{port}").into() }
+}
