@@ -1,12 +1,24 @@
 //! The Connect data model: records as they were fetched, schemas, values, converters, and later transforms. Pure.
 //!
 //! What lives here: where a record is ([`TopicPartition`], [`Offset`]), what it is made of ([`Arena`], [`RecordView`]),
-//! and what is wrong with one that cannot be used ([`RecordFault`]). What may not: I/O, files' formats, a vendor.
+//! and what is wrong with one that cannot be used ([`RecordFault`]); what its bytes stand for ([`Value`], [`Schema`]) and
+//! how that is found out ([`Converter`]). What may not: I/O, files' formats, a vendor.
 
 mod arena;
+mod config_fault;
+mod converter;
+pub mod json;
 mod place;
 mod record_fault;
+mod schema;
+mod string;
+mod value;
 
 pub use arena::{Arena, Header, Headers, RecordView};
+pub use config_fault::ConfigFault;
+pub use converter::{Converter, ConverterKind, ConverterScratch, Role};
 pub use place::{Offset, TopicPartition};
 pub use record_fault::{RecordFault, Stage};
+pub use schema::{DATE, DECIMAL, Field, Kind, Logical, Schema, TIME, TIMESTAMP};
+pub use string::decode_utf8;
+pub use value::{SchemaAndValue, Value};

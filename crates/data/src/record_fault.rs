@@ -41,13 +41,29 @@ pub struct RecordFault {
     pub class: &'static str,
     /// The exception that Connect would name, e.g. `org.apache.kafka.connect.errors.DataException`.
     pub exception: &'static str,
-    /// What is wrong, as one clause.
+    /// What is wrong. Where Connect has a text for it, exactly that one: a dead letter's headers carry it.
     pub message: String,
+    /// What is behind it, such as the place in a JSON text; Connect's exceptions have it in their cause.
+    pub cause: Option<String>,
+}
+
+impl RecordFault {
+    /// The same, with what is behind it.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
 }
 
 impl fmt::Display for RecordFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.stage.name())
+        match &self.cause {
+            // Connect's texts for errors with a cause end in a colon.
+            Some(cause) => write!(f, "{}: {cause}", self.message.trim_end().trim_end_matches(':'))?,
+            None => f.write_str(&self.message)?,
+        }
+        write!(f, " ({})", self.stage.name())
     }
 }
 

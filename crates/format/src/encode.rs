@@ -1,5 +1,7 @@
 use bytes::Bytes;
-use data::{RecordFault, RecordView};
+use data::{ConverterScratch, RecordFault, RecordView};
+
+use crate::compress::{Deflater, ZstdContext};
 
 /// Turns the records of one object into its bytes.
 ///
@@ -40,6 +42,11 @@ impl Output {
         }
     }
 
+    /// Bytes of memory that it holds.
+    pub(crate) fn memory(&self) -> usize {
+        self.len + self.chunks.capacity() * size_of::<Bytes>()
+    }
+
     /// How many bytes wait.
     pub fn len(&self) -> usize {
         self.len
@@ -59,4 +66,11 @@ impl Output {
 
 /// What a thread that encodes keeps between objects: compressor contexts and buffers. One per compute thread.
 #[derive(Debug, Default)]
-pub struct Scratch {}
+pub struct Scratch {
+    pub(crate) converters: ConverterScratch,
+    /// Where a tile is compressed to, before its size is known.
+    pub(crate) packed: Vec<u8>,
+    pub(crate) deflater: Option<Deflater>,
+    pub(crate) snappy: Option<snap::raw::Encoder>,
+    pub(crate) zstd: Option<ZstdContext>,
+}

@@ -7,6 +7,11 @@
 //! processor's cache. Compressors keep no state between tiles, so that an object that is open but idle costs only its
 //! bytes, and one compressor per thread ([`Scratch`]) serves a thousand objects.
 
+mod compress;
+mod compression;
 mod encode;
+pub mod text;
+mod tiles;
 
+pub use compression::{Codec, Compression, UnknownCodec};
 pub use encode::{Encode, Output, Scratch};

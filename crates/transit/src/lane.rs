@@ -275,6 +275,7 @@ fn poisoned(poison: &PoisonBatch) -> (DeadLetter, RecordFailure) {
             "its record batch (offsets {} to {}) cannot be read: {}",
             poison.first, poison.last, poison.reason
         ),
+        cause: None,
     };
     let letter = DeadLetter {
         partition: poison.partition.clone(),

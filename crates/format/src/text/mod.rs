@@ -1,0 +1,10 @@
+//! The text formats: csv, json and jsonl, byte for byte as Aiven's S3 sink writes them, save that a JSON value keeps its
+//! producer's member order and number text.
+
+mod encoder;
+mod instant;
+mod layout;
+mod quote;
+
+pub use encoder::{Converters, Encoder, Format};
+pub use layout::{Field, Kind, Layout, ValueEncoding};
