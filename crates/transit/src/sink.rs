@@ -72,7 +72,7 @@ pub struct IntentObject {
 }
 
 /// What became of an object that was to be made visible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Finished {
     /// It is visible, by this call or an earlier one.
     Visible,

@@ -263,13 +263,13 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
                 _ = rotate.tick() => self.want_all_cut(),
                 event = self.source.next() => self.take_up(event?)?,
             }
-            if let Some(deadline) = self.stopping {
-                if self.lanes.values().all(Lane::is_settled) || Instant::now() >= deadline {
-                    return match self.record_failure.take() {
-                        Some(failure) => Err(TaskError::Record(failure)),
-                        None => Ok(()),
-                    };
-                }
+            if let Some(deadline) = self.stopping
+                && (self.lanes.values().all(Lane::is_settled) || Instant::now() >= deadline)
+            {
+                return match self.record_failure.take() {
+                    Some(failure) => Err(TaskError::Record(failure)),
+                    None => Ok(()),
+                };
             }
         }
     }
@@ -490,13 +490,13 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         TaskStats::add(&self.parts.stats.encoded_bytes, worked.encoded_bytes);
         TaskStats::add(&self.parts.stats.dead_letters, worked.letters.len() as u64);
         for (partition, assignment, position) in &worked.positions {
-            if let Some(member) = lane.members.get_mut(partition) {
-                if member.assignment == *assignment {
-                    member.position = *position;
-                    self.parts.stats.moved(partition, *position);
-                    let drained = self.parts.options.drain_to.get(partition).is_some_and(|end| position >= end);
-                    lane.cut_wanted |= drained;
-                }
+            if let Some(member) = lane.members.get_mut(partition)
+                && member.assignment == *assignment
+            {
+                member.position = *position;
+                self.parts.stats.moved(partition, *position);
+                let drained = self.parts.options.drain_to.get(partition).is_some_and(|end| position >= end);
+                lane.cut_wanted |= drained;
             }
         }
         lane.letters.extend(worked.letters);
@@ -580,11 +580,11 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
             CutEnd::Done { objects, took } => {
                 self.parts.stats.cut_done(objects, took);
                 for span in &spans {
-                    if let Some(member) = lane.members.get_mut(&span.partition) {
-                        if member.assignment == span.assignment {
-                            member.from = span.to;
-                            self.parts.stats.committed(&span.partition, span.to);
-                        }
+                    if let Some(member) = lane.members.get_mut(&span.partition)
+                        && member.assignment == span.assignment
+                    {
+                        member.from = span.to;
+                        self.parts.stats.committed(&span.partition, span.to);
                     }
                 }
             }

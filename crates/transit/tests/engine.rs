@@ -209,10 +209,10 @@ impl Group {
     }
 
     fn take(&mut self, number: usize) {
-        if let Some((worker, assignment)) = self.owners[number].take() {
-            if let Some(inbox) = self.inboxes.get(&worker) {
-                inbox.try_send(SourceEvent::Lost(vec![(partition(number), assignment)])).ok();
-            }
+        if let Some((worker, assignment)) = self.owners[number].take()
+            && let Some(inbox) = self.inboxes.get(&worker)
+        {
+            inbox.try_send(SourceEvent::Lost(vec![(partition(number), assignment)])).ok();
         }
     }
 }
@@ -567,7 +567,7 @@ async fn play(seed: u64, lanes: Lanes) {
         }
     }
     // Peace: everything is read to its end and committed.
-    let committed = tokio::time::timeout(Duration::from_secs(600), async {
+    let committed = tokio::time::timeout(Duration::from_mins(10), async {
         loop {
             play.replace_ended();
             play.assign_orphans();
@@ -585,19 +585,19 @@ async fn play(seed: u64, lanes: Lanes) {
     }
     let store = play.store.lock().unwrap();
     assert!(store.violations.is_empty(), "seed {seed}: {:?}", store.violations);
-    let mut seen: HashMap<&str, u32> = HashMap::new();
+    let mut times_of: HashMap<&str, u32> = HashMap::new();
     for (_, body) in store.objects.values() {
         for line in std::str::from_utf8(body).unwrap().lines() {
-            *seen.entry(line).or_default() += 1;
+            *times_of.entry(line).or_default() += 1;
         }
     }
     for number in 0..partitions {
         for offset in 0..records {
-            let times = seen.remove(format!("{}@{offset}", partition(number)).as_str()).unwrap_or(0);
+            let times = times_of.remove(format!("{}@{offset}", partition(number)).as_str()).unwrap_or(0);
             assert_eq!(times, 1, "seed {seed}: record {offset} of partition {number} is in {times} visible objects");
         }
     }
-    assert!(seen.is_empty(), "seed {seed}: {seen:?}");
+    assert!(times_of.is_empty(), "seed {seed}: {times_of:?}");
 }
 
 fn run_seeds(lanes: Lanes, seeds: std::ops::Range<u64>) {

@@ -1,0 +1,199 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// How every command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done = 0,
+    /// The command line makes no sense.
+    Usage = 1,
+    /// A configuration is refused; nothing was moved.
+    Refused = 2,
+    /// It failed.
+    Failed = 3,
+    /// It could not be proven, or made no progress in the time given.
+    NoProgress = 4,
+}
+
+/// Moves data between Apache Kafka and Amazon S3, exactly once, through short-lived IAM role sessions.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) log: LogArguments,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 usage, 2 configuration refused, 3 failed, 4 no progress in the time given.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run connectors in the foreground until stopped (the shape of connect-standalone).
+    Run(RunArguments),
+    /// Find every fault of connector files and print what they would do; moves nothing.
+    Check(CheckArguments),
+    /// See it all work with no AWS account and no Kafka: embedded broker, embedded AWS, the real way between them.
+    Demo(DemoArguments),
+    /// Keep the embedded broker and the embedded AWS up for development.
+    Local(LocalArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArguments {
+    /// How log lines look on stderr.
+    #[arg(long, global = true, env = "TIDEGATE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// Which log lines are written: error, warn, info, debug, trace, or per crate as in "info,kafka=debug".
+    #[arg(long, global = true, env = "TIDEGATE_LOG", default_value = "info")]
+    pub(crate) log: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArguments {
+    /// Worker properties, as connect-standalone takes them.
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_WORKER")]
+    pub(crate) worker: Option<PathBuf>,
+    /// Kafka brokers, host:port separated by commas; goes before bootstrap.servers of the worker file.
+    #[arg(long, value_name = "HOST:PORT,..", env = "TIDEGATE_BOOTSTRAP_SERVERS")]
+    pub(crate) bootstrap_server: Option<String>,
+    /// A worker property, key=value; goes before the worker file. May be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Connector files: JSON ({"name":..,"config":{..}} or flat) or .properties.
+    #[arg(required = true, value_name = "CONNECTOR")]
+    pub(crate) connectors: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) worker: WorkerArguments,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+    /// End once everything up to the end offsets seen at the start is committed.
+    #[arg(long)]
+    pub(crate) drain: bool,
+    /// With --drain: end with exit code 4 when no offset was committed for this long.
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(crate) drain_timeout: Duration,
+    /// End with exit code 3 when all connectors have failed, instead of retrying them slowly.
+    #[arg(long)]
+    pub(crate) exit_on_failure: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LimitArguments {
+    /// Bytes that records, objects under construction and parts in flight may take, all connectors together.
+    #[arg(long, value_name = "SIZE", env = "TIDEGATE_MEMORY", default_value = "192MiB", value_parser = byte_count)]
+    pub(crate) memory: usize,
+    /// Threads that decode, encode and compress; 0 means one per core.
+    #[arg(long, value_name = "N", env = "TIDEGATE_THREADS", default_value = "0")]
+    pub(crate) threads: usize,
+    /// Serve Prometheus metrics at /metrics, and /healthz and /readyz, on this address.
+    #[arg(long, value_name = "HOST:PORT", env = "TIDEGATE_METRICS_ADDR")]
+    pub(crate) metrics_addr: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Connector files: JSON ({"name":..,"config":{..}} or flat) or .properties.
+    #[arg(required = true, value_name = "CONNECTOR")]
+    pub(crate) connectors: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) worker: WorkerArguments,
+    /// How the result looks on stdout.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// How many records to produce and move.
+    #[arg(long, default_value = "100000", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) records: u64,
+    /// Keep the objects in this directory, to look at.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Stay up afterwards and go on producing, until stopped.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LocalArguments {
+    /// Where the state survives a restart. Without it, everything is in memory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Where the embedded broker listens.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
+    pub(crate) kafka_listen: SocketAddr,
+    /// Where the embedded AWS listens.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566")]
+    pub(crate) aws_listen: SocketAddr,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: u64 = text.parse().map_err(|_| format!("{text} is not a whole number of seconds"))?;
+    Ok(Duration::from_secs(seconds))
+}
+
+/// `192MiB`, `1GB`, `500000`: binary units with `i`, decimal ones without.
+fn byte_count(text: &str) -> Result<usize, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: usize = number.parse().map_err(|_| format!("{text} is not a size, as 192MiB is"))?;
+    let factor: usize = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err(format!("{unit} is no unit of size; known are B, KB, MB, GB, KiB, MiB, GiB")),
+    };
+    let bytes = number.checked_mul(factor).ok_or_else(|| format!("{text} is more than this machine can address"))?;
+    // One part in flight, one under construction and one fetch response must fit, or nothing could ever move.
+    if bytes < 32 << 20 {
+        return Err(format!("{text} is too little: at least 32MiB are needed"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(byte_count("192MiB"), Ok(192 << 20));
+        assert_eq!(byte_count("1GB"), Ok(1_000_000_000));
+        assert_eq!(byte_count("67108864"), Ok(64 << 20));
+        assert!(byte_count("1MiB").unwrap_err().contains("at least 32MiB"));
+        assert!(byte_count("64 parsecs").unwrap_err().contains("no unit"));
+        assert!(byte_count("-1").is_err());
+    }
+}
