@@ -3,9 +3,9 @@ use transit::{Arena, Offset};
 use super::aborted::AbortedFilter;
 use super::compression::{Codec, decompress};
 use super::cursor::Cursor;
-use super::fetched::Isolation;
 use super::frame::{Frame, V2_HEADER};
 use super::malformed::{Malformed, RecordFlaw};
+use crate::admin::Isolation;
 
 const TIMESTAMP_TYPE: i16 = 1 << 3;
 const TRANSACTIONAL: i16 = 1 << 4;
@@ -177,24 +177,20 @@ fn record(cursor: &mut Cursor<'_>, arena: &mut Arena) -> Option<Record> {
     let _attributes = cursor.u8()?;
     let timestamp_delta = cursor.varlong()?;
     let offset_delta = cursor.varint()?;
-    let key = nullable(cursor)?;
-    let value = nullable(cursor)?;
+    // Any negative length is null, as in Java.
+    let length = cursor.varint()?;
+    let key = cursor.nullable(length)?;
+    let length = cursor.varint()?;
+    let value = cursor.nullable(length)?;
     let headers = cursor.varint()?;
     if headers < 0 {
         return None;
     }
     for _ in 0..headers {
-        let key = nullable(cursor)??;
-        arena.push_header(key, nullable(cursor)?);
+        let length = usize::try_from(cursor.varint()?).ok()?;
+        let key = cursor.range(length)?;
+        let length = cursor.varint()?;
+        arena.push_header(key, cursor.nullable(length)?);
     }
     Some(Record { timestamp_delta, offset_delta, key, value })
-}
-
-/// A range with its length in front; a negative length is null (any negative one, as in Java).
-#[inline]
-fn nullable(cursor: &mut Cursor<'_>) -> Option<Option<(usize, usize)>> {
-    match usize::try_from(cursor.varint()?) {
-        Ok(length) => cursor.range(length).map(Some),
-        Err(_) => Some(None),
-    }
 }

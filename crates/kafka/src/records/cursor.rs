@@ -78,6 +78,16 @@ impl<'a> Cursor<'a> {
         Some((start, self.at))
     }
 
+    /// Where the next `length` bytes are; a negative length stands for null.
+    #[inline]
+    #[expect(clippy::option_option, reason = "the outer one is the end of the bytes, the inner one Kafka's null")]
+    pub(super) fn nullable(&mut self, length: i32) -> Option<Option<(usize, usize)>> {
+        match usize::try_from(length) {
+            Ok(length) => self.range(length).map(Some),
+            Err(_) => Some(None),
+        }
+    }
+
     /// A zigzag varint of 32 bits: at most 5 bytes.
     #[inline]
     pub(super) fn varint(&mut self) -> Option<i32> {

@@ -7,6 +7,7 @@ use super::aborted::{AbortedFilter, AbortedTransaction};
 use super::frame::{Frame, Framed};
 use super::malformed::Malformed;
 use super::{batch, legacy};
+use crate::admin::Isolation;
 
 /// The most bytes that one record batch may take once it is decompressed, its index included: 256 MiB.
 ///
@@ -17,16 +18,6 @@ pub const DEFAULT_BATCH_LIMIT: usize = 256 << 20;
 
 /// Less than any offset.
 const BEFORE_ALL: i64 = -1;
-
-/// Whether records of transactions count before they are committed (`isolation.level`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Isolation {
-    /// All records, also those of transactions that were or will be aborted. Kafka's default.
-    #[default]
-    ReadUncommitted,
-    /// Records outside of transactions and those of committed ones.
-    ReadCommitted,
-}
 
 /// What a Fetch response says of one partition.
 #[derive(Debug)]

@@ -34,8 +34,10 @@ impl Message {
         let field = MessageFlaw::Flaw(RecordFlaw::Field);
         let attributes = cursor.u8().ok_or(field)?;
         let timestamp = if magic == 0 { -1 } else { cursor.i64().ok_or(field)? };
-        let key = nullable(&mut cursor).ok_or(field)?;
-        let value = nullable(&mut cursor).ok_or(field)?;
+        let length = cursor.i32().ok_or(field)?;
+        let key = cursor.nullable(length).ok_or(field)?;
+        let length = cursor.i32().ok_or(field)?;
+        let value = cursor.nullable(length).ok_or(field)?;
         match cursor.remaining() {
             0 => Ok(Self { attributes, timestamp, key, value }),
             _ => Err(MessageFlaw::Flaw(RecordFlaw::Length)),
@@ -64,14 +66,6 @@ impl MessageFlaw {
             Self::Flaw(what) => what,
         };
         Malformed::Inner { index, what }
-    }
-}
-
-/// A range with a fixed length in front; a negative length is null.
-fn nullable(cursor: &mut Cursor<'_>) -> Option<Option<(usize, usize)>> {
-    match usize::try_from(cursor.i32()?) {
-        Ok(length) => cursor.range(length).map(Some),
-        Err(_) => Some(None),
     }
 }
 

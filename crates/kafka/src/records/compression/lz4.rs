@@ -37,7 +37,6 @@ pub(super) fn decompress(codec: Codec, input: &[u8], limit: usize, out: &mut Vec
 }
 
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "the flags of the format")]
 struct Frame {
     independent: bool,
     block_checksums: bool,

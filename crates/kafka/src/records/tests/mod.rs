@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use transit::{Arena, Assignment, Budget, Fetched, Offset, PoisonBatch, TopicPartition};
 
-use super::{AbortedTransaction, FetchedRecords, Isolation, Response};
+use super::{AbortedTransaction, FetchedRecords, Response};
+use crate::admin::Isolation;
 
 /// A record as it came out: offset, timestamp, key, value, headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
