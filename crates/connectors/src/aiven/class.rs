@@ -164,16 +164,16 @@ fn hold(layout: &Layout, converters: &Converters, found: &mut Findings) {
     };
     let has = |field| layout.fields.contains(&field);
     match converters.value.kind() {
-        ConverterKind::String if has(Field::Value) => {
+        ConverterKind::String(_) if has(Field::Value) => {
             refuse(&converters.value, "Record value schema type must be BYTES, STRING given");
         }
         ConverterKind::JsonSchemaless if has(Field::Value) => refuse(&converters.value, "value schema cannot be null"),
         _ => {}
     }
-    if has(Field::Key) && *converters.key.kind() == ConverterKind::JsonSchemaless {
+    if has(Field::Key) && converters.key.kind() == ConverterKind::JsonSchemaless {
         refuse(&converters.key, "key schema cannot be null");
     }
-    if has(Field::Headers) && *converters.header.kind() != ConverterKind::ByteArray {
+    if has(Field::Headers) && converters.header.kind() != ConverterKind::ByteArray {
         let class = converters.header.class();
         found.warn("header.converter", format!("csv writes headers as bytes, and {class} gives none: each record with a header will fail; set ByteArrayConverter"));
     }
@@ -182,7 +182,7 @@ fn hold(layout: &Layout, converters: &Converters, found: &mut Findings) {
 /// Whether keys have a text to be put into names. Upstream takes Java's identity text of the array, `[B@1b28cdfa`:
 /// another name for every record, and another one when the record is read again.
 fn name(naming: &ObjectNaming, converters: &Converters, found: &mut Findings) {
-    if naming.grouping().uses_key() && *converters.key.kind() == ConverterKind::ByteArray {
+    if naming.grouping().uses_key() && converters.key.kind() == ConverterKind::ByteArray {
         let class = converters.key.class();
         let text = format!("{class} gives a key no text that could stand for {{{{key}}}} in file.name.template");
         found.fault(

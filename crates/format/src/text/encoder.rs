@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use data::{ConfigFault, Converter, ConverterKind, ConverterScratch, RecordFault, RecordView};
+use data::{Converter, ConverterScratch, RecordFault, RecordView};
 
 use super::fault::put_fault;
 use super::instant::push_instant;
@@ -8,9 +8,6 @@ use super::value::push_integer;
 use super::{Field, Kind, Layout, csv, json};
 use crate::tiles::Tiles;
 use crate::{Compression, Encode, Output, Scratch};
-
-const BYTE_ARRAY: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
-const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
 
 /// What reads the parts of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,32 +58,6 @@ impl Format {
         let members = Field::JSON_ORDER.into_iter().filter(|field| has(*field)).collect();
         let unused = Unused { key: !has(Field::Key), value: !has(Field::Value), headers: !has(Field::Headers) };
         Arc::new(Self { layout, converters, compression, members, unused })
-    }
-
-    /// What in a configuration can never make an object: each record would fail. Upstream finds it at the first flush.
-    pub fn conflicts(layout: &Layout, converters: &Converters) -> Vec<ConfigFault> {
-        let mut faults = Vec::new();
-        if layout.kind != Kind::Csv {
-            return faults;
-        }
-        let mut refuse = |converter: &Converter, message: &str, allowed: &[&str]| {
-            faults.push(ConfigFault {
-                key: converter.role().config_key().to_owned(),
-                value: Some(converter.class().to_owned()),
-                message: message.to_owned(),
-                allowed: allowed.iter().map(ToString::to_string).collect(),
-            });
-        };
-        let bytes =
-            |converter: &Converter| matches!(converter.kind(), ConverterKind::ByteArray | ConverterKind::Json { .. });
-        let Converters { key, value, .. } = converters;
-        if layout.fields.contains(&Field::Key) && !bytes(key) && !matches!(key.kind(), ConverterKind::String(_)) {
-            refuse(key, "csv needs keys of bytes or text", &[BYTE_ARRAY, STRING]);
-        }
-        if layout.fields.contains(&Field::Value) && !bytes(value) {
-            refuse(value, "csv needs values of bytes", &[BYTE_ARRAY]);
-        }
-        faults
     }
 
     /// An encoder of one object.
