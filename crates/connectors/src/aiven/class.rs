@@ -163,19 +163,38 @@ fn hold(layout: &Layout, converters: &Converters, found: &mut Findings) {
         found.fault(ConfigFault::new(key, Some(class.to_owned()), text).hint(hint));
     };
     let has = |field| layout.fields.contains(&field);
-    match converters.value.kind() {
-        ConverterKind::String(_) if has(Field::Value) => {
-            refuse(&converters.value, "Record value schema type must be BYTES, STRING given");
+    // JsonConverter with schemas may give bytes: that depends on the record.
+    let schema = |kind| match kind {
+        ConverterKind::String(_) => Some("STRING"),
+        ConverterKind::Boolean => Some("BOOLEAN"),
+        ConverterKind::Int16 => Some("INT16"),
+        ConverterKind::Int32 => Some("INT32"),
+        ConverterKind::Int64 => Some("INT64"),
+        ConverterKind::Float32 => Some("FLOAT32"),
+        ConverterKind::Float64 => Some("FLOAT64"),
+        _ => None,
+    };
+    if has(Field::Value) {
+        if converters.value.kind() == ConverterKind::JsonSchemaless {
+            refuse(&converters.value, "value schema cannot be null");
+        } else if let Some(schema) = schema(converters.value.kind()) {
+            refuse(&converters.value, &format!("Record value schema type must be BYTES, {schema} given"));
         }
-        ConverterKind::JsonSchemaless if has(Field::Value) => refuse(&converters.value, "value schema cannot be null"),
-        _ => {}
     }
-    if has(Field::Key) && converters.key.kind() == ConverterKind::JsonSchemaless {
-        refuse(&converters.key, "key schema cannot be null");
+    if has(Field::Key) {
+        if converters.key.kind() == ConverterKind::JsonSchemaless {
+            refuse(&converters.key, "key schema cannot be null");
+        } else if let Some(schema) = schema(converters.key.kind()).filter(|schema| *schema != "STRING") {
+            refuse(&converters.key, &format!("Record key schema type must be BYTES or STRING, {schema} given"));
+        }
     }
     if has(Field::Headers) && converters.header.kind() != ConverterKind::ByteArray {
         let class = converters.header.class();
-        found.warn("header.converter", format!("csv writes headers as bytes, and {class} gives none: each record with a header will fail; set ByteArrayConverter"));
+        let why = "csv writes headers as bytes";
+        found.warn(
+            "header.converter",
+            format!("{why}, and {class} gives none: each record with a header will fail; set ByteArrayConverter"),
+        );
     }
 }
 

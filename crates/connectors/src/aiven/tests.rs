@@ -331,6 +331,8 @@ fn converters_that_csv_or_a_name_cannot_use_are_found_before_any_record() {
     assert!(found[0].1.starts_with("Record value schema type must be BYTES, STRING given"), "{found:?}");
     let json = [("value.converter", "JsonConverter"), ("value.converter.schemas.enable", "false")];
     assert_eq!(faults(&json).len(), 1);
+    let number = faults(&[("key.converter", "LongConverter"), ("format.output.fields", "key")]);
+    assert!(number[0].1.starts_with("Record key schema type must be BYTES or STRING, INT64 given"), "{number:?}");
     assert_eq!(faults(&[json[0], json[1], ("format.output.type", "jsonl")]), []);
     assert_eq!(faults(&[json[0], json[1], ("format.output.fields", "key,offset")]), []);
     let headers = warnings(&[("header.converter", "StringConverter"), ("format.output.fields", "headers")]);
