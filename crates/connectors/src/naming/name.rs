@@ -13,7 +13,7 @@ pub struct NameTemplate {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     Text(String),
     Topic,
     Partition { padded: bool },
@@ -75,6 +75,14 @@ impl NameTemplate {
         &self.unbound
     }
 
+    /// The text before the first variable.
+    pub(super) fn leading_text(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Text(text)) => text,
+            _ => "",
+        }
+    }
+
     /// Whether two different places could print the same name, because a number of free length touches another
     /// variable or a digit: `{{topic}}{{partition}}`.
     pub fn is_ambiguous(&self) -> bool {
@@ -86,6 +94,10 @@ impl NameTemplate {
             (Piece::Text(_), _) | (_, Piece::Text(_)) => false,
             (left, right) => free_number(left) || free_number(right),
         })
+    }
+
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     pub(super) fn units(&self) -> Units {
