@@ -4,3 +4,4 @@
 //! not: any shortcut from Tidegate into them. `tidegate demo` goes through the same sockets as a run in production.
 
 pub mod aws;
+pub mod broker;
