@@ -473,6 +473,21 @@ fn classes_are_found_by_full_simple_and_short_name() {
 }
 
 #[test]
+fn connectors_of_one_process_share_neither_name_nor_group() {
+    let file = |changes: &[(&str, &str)]| ConnectorFile::from_config("c", with(changes));
+    let files = [
+        file(&[]),
+        file(&[("name", "other")]),
+        file(&[("topics", "u")]),
+        file(&[("name", "third"), ("consumer.override.group.id", "connect-orders")]),
+    ];
+    let reports = crate::check_all(&files, &worker());
+    assert!(reports[0].is_ok() && reports[1].is_ok());
+    assert_eq!(reports[2].faults()[0].text, "Connector orders already exists");
+    assert_eq!(reports[3].faults()[0].text, "Consumer group connect-orders is that of connector orders already");
+}
+
+#[test]
 fn keys_that_nothing_reads_are_named_and_do_not_fail() {
     let found = warnings(&[
         ("file.compression.type", "none"),

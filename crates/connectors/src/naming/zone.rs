@@ -18,6 +18,21 @@ enum Rules {
     Region(TimeZone),
 }
 
+/// A stretch of time in which a zone's clocks are not changed: `from <= t < to`, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    /// How far the clocks are ahead of UTC.
+    pub(super) offset_seconds: i64,
+}
+
+impl Stretch {
+    pub(super) fn holds(&self, at: i64) -> bool {
+        self.from <= at && at < self.to
+    }
+}
+
 /// Why a text names no time zone. The texts are Java's (JDK 17).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ZoneError {
@@ -85,8 +100,14 @@ impl Zone {
         }
     }
 
-    /// The stretch of time around an instant in which the offset does not change: from, and to (exclusive).
-    pub(super) fn constant_around(&self, at: i64) -> (i64, i64) {
+    /// The stretch of time around an instant in which the offset does not change.
+    pub(super) fn stretch(&self, at: i64) -> Stretch {
+        let (from, to) = self.constant_around(at);
+        Stretch { from, to, offset_seconds: self.offset_seconds(at) }
+    }
+
+    /// Where that begins, and ends (exclusive).
+    fn constant_around(&self, at: i64) -> (i64, i64) {
         match &self.rules {
             Rules::Fixed(_) => (i64::MIN, i64::MAX),
             Rules::Region(zone) => {
