@@ -157,7 +157,7 @@ impl Compactor {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn open(&mut self, object: bool, copy: &Copy<'_>, at: usize) -> Result<(), JsonFault> {
         if self.frames.len() == MAX_DEPTH {
             return Err(JsonFault { kind: JsonFaultKind::Depth, at });
@@ -167,7 +167,7 @@ impl Compactor {
     }
 
     /// Closes the innermost container, whose bracket is at `at`; whether the one around it is an object.
-    #[inline(always)]
+    #[inline]
     fn close(&mut self, copy: &mut Copy<'_>, at: usize) -> bool {
         if let Some(frame) = self.frames.pop()
             && frame.object
@@ -182,7 +182,7 @@ impl Compactor {
     }
 
     /// A member's name, whose quote is at `at`, and the colon behind it; the place behind that.
-    #[inline(always)]
+    #[inline]
     fn name(&mut self, copy: &mut Copy<'_>, at: usize) -> Result<usize, JsonFault> {
         let text = copy.text;
         let start = copy.place(at);
@@ -227,20 +227,20 @@ struct Copy<'a> {
 
 impl Copy<'_> {
     /// Copies what lies before `at`.
-    #[inline(always)]
+    #[inline]
     fn until(&mut self, at: usize) {
         self.out.extend_from_slice(&self.text[self.copied..at]);
         self.copied = at;
     }
 
     /// Where `at` will be in the output, from the document's start.
-    #[inline(always)]
+    #[inline]
     fn place(&self, at: usize) -> usize {
         self.out.len() - self.origin + at - self.copied
     }
 
     /// Drops the whitespace at `at`, where `found` is; a fault if it is none.
-    #[inline(always)]
+    #[inline]
     fn whitespace(&mut self, at: usize, found: u8) -> Result<usize, JsonFault> {
         if matches!(found, b' ' | b'\t' | b'\n' | b'\r') {
             Ok(self.skip_whitespace(at))
@@ -260,7 +260,7 @@ impl Copy<'_> {
     }
 
     /// A string, whose quote is at `at`: the place behind it, and whether its text is not what it stands for.
-    #[inline(always)]
+    #[inline]
     fn string(&mut self, at: usize, limit: usize) -> Result<(usize, bool), JsonFault> {
         let end = ascii_end(self.text, at + 1);
         // A limit in UTF-16 units; of ASCII each byte is one.
@@ -335,7 +335,7 @@ impl Copy<'_> {
     }
 
     /// A number, which begins at `at`; the place behind it.
-    #[inline(always)]
+    #[inline]
     fn number(&mut self, from: usize, outermost: bool) -> Result<usize, JsonFault> {
         let text = self.text;
         let first = from + usize::from(text[from] == b'-');
@@ -375,7 +375,7 @@ impl Copy<'_> {
 }
 
 /// The byte at `at`.
-#[inline(always)]
+#[inline]
 fn byte(text: &[u8], at: usize) -> Result<u8, JsonFault> {
     match text.get(at) {
         Some(byte) => Ok(*byte),
@@ -383,7 +383,7 @@ fn byte(text: &[u8], at: usize) -> Result<u8, JsonFault> {
     }
 }
 
-#[inline(always)]
+#[inline]
 fn literal<const N: usize>(text: &[u8], at: usize, word: &[u8; N]) -> Result<usize, JsonFault> {
     if text.get(at..).and_then(|rest| rest.first_chunk::<N>()) != Some(word) {
         return Err(not_literal(text, at, word));

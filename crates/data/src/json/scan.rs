@@ -4,7 +4,7 @@ use wide::i8x16;
 
 /// The first place from `at` on that holds a quote, a backslash, a control character or a byte beyond ASCII; the text's
 /// length if there is none.
-#[inline(always)]
+#[inline]
 pub(super) fn ascii_end(text: &[u8], mut at: usize) -> usize {
     loop {
         let (chunk, len) = chunk(text, at);
@@ -19,7 +19,7 @@ pub(super) fn ascii_end(text: &[u8], mut at: usize) -> usize {
 }
 
 /// The same for text that is known to be UTF-8: bytes beyond ASCII are passed.
-#[inline(always)]
+#[inline]
 pub(super) fn utf8_end(text: &[u8], mut at: usize) -> usize {
     loop {
         let (chunk, len) = chunk(text, at);
@@ -33,7 +33,7 @@ pub(super) fn utf8_end(text: &[u8], mut at: usize) -> usize {
 }
 
 /// The first place from `at` on that holds no digit.
-#[inline(always)]
+#[inline]
 pub(super) fn digits_end(text: &[u8], mut at: usize) -> usize {
     const EACH: u64 = 0x0101_0101_0101_0101;
     while let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
@@ -57,7 +57,7 @@ fn splat(byte: u8) -> i8x16 {
 
 /// The sixteen bytes from `at` on, zeros behind the end of the text, and how many are of the text. A zero is a control
 /// character, so every search ends there.
-#[inline(always)]
+#[inline]
 fn chunk(text: &[u8], at: usize) -> (i8x16, usize) {
     let rest = text.get(at..).unwrap_or_default();
     if let Some(bytes) = rest.first_chunk::<16>() {
