@@ -414,6 +414,14 @@ fn provider_classes_stand_for_kinds_of_connections() {
 }
 
 #[test]
+fn parts_are_never_smaller_than_s3_takes() {
+    let plan = planned(&[("aws.s3.part.size.bytes", "1048576")]);
+    assert_eq!(plan.s3().part_size, 5 << 20);
+    assert!(plan.warnings().iter().any(|warning| warning.key == "aws.s3.part.size.bytes"));
+    assert_eq!(planned(&[("aws.s3.part.size.bytes", "8388608")]).s3().part_size, 8 << 20);
+}
+
+#[test]
 fn an_endpoint_brings_path_style_and_https() {
     let plan = planned(&[("aws.s3.endpoint", "minio:9000")]);
     assert_eq!(plan.s3().endpoint.as_deref(), Some("https://minio:9000"));

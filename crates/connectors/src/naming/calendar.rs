@@ -177,6 +177,16 @@ mod tests {
         assert_eq!(CalendarTime::at(&berlin, summer), CalendarTime::at(&berlin, winter));
     }
 
+    /// Newfoundland changed its clocks a minute after midnight: on 2010-03-14 at 00:01 it became 01:01.
+    #[test]
+    fn a_bucket_ends_where_the_clocks_change_within_an_hour() {
+        let zone = Zone::parse("America/St_Johns").unwrap();
+        let change = 1_268_537_460_000;
+        let bucket = |millis| Bucket::within(&zone.stretch(millis), units(true), millis);
+        assert_eq!((bucket(change - 1).from, bucket(change - 1).to), (change - 60_000, change));
+        assert_eq!((bucket(change).from, bucket(change).to), (change, change + 59 * 60_000));
+    }
+
     fn units(hour: bool) -> Units {
         let mut units = Units::default();
         for unit in [Unit::Year, Unit::Month, Unit::Day].into_iter().chain(hour.then_some(Unit::Hour)) {

@@ -318,6 +318,9 @@ mod tests {
         assert_eq!(berlin.offset_seconds(1_700_000_000_000_000), 3600);
         assert_eq!(berlin.offset_seconds(i64::MAX), 7200);
         assert_eq!(berlin.offset_seconds(i64::MIN), 53 * 60 + 28);
+        // 25 March 2803: summer by the rule of our days, not by that of 2003, 800 years before.
+        let new_york = Zone::parse("America/New_York").unwrap();
+        assert_eq!(new_york.offset_seconds(26_294_155_200_000), -4 * 3600);
         for at in [i64::MIN, i64::MIN / 2, -62_167_219_200_001, 253_402_300_800_000, i64::MAX / 2, i64::MAX - 1] {
             let (from, to) = berlin.constant_around(at);
             assert!((from..to).contains(&at), "{at}: {from}..{to}");
