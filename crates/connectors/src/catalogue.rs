@@ -2,6 +2,7 @@
 
 use format::text::Converters;
 
+use crate::clients::Clients;
 use crate::config::Config;
 use crate::define::{KeyDef, Values, evaluate, warn_unknown};
 use crate::faults::{ConfigFault, ConfigFaults, Findings};
@@ -76,6 +77,17 @@ pub fn plan(file: &ConnectorFile, worker: &WorkerConfig) -> Result<ConnectorPlan
         }
         _ => Err(ConfigFaults::new(config.get("name").unwrap_or(file.origin()), faults, warnings)),
     }
+}
+
+/// The settings of a connector's Kafka clients, whatever else is wrong with it: so that faults that only the clients can
+/// find are shown together with those of [`check`] ([`CheckReport::add_fault`]).
+pub fn client_properties(file: &ConnectorFile, worker: &WorkerConfig) -> Clients {
+    // What is wrong here is told by `plan`.
+    let mut found = Findings::default();
+    let mut config = file.config().clone();
+    worker.providers().resolve(&mut config, &mut found);
+    let name = config.get("name").unwrap_or_default().trim().to_owned();
+    clients::clients(&name, &config, worker.config(), &mut found)
 }
 
 /// Plans the connectors of one process: each by itself, and none under another's name, whose offsets it would take over.

@@ -33,7 +33,7 @@ mod report;
 mod suggest;
 mod worker;
 
-pub use catalogue::{ConnectorClass, check, check_all, classes, plan, plan_all};
+pub use catalogue::{ConnectorClass, check, check_all, classes, client_properties, plan, plan_all};
 pub use clients::{ClientProperties, Clients};
 pub use config::Config;
 pub use define::{Importance, KeyDef, Kind, Width};

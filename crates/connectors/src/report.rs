@@ -54,6 +54,25 @@ impl CheckReport {
         self.plan.as_ref()
     }
 
+    /// Adds what somebody else found wrong, such as the Kafka clients with their settings. There is no plan then.
+    pub fn add_fault(&mut self, fault: ConfigFault) {
+        self.faults.push(fault);
+        self.plan = None;
+    }
+
+    /// Adds what somebody else noticed.
+    pub fn add_warning(&mut self, warning: ConfigWarning) {
+        self.warnings.push(warning);
+    }
+
+    /// The plan, or what is wrong.
+    pub fn into_result(self) -> Result<ConnectorPlan, ConfigFaults> {
+        match self.plan {
+            Some(plan) => Ok(plan),
+            None => Err(ConfigFaults::new(self.name, self.faults, self.warnings)),
+        }
+    }
+
     /// Whether nothing is wrong.
     pub fn is_ok(&self) -> bool {
         self.faults.is_empty()

@@ -577,6 +577,26 @@ fn a_report_is_the_json_that_programs_read() {
 }
 
 #[test]
+fn faults_of_the_kafka_clients_join_the_others() {
+    let config = with(&[("file.max.records", "-1"), ("consumer.override.fetch.min.bytes", "many")]);
+    let file = ConnectorFile::from_config("c.json", config);
+    let clients = crate::client_properties(&file, &worker());
+    assert_eq!(clients.consumer.get("fetch.min.bytes"), Some("many"));
+    assert_eq!(clients.consumer.get("group.id"), Some("connect-orders"));
+    let mut good = report(with(&[]));
+    good.add_fault(crate::ConfigFault {
+        key: "consumer.override.fetch.min.bytes".to_owned(),
+        value: Some("many".to_owned()),
+        text: "not a whole number".to_owned(),
+        allowed: Vec::new(),
+        hint: None,
+    });
+    assert!(!good.is_ok() && good.plan().is_none());
+    assert_eq!(good.into_result().unwrap_err().faults().len(), 1);
+    assert_eq!(report(with(&[])).into_result().unwrap().name(), "orders");
+}
+
+#[test]
 fn a_report_for_people_names_values_and_what_to_do() {
     let bad = report(with(&[("errors.tolerance", "al")])).to_string();
     assert_eq!(
