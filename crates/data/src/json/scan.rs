@@ -32,6 +32,21 @@ pub(super) fn utf8_end(text: &[u8], mut at: usize) -> usize {
     }
 }
 
+/// The same for text that is to be quoted: bytes beyond ASCII are passed, save those that begin a character of four.
+#[inline]
+pub(super) fn basic_end(text: &[u8], mut at: usize) -> usize {
+    loop {
+        let (chunk, len) = chunk(text, at);
+        // Controls are 0 to 31, the first bytes of four -16 and up: one range.
+        let odd = chunk.simd_lt(splat(b' ')) & chunk.simd_gt(i8x16::splat(-17));
+        let found = (chunk.simd_eq(splat(b'"')) | chunk.simd_eq(splat(b'\\')) | odd).to_bitmask();
+        if found != 0 {
+            return at + (found.trailing_zeros() as usize).min(len);
+        }
+        at += 16;
+    }
+}
+
 /// The first place from `at` on that holds no digit.
 #[inline]
 pub(super) fn digits_end(text: &[u8], mut at: usize) -> usize {
@@ -78,7 +93,7 @@ fn chunk(text: &[u8], at: usize) -> (i8x16, usize) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{ascii_end, digits_end, utf8_end};
+    use super::{ascii_end, basic_end, digits_end, utf8_end};
 
     proptest! {
         #[test]
@@ -93,6 +108,7 @@ mod tests {
             let special = |byte: u8| byte == b'"' || byte == b'\\' || byte < b' ';
             prop_assert_eq!(ascii_end(&text, from), first(&|byte| special(byte) || byte >= 0x80));
             prop_assert_eq!(utf8_end(&text, from), first(&special));
+            prop_assert_eq!(basic_end(&text, from), first(&|byte| special(byte) || byte >= 0xF0));
             prop_assert_eq!(digits_end(&text, from), first(&|byte| !byte.is_ascii_digit()));
         }
     }
