@@ -61,6 +61,7 @@ pub struct FetchedRecords {
     next_offset: i64,
     /// Whether all batches end before the offset that was asked for.
     behind: bool,
+    leader_epoch: i32,
     isolation: Isolation,
     aborted: AbortedFilter,
     batch_limit: usize,
@@ -71,7 +72,7 @@ impl FetchedRecords {
     /// Takes a partition's records over. Looks at the batches' lengths and offsets only.
     pub fn new(response: Response) -> Self {
         let Response { partition, assignment, from, records, aborted, isolation, high_watermark, .. } = response;
-        let (end, next_offset) = measure(&records, from.0, high_watermark.0);
+        let Measured { end, next_offset, leader_epoch } = measure(&records, from.0, high_watermark.0);
         // Such batches would be asked for for ever.
         let behind = end > 0 && next_offset <= from.0;
         let next_offset = if behind { from.0.saturating_add(1) } else { next_offset };
@@ -84,6 +85,7 @@ impl FetchedRecords {
             position: from.0,
             next_offset,
             behind,
+            leader_epoch,
             isolation,
             aborted: AbortedFilter::new(aborted),
             batch_limit: response.batch_limit,
@@ -94,6 +96,11 @@ impl FetchedRecords {
     /// The offset that decoding goes on from.
     pub fn position(&self) -> Offset {
         Offset(self.position)
+    }
+
+    /// The leader epoch of the last batch, -1 if it has none (an old format).
+    pub fn leader_epoch(&self) -> i32 {
+        self.leader_epoch
     }
 
     /// Whether it holds no whole batch, so that there is nothing to hand over and reading goes on where it was.
@@ -125,6 +132,7 @@ impl FetchedRecords {
             position: self.position,
             next_offset: boundary,
             behind: false,
+            leader_epoch: self.leader_epoch,
             isolation: self.isolation,
             aborted: std::mem::replace(&mut self.aborted, aborted),
             batch_limit: self.batch_limit,
@@ -154,9 +162,17 @@ impl FetchedRecords {
     }
 }
 
-/// How many of the bytes are whole batches, and the offset after them. Only the last batch's word counts for the latter:
-/// offsets rise from batch to batch.
-fn measure(records: &[u8], from: i64, high_watermark: i64) -> (usize, i64) {
+/// What can be said of a response's bytes from the headers alone.
+struct Measured {
+    /// How many of the bytes are whole batches.
+    end: usize,
+    /// The offset after them.
+    next_offset: i64,
+    leader_epoch: i32,
+}
+
+/// Only the last batch's word counts for where it ends: offsets rise from batch to batch.
+fn measure(records: &[u8], from: i64, high_watermark: i64) -> Measured {
     let (mut at, mut previous, mut last) = (0, BEFORE_ALL, None);
     loop {
         let framed = Frame::at(&records[at..], previous);
@@ -173,10 +189,11 @@ fn measure(records: &[u8], from: i64, high_watermark: i64) -> (usize, i64) {
             let lies = high_watermark >= 0 && last >= high_watermark && !sound(&frame);
             from.max(if lies { frame.offset } else { last }.saturating_add(1))
         });
+        let leader_epoch = last.map_or(-1, |frame| frame.leader_epoch());
         return match framed {
             // Where the next batch begins, nobody knows; the offset that could not be read is named at least.
-            Framed::Lost(_) => (records.len(), next.saturating_add(1)),
-            Framed::End | Framed::Whole(_) => (at, next),
+            Framed::Lost(_) => Measured { end: records.len(), next_offset: next.saturating_add(1), leader_epoch },
+            Framed::End | Framed::Whole(_) => Measured { end: at, next_offset: next, leader_epoch },
         };
     }
 }
