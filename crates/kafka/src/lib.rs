@@ -10,8 +10,9 @@
 //!  -> net::Connection       one socket: TLS, SASL, versions, pipelining, throttling
 //!  -> cluster::Cluster      metadata, leaders, coordinators, a connection per broker and purpose
 //!      -> admin             topics and offsets
-//!      -> records           record batches, decoded into an arena
 //!      -> group             which partitions are ours, and the one place that commits
+//!      -> fetch::Fetcher    whole batches from every leader, as fast as they are taken
+//!          -> records       batches, decoded into an arena
 //!      -> produce::Producer dead letters, demo data, benchmarks
 //! ```
 //!
@@ -21,6 +22,7 @@ pub mod admin;
 pub mod cluster;
 mod code;
 pub mod config;
+pub mod fetch;
 pub mod group;
 pub mod net;
 pub mod produce;
