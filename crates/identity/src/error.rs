@@ -132,6 +132,11 @@ pub(crate) enum Kind {
 }
 
 impl Refusal {
+    /// Whether AWS complains about the hour of the signature.
+    pub fn blames_clock(&self) -> bool {
+        self.kind() == Kind::Clock
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self.code.as_str() {
             "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" | "UnrecognizedClientException" => {

@@ -1,0 +1,86 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// What was asked of AWS, for the runtime's metrics. Only ever goes up.
+#[derive(Debug, Default)]
+pub struct Counters {
+    requests: Mutex<BTreeMap<(&'static str, String), u64>>,
+    bytes_sent: AtomicU64,
+    retries: AtomicU64,
+}
+
+/// How often an operation had an outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestCount {
+    /// `UploadPart`.
+    pub operation: &'static str,
+    /// `OK`, AWS's code (`SlowDown`), or what kept the answer away (`stalled`).
+    pub code: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// How many pairs of operation and code are told apart; a store that makes up codes must not fill our memory.
+const PAIRS: usize = 512;
+
+impl Counters {
+    /// Requests by operation and outcome, in that order.
+    pub fn requests(&self) -> Vec<RequestCount> {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests
+            .iter()
+            .map(|((operation, code), count)| RequestCount { operation, code: code.clone(), count: *count })
+            .collect()
+    }
+
+    /// Bytes of object bodies that went out, those of attempts that failed included.
+    pub fn bytes_sent(&self) -> u64 {
+        self.bytes_sent.load(Ordering::Relaxed)
+    }
+
+    /// Attempts after the first one.
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn request(&self, operation: &'static str, code: &str) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = requests.len() < PAIRS;
+        let key = (operation, code.to_owned());
+        match requests.get_mut(&key) {
+            Some(count) => *count += 1,
+            None if room => {
+                requests.insert(key, 1);
+            }
+            None => *requests.entry((operation, "other".into())).or_default() += 1,
+        }
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_makes_up_codes_fills_no_memory() {
+        let counters = Counters::default();
+        counters.request("UploadPart", "OK");
+        for i in 0..10_000 {
+            counters.request("UploadPart", &format!("Code{i}"));
+        }
+        counters.request("UploadPart", "OK");
+        let requests = counters.requests();
+        assert!(requests.len() <= PAIRS + 1);
+        assert_eq!(requests.iter().map(|request| request.count).sum::<u64>(), 10_002);
+        assert_eq!(requests.iter().find(|request| request.code == "OK").unwrap().count, 2);
+    }
+}

@@ -1,0 +1,28 @@
+//! S3 as a place where objects go: [`S3Sink`] is the [`transit::Sink`] of exactly once, and more for those who do without.
+//!
+//! An object is a multipart upload from its first byte, however small it is, because only a multipart upload is a fence:
+//! completing happens once, and whoever comes late is told `NoSuchUpload` (docs/adr on exactly once). Every object carries
+//! its cut in the metadata `tidegate-cut`; that mark is how "it is done already" is told from "it is gone".
+//!
+//! ```text
+//! begin     CreateMultipartUpload                an answer lost leaves an orphan, which the sweep finds
+//! part      UploadPart                           sent again it replaces itself
+//! publish   CompleteMultipartUpload              an answer lost: NoSuchUpload, then the mark says who was first
+//! finish    ListParts, CompleteMultipartUpload   the same, knowing only the intent
+//! sweep     ListMultipartUploads                 aborts what is a day old, ours by name and by initiator
+//! ```
+
+mod body;
+mod error;
+mod operation;
+mod options;
+mod resolve;
+mod sink;
+mod sweep;
+mod upload;
+mod verdict;
+
+pub use error::{Error, Refusal};
+pub use options::{ExistingObject, Payload, S3Options};
+pub use sink::S3Sink;
+pub use sweep::{Sweep, Swept};

@@ -1,0 +1,345 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    AppName, BehaviorVersion, Config, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    StalledStreamProtectionConfig,
+};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use fault::{Chain, Diagnose as _, Retry};
+use identity::{Identity, Signer, StsEndpoint};
+
+use crate::Clients;
+use crate::bridge::{CacheBridge, ClockBridge};
+use crate::counters::Counters;
+use crate::failure::{Answer, Failure, Loss};
+use crate::limiter::Limiter;
+use crate::s3::error::{Error, Refusal};
+use crate::s3::operation::Operation;
+use crate::s3::options::S3Options;
+use crate::s3::verdict::{Verdict, verdict};
+
+/// Writes objects to one bucket. Cloning shares it.
+///
+/// Every call retries what waiting can mend, for as long as it takes; see [`transit::Sink`].
+#[derive(Debug, Clone)]
+pub struct S3Sink(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    client: Client,
+    clients: Clients,
+    sts: StsEndpoint,
+    identity: Identity,
+    limiter: Arc<Limiter>,
+    options: S3Options,
+    /// Whether the last attempt failed: one line of log a change of state, not one an attempt.
+    troubled: AtomicBool,
+    /// Whether an object of ours has been seen with its mark: we may read here, and the store keeps metadata.
+    proven: AtomicBool,
+}
+
+/// How long a connection may take to be made, the name's lookup and TLS included.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long an answer may take once everything is sent.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// How long `CompleteMultipartUpload` may take: "several minutes" for a large object (S3 API reference).
+const COMPLETE_ANSWER: Duration = Duration::from_mins(5);
+
+/// Why a call was given up.
+pub(super) enum GaveUp {
+    /// There is no session, and waiting brings none.
+    Session(identity::Error),
+    /// S3 said no, or the request could not be built.
+    Failure(Failure, Signer),
+}
+
+impl GaveUp {
+    /// S3's answer, if there was one.
+    pub(super) fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Failure(Failure::Answered(answer), _) => Some(answer),
+            Self::Failure(Failure::Lost(_) | Failure::Unsent(_), _) | Self::Session(_) => None,
+        }
+    }
+
+    /// Whether S3 answered with `code`.
+    pub(super) fn is(&self, code: &str) -> bool {
+        self.answer().is_some_and(|answer| answer.code == code)
+    }
+}
+
+impl S3Sink {
+    pub(crate) fn new(
+        clients: &Clients,
+        sts: StsEndpoint,
+        identity: Identity,
+        limiter: Arc<Limiter>,
+        options: S3Options,
+    ) -> Self {
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .app_name(AppName::new("tidegate").expect("a valid application name"))
+            .http_client(clients.http().clone())
+            .region(Region::new(options.region.clone()))
+            .force_path_style(options.path_style || options.endpoint.is_some())
+            .credentials_provider(CacheBridge(identity.clone()))
+            .identity_cache(IdentityCache::no_cache())
+            .time_source(ClockBridge(clients.clock().clone()))
+            .disable_clock_skew_correction(true)
+            .sleep_impl(TokioSleep::new())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        config.set_endpoint_url(options.endpoint.clone());
+        Self(Arc::new(Inner {
+            client: Client::from_conf(config.build()),
+            clients: clients.clone(),
+            sts,
+            identity,
+            limiter,
+            options,
+            troubled: AtomicBool::new(false),
+            proven: AtomicBool::new(false),
+        }))
+    }
+
+    /// Where it writes to, and how.
+    pub fn options(&self) -> &S3Options {
+        &self.0.options
+    }
+
+    /// Who it writes as.
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// How many requests may be under way against the bucket now.
+    pub fn concurrency_limit(&self) -> f64 {
+        self.0.limiter.limit()
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        self.0.clients.counters()
+    }
+
+    pub(super) fn proven(&self) -> &AtomicBool {
+        &self.0.proven
+    }
+
+    pub(super) fn clock(&self) -> &identity::AwsClock {
+        self.0.clients.clock()
+    }
+
+    /// Makes a call until it succeeds or waiting does not help.
+    ///
+    /// `attempt` is one request; what it needs it must hold itself. A small request's attempts are bounded in time here;
+    /// one with a body bounds itself by its progress.
+    pub(super) async fn persist<T, Fut>(
+        &self,
+        operation: Operation,
+        name: &str,
+        attempt: impl Fn() -> Fut,
+    ) -> Result<T, GaveUp>
+    where
+        Fut: Future<Output = Result<T, Failure>>,
+    {
+        let mut failures = 0;
+        let mut renewed = false;
+        let mut clock_set = false;
+        loop {
+            let signer = match self.0.identity.signer().await {
+                Ok(signer) => signer,
+                Err(error) if error.retry() == Retry::Never => return Err(GaveUp::Session(error)),
+                Err(error) => {
+                    failures += 1;
+                    self.trouble(operation, name, &Chain(&error));
+                    tokio::time::sleep(self.0.options.backoff.pause(failures)).await;
+                    continue;
+                }
+            };
+            let outcome = self.attempt(operation, &attempt).await;
+            let failure = match outcome {
+                Ok(value) => {
+                    self.0.limiter.succeeded();
+                    if self.0.troubled.swap(false, Ordering::Relaxed) {
+                        tracing::info!(bucket = self.0.options.bucket, "requests to S3 succeed again");
+                    }
+                    return Ok(value);
+                }
+                Err(failure) => failure,
+            };
+            match verdict(operation, &failure) {
+                Verdict::Refused => return Err(GaveUp::Failure(failure, signer)),
+                Verdict::Retry => {}
+                Verdict::Throttled => self.0.limiter.throttled(),
+                Verdict::Renew { for_ever } => {
+                    let another = self.0.identity.drop_session(&signer);
+                    if !another || (renewed && !for_ever) {
+                        return Err(GaveUp::Failure(failure, signer));
+                    }
+                    if !renewed {
+                        renewed = true;
+                        self.counters().retry();
+                        continue;
+                    }
+                }
+                Verdict::Clock => {
+                    if let Failure::Answered(Answer { date: Some(date), .. }) = &failure {
+                        self.clock().learn(*date);
+                        tracing::warn!(ahead_millis = self.clock().ahead_millis(), "took over AWS's time");
+                        if !clock_set {
+                            clock_set = true;
+                            self.counters().retry();
+                            continue;
+                        }
+                    }
+                }
+            }
+            failures += 1;
+            self.trouble(operation, name, &describe(&failure));
+            tokio::time::sleep(self.0.options.backoff.pause(failures)).await;
+        }
+    }
+
+    /// As [`S3Sink::persist`], with the error for a person.
+    pub(super) async fn call<T, Fut>(
+        &self,
+        operation: Operation,
+        name: &str,
+        attempt: impl Fn() -> Fut,
+    ) -> Result<T, Error>
+    where
+        Fut: Future<Output = Result<T, Failure>>,
+    {
+        match self.persist(operation, name, attempt).await {
+            Ok(value) => Ok(value),
+            Err(gave_up) => Err(self.explain(operation, name, gave_up).await),
+        }
+    }
+
+    async fn attempt<T, Fut>(&self, operation: Operation, attempt: &impl Fn() -> Fut) -> Result<T, Failure>
+    where
+        Fut: Future<Output = Result<T, Failure>>,
+    {
+        let _place = self.0.limiter.place().await;
+        let outcome = match answer_limit(operation) {
+            None => attempt().await,
+            Some(limit) => match tokio::time::timeout(limit, attempt()).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Failure::Lost(Loss::Silent(limit))),
+            },
+        };
+        let name = match &outcome {
+            Ok(_) => "OK".to_owned(),
+            Err(Failure::Answered(answer)) => answer.name(),
+            Err(Failure::Lost(loss)) => loss.name().to_owned(),
+            Err(Failure::Unsent(_)) => "unsent".to_owned(),
+        };
+        self.counters().request(operation.name(), &name);
+        outcome
+    }
+
+    fn trouble(&self, operation: Operation, name: &str, why: &dyn std::fmt::Display) {
+        self.counters().retry();
+        if !self.0.troubled.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                bucket = self.0.options.bucket,
+                operation = operation.name(),
+                object = name,
+                %why,
+                "S3 does not do as asked; trying on"
+            );
+        }
+    }
+
+    /// The error for a person; finds out as whom S3 was asked.
+    pub(super) async fn explain(&self, operation: Operation, name: &str, gave_up: GaveUp) -> Error {
+        let bucket = self.0.options.bucket.clone();
+        let (answer, signer) = match gave_up {
+            GaveUp::Session(source) => return Error::Session { bucket, source },
+            GaveUp::Failure(Failure::Answered(answer), signer) => (answer, signer),
+            GaveUp::Failure(Failure::Unsent(source), _) => {
+                return Error::Unsent { operation: operation.name(), bucket, name: name.to_owned(), source };
+            }
+            GaveUp::Failure(Failure::Lost(loss), _) => {
+                let source = Arc::new(loss);
+                return Error::Unsent { operation: operation.name(), bucket, name: name.to_owned(), source };
+            }
+        };
+        Error::Refused(Box::new(Refusal {
+            operation: operation.name(),
+            permission: operation.permission(),
+            resource: self.resource(operation, name),
+            region: self.0.options.region.clone(),
+            as_whom: self.as_whom(&signer).await,
+            status: answer.status,
+            code: answer.name(),
+            message: answer.message,
+            request_id: answer.request_id,
+            actual_region: answer.region.filter(|region| *region != self.0.options.region),
+            bucket,
+        }))
+    }
+
+    /// Who `signer` is, for a message.
+    pub(super) async fn as_whom(&self, signer: &Signer) -> String {
+        // A store of its own has no STS, and AWS's must not be told of its keys.
+        let asks_aws = self.0.options.endpoint.is_none() || self.0.sts.endpoint.is_some();
+        match signer.principal() {
+            None if asks_aws => self.0.clients.sts().as_whom(&self.0.sts, signer).await,
+            None => format!("access key {}", signer.access_key_id()),
+            Some(principal) => principal.to_owned(),
+        }
+    }
+
+    fn resource(&self, operation: Operation, name: &str) -> String {
+        let S3Options { bucket, region, .. } = &self.0.options;
+        let partition = match region.split('-').next() {
+            Some("cn") => "aws-cn",
+            Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        if operation.on_bucket() || name.is_empty() {
+            format!("arn:{partition}:s3:::{bucket}")
+        } else {
+            format!("arn:{partition}:s3:::{bucket}/{name}")
+        }
+    }
+}
+
+fn answer_limit(operation: Operation) -> Option<Duration> {
+    match operation {
+        // These bound themselves by their progress.
+        Operation::UploadPart | Operation::PutObject => None,
+        Operation::CompleteMultipartUpload => Some(COMPLETE_ANSWER),
+        Operation::CreateMultipartUpload
+        | Operation::AbortMultipartUpload
+        | Operation::ListParts
+        | Operation::ListMultipartUploads
+        | Operation::ListObjectsV2
+        | Operation::HeadObject
+        | Operation::GetObject
+        | Operation::DeleteObject => Some(ANSWER),
+    }
+}
+
+fn describe(failure: &Failure) -> String {
+    match failure {
+        Failure::Answered(answer) => format!("{} ({}) {}", answer.name(), answer.status, answer.message),
+        Failure::Lost(loss) => Chain(loss).to_string(),
+        Failure::Unsent(source) => Chain(&**source).to_string(),
+    }
+}

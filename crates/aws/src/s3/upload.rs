@@ -1,0 +1,389 @@
+use std::time::Duration;
+
+use aws_runtime::auth::PayloadSigningOverride;
+use aws_sdk_s3::primitives::{ByteStream, SdkBody};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use bytes::Bytes;
+use fault::Fault;
+use transit::{Finished, IntentObject, ObjectName, PartTag, Sink, UploadId};
+
+use crate::failure::{Failure, Loss};
+use crate::s3::body::{Content, Reading};
+use crate::s3::error::Error;
+use crate::s3::operation::Operation;
+use crate::s3::options::ExistingObject;
+use crate::s3::sink::S3Sink;
+
+/// The metadata that carries the mark; S3 sends it as `x-amz-meta-tidegate-cut`.
+pub(super) const MARKER: &str = "tidegate-cut";
+
+/// Bytes of no particular type. Upstream sets none and its SDK sends this.
+const CONTENT_TYPE: &str = "application/octet-stream";
+
+/// How long the answer to a body may take once the body is sent.
+const BODY_ANSWER: Duration = Duration::from_mins(1);
+
+/// How long is tried what may as well be left to the next start.
+const BEST_EFFORT: Duration = Duration::from_secs(30);
+
+/// The least size of a part that is not the last: 5 MiB ("Amazon S3 multipart upload limits").
+const MIN_PART: usize = 5 << 20;
+
+impl Sink for S3Sink {
+    async fn begin(&self, name: &ObjectName, marker: &str) -> Result<UploadId, Fault> {
+        let operation = Operation::CreateMultipartUpload;
+        let answer = self
+            .call(operation, name, || async {
+                let mut request = self
+                    .client()
+                    .create_multipart_upload()
+                    .bucket(&self.options().bucket)
+                    .key(&**name)
+                    .content_type(CONTENT_TYPE)
+                    .metadata(MARKER, marker)
+                    .set_server_side_encryption(self.encryption());
+                if self.options().checksums {
+                    request = request.checksum_algorithm(ChecksumAlgorithm::Crc32C);
+                }
+                request.send().await.map_err(Failure::from)
+            })
+            .await?;
+        match answer.upload_id {
+            Some(id) => Ok(id.into()),
+            None => Err(self.malformed(operation, name, "an upload id").into()),
+        }
+    }
+
+    async fn part(
+        &self,
+        name: &ObjectName,
+        upload: &UploadId,
+        number: i32,
+        body: Vec<Bytes>,
+    ) -> Result<PartTag, Fault> {
+        let operation = Operation::UploadPart;
+        let content = Content::new(body);
+        let sums = self.sums(&content).await;
+        let answer = self
+            .call(operation, name, || async {
+                let request = self
+                    .client()
+                    .upload_part()
+                    .bucket(&self.options().bucket)
+                    .key(&**name)
+                    .upload_id(&**upload)
+                    .part_number(number)
+                    .content_length(content.len() as i64)
+                    .set_checksum_crc32_c(sums.crc32c.clone());
+                let (reading, progress) = content.read();
+                self.counters().sent(content.len());
+                tokio::select! {
+                    answer = request.body(stream(reading)).customize().interceptor(sums.signing()).send() => {
+                        answer.map_err(Failure::from)
+                    }
+                    loss = progress.stuck(BODY_ANSWER) => Err(Failure::Lost(loss)),
+                }
+            })
+            .await?;
+        match answer.e_tag {
+            Some(tag) => Ok(PartTag { number, tag: Tag { etag: tag, crc32c: sums.crc32c }.join() }),
+            None => Err(self.malformed(operation, name, "an ETag").into()),
+        }
+    }
+
+    async fn publish(&self, object: &IntentObject, parts: &[PartTag]) -> Result<Finished, Fault> {
+        if parts.is_empty() {
+            return Err(Error::NoParts { name: object.name.to_string() }.into());
+        }
+        Ok(self.complete(object, parts).await?)
+    }
+
+    async fn finish(&self, object: &IntentObject) -> Result<Finished, Fault> {
+        let operation = Operation::ListParts;
+        match self.list_parts(object).await {
+            // Nobody prepares an upload without parts, so these have been taken away.
+            Ok(parts) if parts.is_empty() => Ok(Finished::Gone),
+            Ok(parts) => Ok(self.complete(object, &parts).await?),
+            Err(gave_up) if gave_up.is("NoSuchUpload") => Ok(self.look_for(object).await?),
+            Err(gave_up) => Err(self.explain(operation, &object.name, gave_up).await.into()),
+        }
+    }
+
+    async fn abort(&self, name: &ObjectName, upload: &UploadId) {
+        self.abort_upload(name, upload).await;
+    }
+
+    async fn put_manifest(&self, name: &ObjectName, body: Bytes) -> Result<(), Fault> {
+        self.put(name, vec![body], None).await?;
+        Ok(())
+    }
+
+    async fn get_manifest(&self, name: &ObjectName) -> Result<Option<Bytes>, Fault> {
+        let operation = Operation::GetObject;
+        let read = self
+            .persist(operation, name, || async {
+                let request = self.client().get_object().bucket(&self.options().bucket).key(&**name);
+                let answer = request.send().await.map_err(Failure::from)?;
+                match answer.body.collect().await {
+                    Ok(body) => Ok(body.into_bytes()),
+                    Err(error) => Err(Failure::Lost(Loss::Connection(std::sync::Arc::new(error)))),
+                }
+            })
+            .await;
+        match read {
+            Ok(body) => Ok(Some(body)),
+            Err(gave_up) if gave_up.is("NoSuchKey") => Ok(None),
+            Err(gave_up) => Err(self.explain(operation, name, gave_up).await.into()),
+        }
+    }
+
+    async fn delete_manifest(&self, name: &ObjectName) {
+        let delete = self.call(Operation::DeleteObject, name, || async {
+            let request = self.client().delete_object().bucket(&self.options().bucket).key(&**name);
+            request.send().await.map_err(Failure::from)
+        });
+        match tokio::time::timeout(BEST_EFFORT, delete).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(object = %name, error = %fault::Chain(&error), "manifest stays"),
+            Err(_) => tracing::debug!(object = %name, "manifest stays: S3 did not answer in time"),
+        }
+    }
+
+    fn min_part(&self) -> usize {
+        MIN_PART
+    }
+}
+
+impl S3Sink {
+    /// Writes an object in one request. Not a fence: a late twin of this request overwrites what came after it, so the
+    /// name must belong to these bytes alone, or exactly once must not be asked for.
+    ///
+    /// With [`ExistingObject::Fail`] an object of ours (by `marker`) that is there already counts as written.
+    pub async fn put(&self, name: &ObjectName, body: Vec<Bytes>, marker: Option<&str>) -> Result<(), Error> {
+        let operation = Operation::PutObject;
+        let content = Content::new(body);
+        let sums = self.sums(&content).await;
+        let only_new = marker.is_some() && self.options().existing == ExistingObject::Fail;
+        let put = self
+            .persist(operation, name, || async {
+                let mut request = self
+                    .client()
+                    .put_object()
+                    .bucket(&self.options().bucket)
+                    .key(&**name)
+                    .content_type(CONTENT_TYPE)
+                    .content_length(content.len() as i64)
+                    .set_checksum_crc32_c(sums.crc32c.clone())
+                    .set_server_side_encryption(self.encryption());
+                if let Some(marker) = marker {
+                    request = request.metadata(MARKER, marker);
+                }
+                if only_new {
+                    request = request.if_none_match("*");
+                }
+                let (reading, progress) = content.read();
+                self.counters().sent(content.len());
+                tokio::select! {
+                    answer = request.body(stream(reading)).customize().interceptor(sums.signing()).send() => {
+                        answer.map_err(Failure::from)
+                    }
+                    loss = progress.stuck(BODY_ANSWER) => Err(Failure::Lost(loss)),
+                }
+            })
+            .await;
+        match put {
+            Ok(_) => Ok(()),
+            Err(gave_up) if gave_up.is("PreconditionFailed") => {
+                self.ours_or_exists(name, marker.unwrap_or_default()).await
+            }
+            Err(gave_up) => Err(self.explain(operation, name, gave_up).await),
+        }
+    }
+
+    async fn complete(&self, object: &IntentObject, parts: &[PartTag]) -> Result<Finished, Error> {
+        let operation = Operation::CompleteMultipartUpload;
+        let mut parts = parts.to_vec();
+        parts.sort_by_key(|part| part.number);
+        let parts = parts.iter().map(|part| {
+            let Tag { etag, crc32c } = Tag::split(&part.tag);
+            CompletedPart::builder().part_number(part.number).e_tag(etag).set_checksum_crc32_c(crc32c).build()
+        });
+        let upload = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
+        let completed = self
+            .persist(operation, &object.name, || async {
+                let mut request = self
+                    .client()
+                    .complete_multipart_upload()
+                    .bucket(&self.options().bucket)
+                    .key(&*object.name)
+                    .upload_id(&*object.upload)
+                    .multipart_upload(upload.clone());
+                if self.options().existing == ExistingObject::Fail {
+                    request = request.if_none_match("*");
+                }
+                request.send().await.map_err(Failure::from)
+            })
+            .await;
+        match completed {
+            Ok(_) => {
+                self.prove(object).await?;
+                Ok(Finished::Visible)
+            }
+            // Completed by an attempt whose answer was lost, or by another owner; or aborted.
+            Err(gave_up) if gave_up.is("NoSuchUpload") => self.look_for(object).await,
+            Err(gave_up) if gave_up.is("PreconditionFailed") => {
+                self.ours_or_exists(&object.name, &object.marker).await?;
+                Ok(Finished::Visible)
+            }
+            Err(gave_up) => Err(self.explain(operation, &object.name, gave_up).await),
+        }
+    }
+
+    async fn list_parts(&self, object: &IntentObject) -> Result<Vec<PartTag>, super::sink::GaveUp> {
+        let mut parts = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self
+                .persist(Operation::ListParts, &object.name, || async {
+                    let request = self
+                        .client()
+                        .list_parts()
+                        .bucket(&self.options().bucket)
+                        .key(&*object.name)
+                        .upload_id(&*object.upload)
+                        .set_part_number_marker(after.clone());
+                    request.send().await.map_err(Failure::from)
+                })
+                .await?;
+            for part in page.parts.unwrap_or_default() {
+                if let (Some(number), Some(etag)) = (part.part_number, part.e_tag) {
+                    let crc32c = part.checksum_crc32_c.filter(|_| self.options().checksums);
+                    parts.push(PartTag { number, tag: Tag { etag, crc32c }.join() });
+                }
+            }
+            match page.next_part_number_marker {
+                // A store that repeats itself must not keep us here.
+                Some(next) if page.is_truncated == Some(true) && after.as_ref() != Some(&next) => after = Some(next),
+                _ => return Ok(parts),
+            }
+        }
+    }
+
+    /// Aborts; true if the upload is gone now.
+    pub(super) async fn abort_upload(&self, name: &str, upload: &str) -> bool {
+        let operation = Operation::AbortMultipartUpload;
+        let abort = self.persist(operation, name, || async {
+            let request = self.client().abort_multipart_upload();
+            let request = request.bucket(&self.options().bucket).key(name).upload_id(upload);
+            request.send().await.map_err(Failure::from)
+        });
+        match tokio::time::timeout(BEST_EFFORT, abort).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(gave_up)) if gave_up.is("NoSuchUpload") => true,
+            Ok(Err(gave_up)) => {
+                let error = self.explain(operation, name, gave_up).await;
+                tracing::warn!(object = name, error = %fault::Chain(&error), "upload stays; the bucket's lifecycle may end it");
+                false
+            }
+            Err(_) => {
+                tracing::warn!(object = name, "upload stays: S3 did not answer in time; a later start will find it");
+                false
+            }
+        }
+    }
+
+    fn encryption(&self) -> Option<ServerSideEncryption> {
+        self.options().server_side_encryption.as_deref().map(ServerSideEncryption::from)
+    }
+
+    async fn sums(&self, content: &Content) -> Sums {
+        let sha256 = if self.options().signs_payload() { Some(content.sha256().await) } else { None };
+        Sums { crc32c: self.options().checksums.then(|| content.crc32c()), sha256 }
+    }
+
+    fn malformed(&self, operation: Operation, name: &str, missing: &'static str) -> Error {
+        let bucket = self.options().bucket.clone();
+        Error::Malformed { operation: operation.name(), bucket, name: name.to_owned(), missing }
+    }
+}
+
+fn stream(reading: Reading) -> ByteStream {
+    ByteStream::new(SdkBody::from_body_1_x(reading))
+}
+
+/// What is known of a body before it is sent.
+struct Sums {
+    crc32c: Option<String>,
+    sha256: Option<String>,
+}
+
+impl Sums {
+    fn signing(&self) -> PayloadSigning {
+        PayloadSigning(match &self.sha256 {
+            Some(sha256) => PayloadSigningOverride::Precomputed(sha256.clone()),
+            None => PayloadSigningOverride::UnsignedPayload,
+        })
+    }
+}
+
+/// Tells the SDK's signer what to sign in place of a body that it cannot look into.
+#[derive(Debug)]
+struct PayloadSigning(PayloadSigningOverride);
+
+#[dyn_dispatch_hint]
+impl Intercept for PayloadSigning {
+    fn name(&self) -> &'static str {
+        "PayloadSigning"
+    }
+
+    fn modify_before_signing(
+        &self,
+        _: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config.interceptor_state().store_put(self.0.clone());
+        Ok(())
+    }
+}
+
+/// What completing an upload must say of a part. Kept in [`PartTag::tag`] as the ETag, and after a blank the checksum.
+#[derive(Debug, PartialEq, Eq)]
+struct Tag {
+    etag: String,
+    crc32c: Option<String>,
+}
+
+impl Tag {
+    fn join(self) -> String {
+        match self.crc32c {
+            Some(crc32c) => format!("{} {crc32c}", self.etag),
+            None => self.etag,
+        }
+    }
+
+    fn split(tag: &str) -> Self {
+        match tag.rsplit_once(' ') {
+            Some((etag, crc32c)) => Self { etag: etag.into(), crc32c: Some(crc32c.into()) },
+            None => Self { etag: tag.into(), crc32c: None },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_keeps_the_etag_and_the_checksum() {
+        for crc32c in [None, Some("4waSgw==".to_owned())] {
+            let tag = || Tag { etag: "\"9b2cf535f27731c974343645a3985328\"".into(), crc32c: crc32c.clone() };
+            assert_eq!(Tag::split(&tag().join()), tag());
+        }
+    }
+}

@@ -1,0 +1,220 @@
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{Config, IdentityCache, SharedHttpClient};
+use aws_sdk_sts::types::{AssumedRoleUser, Credentials, Tag};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use futures_util::future::BoxFuture;
+use identity::{
+    AccessKeyId, AssumeRole, AwsClock, Base, Error, Exchange, Refusal, Session, Signer, StaticKeys, StsEndpoint,
+    WebIdentity,
+};
+use world::{Environment, Secret};
+
+use crate::bridge::{ClockBridge, credentials};
+use crate::chain::Chain;
+use crate::failure::{Failure, Loss};
+
+/// The exchanges that need an AWS client: STS's, and those of the bases.
+#[derive(Debug, Clone)]
+pub(crate) struct Sts {
+    pub(crate) http: SharedHttpClient,
+    pub(crate) clock: AwsClock,
+    pub(crate) environment: Environment,
+}
+
+/// How long one call of STS may take. It answers in well under a second; longer than this is an outage, and the cache
+/// has a live session to serve meanwhile.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+
+impl Sts {
+    fn client(&self, sts: &StsEndpoint, signer: Option<&Signer>) -> Client {
+        // One attempt: the session cache decides about the next one, for all who wait.
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(self.http.clone())
+            .region(Region::new(sts.region.clone()))
+            .time_source(ClockBridge(self.clock.clone()))
+            .sleep_impl(TokioSleep::new())
+            .identity_cache(IdentityCache::no_cache())
+            .disable_clock_skew_correction(true)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(CALL_LIMIT).build());
+        config.set_endpoint_url(sts.endpoint.clone());
+        match signer {
+            Some(signer) => config = config.credentials_provider(credentials(signer)),
+            None => config = config.allow_no_auth(),
+        }
+        Client::from_conf(config.build())
+    }
+
+    async fn assume(&self, role: &AssumeRole, sts: &StsEndpoint, signer: &Signer) -> Result<Session, Error> {
+        const OPERATION: &str = "sts:AssumeRole";
+        let target = format!("role {}", role.role_arn);
+        let tags = role.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let tags =
+            tags.collect::<Result<Vec<_>, _>>().map_err(|error| unreachable_because(OPERATION, &target, sts, error))?;
+        let mut call = self
+            .client(sts, Some(signer))
+            .assume_role()
+            .role_arn(&role.role_arn)
+            .role_session_name(&role.session_name)
+            .set_external_id(role.external_id.clone())
+            .set_duration_seconds(role.duration.map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)))
+            .set_policy(role.policy.clone())
+            .set_source_identity(role.source_identity.clone());
+        if !tags.is_empty() {
+            call = call.set_tags(Some(tags));
+        }
+        if !role.transitive_tag_keys.is_empty() {
+            call = call.set_transitive_tag_keys(Some(role.transitive_tag_keys.clone()));
+        }
+        match call.send().await {
+            Ok(answer) => session(OPERATION, &target, answer.credentials, answer.assumed_role_user),
+            Err(error) => {
+                let as_whom = self.as_whom(sts, signer).await;
+                let with_external_id = role.external_id.is_some();
+                Err(self.explain(error.into(), Asked { operation: OPERATION, target, as_whom, sts, with_external_id }))
+            }
+        }
+    }
+
+    pub(crate) async fn web_identity(&self, web: &WebIdentity, sts: &StsEndpoint) -> Result<Session, Error> {
+        const OPERATION: &str = "sts:AssumeRoleWithWebIdentity";
+        let target = format!("role {}", web.role_arn);
+        let token = tokio::fs::read_to_string(&web.token_file).await.map_err(|error| Error::NoCredentials {
+            base: Base::WebIdentity(web.clone()).to_string(),
+            tried: format!("token file {} ({error})", web.token_file.display()),
+        })?;
+        let call = self.client(sts, None).assume_role_with_web_identity();
+        let answer = call
+            .role_arn(&web.role_arn)
+            .role_session_name(&web.session_name)
+            // A line break at the end is no part of a JWT, and editors add one.
+            .web_identity_token(Secret::new(token).expose().trim())
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => session(OPERATION, &target, answer.credentials, answer.assumed_role_user),
+            Err(error) => {
+                let as_whom = format!("the web identity in {}", web.token_file.display());
+                let with_external_id = false;
+                Err(self.explain(error.into(), Asked { operation: OPERATION, target, as_whom, sts, with_external_id }))
+            }
+        }
+    }
+
+    /// Who `signer` is, for a message: its ARN, by asking if it must be. `GetCallerIdentity` needs no permission; where
+    /// it fails all the same, the key id has to do.
+    pub(crate) async fn as_whom(&self, sts: &StsEndpoint, signer: &Signer) -> String {
+        if let Some(principal) = signer.principal() {
+            return principal.to_owned();
+        }
+        let answer = self.client(sts, Some(signer)).get_caller_identity().send().await;
+        match answer.ok().and_then(|answer| answer.arn) {
+            Some(arn) => arn,
+            None => format!("access key {}", signer.access_key_id()),
+        }
+    }
+
+    fn explain(&self, failure: Failure, asked: Asked<'_>) -> Error {
+        let Asked { operation, target, as_whom, sts, with_external_id } = asked;
+        match failure {
+            Failure::Answered(answer) => {
+                let refusal = Refusal {
+                    operation,
+                    target,
+                    as_whom,
+                    endpoint: host(sts),
+                    status: answer.status,
+                    code: answer.name(),
+                    message: answer.message,
+                    request_id: answer.request_id,
+                    with_external_id,
+                };
+                if let Some(date) = answer.date.filter(|_| refusal.blames_clock()) {
+                    self.clock.learn(date);
+                }
+                Error::Refused(Arc::new(refusal))
+            }
+            Failure::Lost(Loss::Connection(source)) | Failure::Unsent(source) => {
+                Error::Unreachable { operation, target, endpoint: host(sts), source }
+            }
+            Failure::Lost(loss @ (Loss::Silent(_) | Loss::Stalled(_))) => {
+                Error::Unreachable { operation, target, endpoint: host(sts), source: Arc::new(loss) }
+            }
+        }
+    }
+}
+
+struct Asked<'a> {
+    operation: &'static str,
+    target: String,
+    as_whom: String,
+    sts: &'a StsEndpoint,
+    with_external_id: bool,
+}
+
+impl Exchange for Sts {
+    fn base<'a>(&'a self, base: &'a Base, sts: &'a StsEndpoint) -> BoxFuture<'a, Result<Signer, Error>> {
+        Box::pin(async move {
+            let chain = Chain { sts: self, endpoint: sts };
+            match base {
+                Base::Keys(keys) => Ok(StaticKeys::clone(keys).into()),
+                Base::DefaultChain => chain.first_configured().await,
+                Base::WebIdentity(web) => self.web_identity(web, sts).await.map(Signer::from),
+                Base::Container => chain.container().await,
+                Base::Instance => chain.instance().await,
+                Base::Profile(name) => chain.profile(name.as_deref()).await,
+            }
+        })
+    }
+
+    fn assume_role<'a>(
+        &'a self,
+        role: &'a AssumeRole,
+        sts: &'a StsEndpoint,
+        signer: &'a Signer,
+    ) -> BoxFuture<'a, Result<Session, Error>> {
+        Box::pin(self.assume(role, sts, signer))
+    }
+}
+
+fn session(
+    operation: &'static str,
+    target: &str,
+    credentials: Option<Credentials>,
+    user: Option<AssumedRoleUser>,
+) -> Result<Session, Error> {
+    let missing = |missing| Error::Malformed { operation, target: target.to_owned(), missing };
+    let credentials = credentials.ok_or_else(|| missing("credentials"))?;
+    let expires_at = SystemTime::try_from(credentials.expiration).map_err(|_| missing("a possible expiration"))?;
+    let session = Session::new(
+        AccessKeyId::new(credentials.access_key_id),
+        Secret::new(credentials.secret_access_key),
+        Secret::new(credentials.session_token),
+        expires_at,
+    );
+    Ok(match user {
+        Some(user) => session.acting_as(user.arn),
+        None => session,
+    })
+}
+
+fn unreachable_because(
+    operation: &'static str,
+    target: &str,
+    sts: &StsEndpoint,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
+    Error::Unreachable { operation, target: target.to_owned(), endpoint: host(sts), source: Arc::new(error) }
+}
+
+/// Who is asked, for messages.
+fn host(sts: &StsEndpoint) -> String {
+    sts.endpoint.clone().unwrap_or_else(|| format!("STS in {}", sts.region))
+}
