@@ -89,7 +89,8 @@ impl Collector for Metrics {
         counters(encoder, &connectors)?;
         partitions(encoder, &connectors)?;
         states(encoder, &connectors)?;
-        sessions(encoder, &connectors, &self.process)?;
+        sessions(encoder, &self.process)?;
+        requests(encoder, &self.process)?;
         let budget = self.process.budget();
         let none: [(&str, &str); 0] = [];
         put(
@@ -179,4 +180,39 @@ fn states(encoder: &mut DescriptorEncoder<'_>, connectors: &[Arc<Connector>]) ->
         }
     }
     put(encoder, MetricType::Gauge, "tidegate_connector_state", "1 for the state that the connector is in", samples)
+}
+
+fn sessions(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Result {
+    let (mut ages, mut lefts, mut renewals, mut failures, mut drops) = (vec![], vec![], vec![], vec![], vec![]);
+    for session in process.clients().sessions().stats() {
+        let labels = || [("target", session.target.clone())];
+        ages.extend(session.age.map(|age| Sample(labels(), age.as_secs_f64())));
+        lefts.extend(session.left.map(|left| Sample(labels(), left.as_secs_f64())));
+        renewals.push(Sample(labels(), session.renewals as f64));
+        failures.push(Sample(labels(), session.failures as f64));
+        drops.push(Sample(labels(), session.drops as f64));
+    }
+    let (gauge, counter) = (MetricType::Gauge, MetricType::Counter);
+    put(encoder, gauge, "tidegate_session_age_seconds", "Since the live AWS session was fetched", ages)?;
+    put(encoder, gauge, "tidegate_session_left_seconds", "Until the live AWS session ends", lefts)?;
+    put(encoder, counter, "tidegate_session_renewals", "Exchanges that gave an AWS session", renewals)?;
+    put(encoder, counter, "tidegate_session_failures", "Exchanges that gave none", failures)?;
+    put(encoder, counter, "tidegate_session_drops", "Sessions that AWS did not accept to their end", drops)
+}
+
+fn requests(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Result {
+    let counters = process.clients().counters();
+    let requests = counters
+        .requests()
+        .into_iter()
+        .map(|request| {
+            Sample([("operation", request.operation.to_string()), ("code", request.code.to_string())], request.count as f64)
+        })
+        .collect();
+    put(encoder, MetricType::Counter, "tidegate_aws_requests", "Requests to AWS by what was answered", requests)?;
+    let none: [(&str, &str); 0] = [];
+    let sent = vec![Sample(none, counters.bytes_sent() as f64)];
+    put(encoder, MetricType::Counter, "tidegate_aws_sent_bytes", "Bytes of parts and objects sent to AWS", sent)?;
+    let retries = vec![Sample(none, counters.retries() as f64)];
+    put(encoder, MetricType::Counter, "tidegate_aws_retries", "Requests to AWS that were sent again", retries)
 }
