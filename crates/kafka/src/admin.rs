@@ -72,6 +72,12 @@ pub struct Committed {
     pub metadata: String,
 }
 
+/// A partition of a topic, and who is asked about it.
+struct PartitionOf {
+    index: i32,
+    leader: Leader,
+}
+
 fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
@@ -156,7 +162,7 @@ impl Cluster {
         isolation: Isolation,
         found: &mut HashMap<TopicPartition, Option<Offset>>,
     ) -> Result<(), Error> {
-        let mut by_leader: BTreeMap<i32, BTreeMap<&Arc<str>, Vec<(i32, Leader)>>> = BTreeMap::new();
+        let mut by_leader: BTreeMap<i32, BTreeMap<&Arc<str>, Vec<PartitionOf>>> = BTreeMap::new();
         for partition in partitions {
             let leader = self.leader(partition).await?;
             by_leader
@@ -164,13 +170,13 @@ impl Cluster {
                 .or_default()
                 .entry(&partition.topic)
                 .or_default()
-                .push((partition.partition, leader));
+                .push(PartitionOf { index: partition.partition, leader });
         }
         // One after the other: this is asked at the start of an assignment and for a lag metric, never per record.
         let mut failure = None;
         for (node, topics) in by_leader {
             let topics = topics.into_iter().map(|(name, partitions)| {
-                let partitions = partitions.into_iter().map(|(index, leader)| {
+                let partitions = partitions.into_iter().map(|PartitionOf { index, leader }| {
                     ListOffsetsPartition::default()
                         .with_partition_index(index)
                         .with_current_leader_epoch(leader.epoch)

@@ -10,6 +10,7 @@
 //!  -> net::Connection       one socket: TLS, SASL, versions, pipelining, throttling
 //!  -> cluster::Cluster      metadata, leaders, coordinators, a connection per broker and purpose
 //!      -> admin             topics and offsets
+//!      -> records          record batches, decoded into an arena
 //!      -> produce::Producer dead letters, demo data, benchmarks
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod cluster;
 mod code;
 pub mod config;
 pub mod net;
+pub mod records;
 
 pub use cluster::Cluster;
 pub use code::ErrorCode;

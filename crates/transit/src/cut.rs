@@ -60,7 +60,7 @@ pub(crate) async fn run<K: Sink, C: Committer, D: DeadLetters>(cut: Cut<K>, hand
     let objects = cut.uploads.len();
     match publish(cut, &hands).await {
         Ok(CommitOutcome::Done) => CutEnd::Done { objects, took: sealed.elapsed() },
-        Ok(CommitOutcome::Fenced) => CutEnd::Fenced,
+        Ok(CommitOutcome::Fenced | CommitOutcome::Unknown) => CutEnd::Fenced,
         Ok(CommitOutcome::Refused { code }) => CutEnd::Failed(Arc::new(Fault::new(CommitRefused { code }))),
         Err(fault) => CutEnd::Failed(fault),
     }
@@ -95,11 +95,14 @@ async fn publish<K: Sink, C: Committer, D: DeadLetters>(
                 cut.uploads.iter_mut().for_each(Upload::keep);
                 let outcome = hands.committer.commit(commits).await.map_err(Arc::new)?;
                 let next = protocol::after_prepare(&outcome);
-                if next == Step::Drop {
-                    cut.uploads.iter_mut().for_each(Upload::give_up);
-                    return Ok(outcome);
+                match next {
+                    Step::Drop => {
+                        cut.uploads.iter_mut().for_each(Upload::give_up);
+                        return Ok(outcome);
+                    }
+                    Step::Leave => return Ok(outcome),
+                    next => next,
                 }
-                next
             }
             Step::Publish => {
                 cut.uploads.iter_mut().for_each(Upload::keep);

@@ -53,9 +53,12 @@ pub fn after_upload(mode: WriteMode) -> Step {
 /// What follows the prepare.
 ///
 /// Fenced: the group has moved on, and the new owner reads from the old offset, so nothing of ours may become visible.
+/// Unknown: the new owner may have found our intent and be finishing it. An upload aborted under its hands, while it has
+/// completed another one of the same cut, would leave the cut torn; so nothing is touched.
 pub fn after_prepare(outcome: &CommitOutcome) -> Step {
     match outcome {
         CommitOutcome::Done => Step::Publish,
+        CommitOutcome::Unknown => Step::Leave,
         CommitOutcome::Fenced | CommitOutcome::Refused { .. } => Step::Drop,
     }
 }
@@ -100,5 +103,16 @@ pub fn recovery(finished: &[Finished]) -> Recovery {
         Recovery::ReadAgain
     } else {
         Recovery::Torn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uploads_whose_intent_may_be_durable_are_left_to_the_next_owner() {
+        assert_eq!(after_prepare(&CommitOutcome::Unknown), Step::Leave);
+        assert_eq!(after_prepare(&CommitOutcome::Fenced), Step::Drop);
     }
 }

@@ -79,7 +79,8 @@ async fn resolve<K: Sink, C: Committer>(assigned: &Assigned, sink: &K, committer
                 "finished the cut that the previous owner had prepared");
             Ok(Recovered::At { offset: to, finished: true })
         }
-        CommitOutcome::Fenced => Ok(Recovered::Fenced),
+        // The intent is finished all the same; whoever has the partition now finds its objects visible.
+        CommitOutcome::Fenced | CommitOutcome::Unknown => Ok(Recovered::Fenced),
         CommitOutcome::Refused { code } => Err(Fault::new(crate::cut::CommitRefused { code })),
     }
 }

@@ -145,8 +145,11 @@ pub struct Commit {
 pub enum CommitOutcome {
     /// All of it is durable.
     Done,
-    /// An assignment is over (the group has moved on). None of it may ever be sent again.
+    /// An assignment is over (the group has moved on), and nothing of it is durable. None of it may ever be sent again.
     Fenced,
+    /// An assignment is over, and whether this is durable is not known: it was sent, and the answer was lost. The next
+    /// owner finds out. None of it may ever be sent again.
+    Unknown,
     /// The broker refuses it for a reason that no rebalance mends: `GROUP_AUTHORIZATION_FAILED`, metadata too large.
     Refused {
         /// Kafka's name of the error.

@@ -28,7 +28,7 @@ impl Backoff {
     }
 
     /// The next pause.
-    pub fn next(&mut self) -> Duration {
+    pub fn next_pause(&mut self) -> Duration {
         let doubled = self.first.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         self.failures = self.failures.saturating_add(1);
         doubled.min(self.longest).mul_f64(rand::rng().random_range(0.8..1.2))
@@ -36,7 +36,7 @@ impl Backoff {
 
     /// Takes the next pause.
     pub async fn pause(&mut self) {
-        tokio::time::sleep(self.next()).await;
+        tokio::time::sleep(self.next_pause()).await;
     }
 }
 
@@ -46,15 +46,15 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_longest() {
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(1000));
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
         for expected in [50_u64, 100, 200, 400, 800, 1000, 1000] {
-            let pause = backoff.next().as_millis() as u64;
+            let pause = backoff.next_pause().as_millis() as u64;
             assert!((expected * 8 / 10..=expected * 12 / 10).contains(&pause), "{pause} is not near {expected}");
         }
         for _ in 0..100 {
-            backoff.next();
+            backoff.next_pause();
         }
         backoff.reset();
-        assert!(backoff.next() <= Duration::from_millis(60));
+        assert!(backoff.next_pause() <= Duration::from_millis(60));
     }
 }

@@ -173,7 +173,7 @@ impl Cluster {
             // Somebody else's refresh ended while we waited for our turn.
             return Ok(self.metadata());
         }
-        let named = |names: &mut dyn Iterator<Item = Arc<str>>| -> Vec<_> {
+        let wanted = |names: &mut dyn Iterator<Item = Arc<str>>| -> Vec<_> {
             names
                 .map(|name| {
                     let name = TopicName(StrBytes::from_string(name.to_string()));
@@ -183,8 +183,8 @@ impl Cluster {
         };
         let topics = match &asked {
             Asked::All => None,
-            Asked::Tracked => Some(named(&mut self.tracked().iter().cloned())),
-            Asked::Named(names) => Some(named(&mut names.iter().cloned())),
+            Asked::Tracked => Some(wanted(&mut self.tracked().iter().cloned())),
+            Asked::Named(names) => Some(wanted(&mut names.iter().cloned())),
         };
         // Never created by asking: a mistyped topic is to be seen, not made.
         let request = MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false);

@@ -1,6 +1,7 @@
 //! A cluster as its clients see it: who leads what, who coordinates whom, and a connection to each.
 
 mod backoff;
+#[expect(clippy::module_inception, reason = "the file has the type that the module is named for")]
 mod cluster;
 mod coordinator;
 mod error;

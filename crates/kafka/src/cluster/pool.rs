@@ -26,8 +26,10 @@ pub enum Purpose {
 #[derive(Debug)]
 pub(super) struct Pool {
     config: Arc<ClientConfig>,
-    places: Mutex<HashMap<(Arc<str>, Purpose), Arc<tokio::sync::Mutex<Place>>>>,
+    places: Mutex<HashMap<(Arc<str>, Purpose), SharedPlace>>,
 }
+
+type SharedPlace = Arc<tokio::sync::Mutex<Place>>;
 
 #[derive(Debug)]
 struct Place {
@@ -48,7 +50,8 @@ impl Pool {
         // Held across the connecting: callers that come meanwhile share the result.
         let mut place = place.lock().await;
         if let Some(connection) = &place.connection {
-            if connection.ended().is_none() && connection.idle() < self.config.connections_max_idle {
+            let most = self.config.connections_max_idle;
+            if connection.ended().is_none() && (most.is_zero() || connection.idle() < most) {
                 return Ok(connection.clone());
             }
             place.connection = None;
@@ -56,7 +59,10 @@ impl Pool {
         if let Some(not_before) = place.not_before {
             tokio::time::sleep_until(not_before).await;
         }
-        match Connection::open(&self.config, address.clone()).await {
+        // Longer with each failure, so that a broker which is only slow is reached in the end (KIP-601).
+        let patience = self.config.connection_setup_timeout.saturating_mul(1 << place.backoff.failures().min(16));
+        let patience = patience.min(self.config.connection_setup_timeout_max.max(self.config.connection_setup_timeout));
+        match Connection::open(&self.config, address.clone(), patience).await {
             Ok(connection) => {
                 let connection = Arc::new(connection);
                 place.connection = Some(connection.clone());
@@ -65,14 +71,14 @@ impl Pool {
                 Ok(connection)
             }
             Err(error) => {
-                place.not_before = Some(Instant::now() + place.backoff.next());
+                place.not_before = Some(Instant::now() + place.backoff.next_pause());
                 tracing::debug!(broker = %address, ?purpose, error = %fault::Chain(&error), "cannot connect");
                 Err(error.into())
             }
         }
     }
 
-    fn place(&self, address: &Arc<str>, purpose: Purpose) -> Arc<tokio::sync::Mutex<Place>> {
+    fn place(&self, address: &Arc<str>, purpose: Purpose) -> SharedPlace {
         let mut places = self.places.lock().expect("no code panics while it holds this lock");
         let new = || Place {
             connection: None,

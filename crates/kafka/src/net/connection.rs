@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::messages::{RequestHeader, ResponseHeader};
+use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore, mpsc, oneshot};
@@ -19,7 +19,7 @@ use crate::config::ClientConfig;
 
 /// A broker that throttles says for how long. Kafka's own bound is its quota window, 11 s by default; what is far above
 /// that is a mistake that must not freeze us.
-const LONGEST_THROTTLE: Duration = Duration::from_secs(60);
+const LONGEST_THROTTLE: Duration = Duration::from_mins(1);
 
 /// How one connection behaves.
 #[derive(Debug, Clone)]
@@ -108,14 +108,14 @@ struct Waiting {
     header_version: i16,
     reply: oneshot::Sender<Result<Bytes, Error>>,
     /// Given back when the answer has come, even if nobody waits for it any more.
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {
-    /// Connects to `address` (`host:port`), as `config` says: TCP, TLS, version negotiation, SASL. All of it within
-    /// `socket.connection.setup.timeout.ms`.
-    pub async fn open(config: &ClientConfig, address: impl Into<Arc<str>>) -> Result<Self, Error> {
-        handshake::open(config, address.into()).await
+    /// Connects to `address` (`host:port`), as `config` says: TCP, TLS, version negotiation, SASL; all of it within
+    /// `patience`.
+    pub async fn open(config: &ClientConfig, address: impl Into<Arc<str>>, patience: Duration) -> Result<Self, Error> {
+        handshake::open(config, address.into(), patience).await
     }
 
     /// Speaks Kafka over a stream that is there already, and negotiates versions on it. No authentication.
@@ -133,9 +133,9 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let (reads, writes) = tokio::io::split(stream);
-        // One frame a permit, so sending into this queue never waits.
-        let (frames, queue) = mpsc::channel(settings.max_in_flight.max(1));
+        let (incoming, outgoing) = tokio::io::split(stream);
+        // One frame a permit, and one for the handshake, so sending into this queue never waits.
+        let (frames, queue) = mpsc::channel(settings.max_in_flight.max(1) + 1);
         let shared = Arc::new(Shared {
             client_id: StrBytes::from_string(settings.client_id.to_string()),
             permits: Arc::new(Semaphore::new(settings.max_in_flight.max(1))),
@@ -156,14 +156,14 @@ impl Connection {
         let writer = tokio::spawn({
             let shared = shared.clone();
             async move {
-                if let Err(error) = write_frames(writes, queue).await {
+                if let Err(error) = write_frames(outgoing, queue).await {
                     shared.end(shared.disconnected(Some(error)));
                 }
             }
         });
         let reader = tokio::spawn({
             let shared = shared.clone();
-            async move { shared.read(BufReader::with_capacity(16 << 10, reads)).await }
+            async move { shared.read(BufReader::with_capacity(16 << 10, incoming)).await }
         });
         Self { shared, tasks: vec![writer, reader] }
     }
@@ -274,7 +274,8 @@ impl Shared {
 
     pub(super) fn decode<R: Request>(&self, body: Bytes, version: i16) -> Result<R::Response, Error> {
         // The SASL handshake never got the flexible encoding; its one 32-bit field is a length.
-        let mut body = if R::KEY == 17 { Guarded::with_plain_lengths(body) } else { Guarded::new(body) };
+        let mut body =
+            if R::KEY == ApiKey::SaslHandshake as i16 { Guarded::with_plain_lengths(body) } else { Guarded::new(body) };
         R::Response::decode(&mut body, version).map_err(|error| Error::Malformed {
             address: self.address.clone(),
             api: R::KEY,
@@ -295,7 +296,7 @@ impl Shared {
             let muted = self.state().muted_until.filter(|until| *until > Instant::now());
             match muted {
                 None => {
-                    let answer = self.send(request, version, permit)?;
+                    let answer = self.send(request, version, Some(permit))?;
                     drop(gate);
                     return self.answer(R::KEY, answer, timeout).await;
                 }
@@ -307,10 +308,10 @@ impl Shared {
         }
     }
 
-    /// Asks whatever the gate says. For the handshake.
+    /// Asks whatever the gate says. For the handshake, one request at a time; without a permit, for all of them may be
+    /// held by calls that wait at the gate.
     pub(super) async fn ungated<R: Request>(&self, request: &R, version: i16) -> Result<Bytes, Error> {
-        let permit = self.permit().await?;
-        let answer = self.send(request, version, permit)?;
+        let answer = self.send(request, version, None)?;
         self.answer(R::KEY, answer, None).await
     }
 
@@ -326,7 +327,7 @@ impl Shared {
         &self,
         request: &R,
         version: i16,
-        permit: OwnedSemaphorePermit,
+        permit: Option<OwnedSemaphorePermit>,
     ) -> Result<oneshot::Receiver<Result<Bytes, Error>>, Error> {
         let mut frame = self.encode(request, version)?;
         let (reply, answer) = oneshot::channel();
@@ -418,7 +419,8 @@ impl Shared {
             let expected = state.next_correlation.wrapping_sub(state.waiting.len() as i32 + 1);
             return Err(Error::OutOfStep { address: self.address.clone(), expected, got });
         };
-        state.answered = true;
+        // A broker that wants SASL still tells its versions, and hangs up on what comes next.
+        state.answered |= waiting.api != ApiKey::ApiVersions as i16;
         drop(state);
         let Waiting { api, version, header_version, reply, .. } = waiting;
         if let Err(error) = ResponseHeader::decode(&mut frame, header_version) {

@@ -80,8 +80,8 @@ pub enum Error {
         #[source]
         source: Option<Arc<io::Error>>,
     },
-    /// The broker closed the connection before it answered the first request.
-    #[error("{address} hung up before it answered the first request")]
+    /// The broker closed the connection before it answered anything but its versions.
+    #[error("{address} hung up on our first request")]
     HungUp {
         /// The broker.
         address: Arc<str>,

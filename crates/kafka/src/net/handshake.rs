@@ -1,23 +1,27 @@
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use kafka_protocol::protocol::{Decodable, StrBytes};
+use rand::RngExt;
+use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::Error;
 use super::connection::{Connection, Settings, Shared};
 use super::guard::Guarded;
+use super::sasl::{self, Sasl};
 use super::versions::Versions;
 use crate::ErrorCode;
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, Tls};
 
 /// `ApiVersionsRequest` version 3 is the newest that every broker from 2.4 on understands, and the first that says who
 /// asks (KIP-511). Later ones only add features that we do not use.
 const API_VERSIONS: i16 = 3;
 
-pub(super) async fn open(config: &ClientConfig, address: Arc<str>) -> Result<Connection, Error> {
-    let after = config.connection_setup_timeout;
+pub(super) async fn open(config: &ClientConfig, address: Arc<str>, after: Duration) -> Result<Connection, Error> {
     match tokio::time::timeout(after, set_up(config, address.clone())).await {
         Ok(result) => result,
         Err(_) => Err(Error::SetupTimedOut { address, after }),
@@ -31,9 +35,52 @@ async fn set_up(config: &ClientConfig, address: Arc<str>) -> Result<Connection, 
         ..Settings::default()
     };
     let stream = connect(&address).await?;
-    let connection = Connection::start(stream, address, settings);
+    let mut connection = match &config.tls {
+        None => Connection::start(stream, address, settings),
+        Some(Tls(client)) => {
+            let failed = |source| Error::Tls { address: address.clone(), source: Arc::new(source) };
+            let name = server_name(&address).map_err(|error| failed(io::Error::other(error)))?;
+            let stream = TlsConnector::from(client.clone()).connect(name, stream).await.map_err(failed)?;
+            Connection::start(stream, address, settings)
+        }
+    };
     negotiate(connection.shared()).await?;
+    if let Some(sasl) = &config.sasl {
+        let lifetime = sasl::authenticate(sasl, connection.shared()).await?;
+        if let Some(lifetime) = lifetime {
+            let task = tokio::spawn(stay_authenticated(connection.shared().clone(), sasl.clone(), lifetime));
+            connection.own(task);
+        }
+    }
     Ok(connection)
+}
+
+fn server_name(address: &str) -> Result<ServerName<'static>, rustls_pki_types::InvalidDnsNameError> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    // A final dot is the resolver's business; certificates do not carry it.
+    ServerName::try_from(host.strip_suffix('.').unwrap_or(host).to_owned())
+}
+
+/// Authenticates again on the same connection before the broker would close it (KIP-368). A failure ends the connection.
+async fn stay_authenticated(shared: Arc<Shared>, sasl: Sasl, mut lifetime: Duration) {
+    loop {
+        // Java's share: late enough to be rare, early enough for a slow answer, and not all clients at once.
+        let share = rand::rng().random_range(0.85..0.95);
+        tokio::time::sleep(lifetime.mul_f64(share)).await;
+        // The broker takes nothing but this exchange until it is done.
+        let gate = shared.close_gate().await;
+        let result = sasl::authenticate(&sasl, &shared).await;
+        drop(gate);
+        match result {
+            Ok(Some(next)) => lifetime = next,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(broker = %shared.address(), error = %fault::Chain(&error), "cannot authenticate again");
+                return shared.end(error);
+            }
+        }
+    }
 }
 
 async fn connect(address: &Arc<str>) -> Result<TcpStream, Error> {

@@ -4,6 +4,10 @@ mod connection;
 mod error;
 mod guard;
 mod handshake;
+mod sasl;
+#[cfg(test)]
+mod tests;
+pub(crate) mod tls;
 mod versions;
 mod wire;
 
@@ -11,6 +15,8 @@ use std::sync::Arc;
 
 pub use connection::{Connection, Options, RawResponse, Settings};
 pub use error::Error;
+pub(crate) use sasl::{FileTokens, UnsecuredTokens};
+pub use sasl::{Sasl, ScramHash, Token, TokenProvider};
 
 /// `host:port`, with an IPv6 address in brackets.
 pub(crate) fn host_port(host: &str, port: i32) -> Arc<str> {

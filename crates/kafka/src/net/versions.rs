@@ -41,14 +41,12 @@ pub(crate) fn begins_with_throttle(api: i16, version: i16) -> bool {
     match api {
         // Fetch, FindCoordinator, Heartbeat, LeaveGroup, SyncGroup, DescribeGroups, ListGroups, DeleteTopics
         1 | 10 | 12 | 13 | 14 | 15 | 16 | 20 => version >= 1,
-        // ListOffsets, JoinGroup, CreateTopics
-        2 | 11 | 19 => version >= 2,
+        // ListOffsets, JoinGroup, CreateTopics, OffsetForLeaderEpoch
+        2 | 11 | 19 | 23 => version >= 2,
         // Metadata, OffsetCommit, OffsetFetch
         3 | 8 | 9 => version >= 3,
         // InitProducerId, DescribeConfigs, DeleteGroups, DescribeCluster, ConsumerGroupHeartbeat
         22 | 32 | 42 | 60 | 68 => true,
-        // OffsetForLeaderEpoch
-        23 => version >= 2,
         _ => false,
     }
 }

@@ -4,4 +4,5 @@
 //! `KAFKA_VERSION` chooses which one. `dev/kafka` brings it up; the whole binary shares one node.
 
 mod cluster;
+mod security;
 mod support;

@@ -1,5 +1,6 @@
 //! A Kafka for the tests of this binary, and what they wait with.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use rand::RngExt;
 /// A running cluster. It stops when its standard input closes, so also when the test process is killed.
 pub(crate) struct Kafka {
     port: u16,
-    dir: tempfile::TempDir,
+    dir: PathBuf,
     _process: Child,
     _stdin: ChildStdin,
 }
@@ -58,11 +59,12 @@ fn free_ports() -> u16 {
 impl Kafka {
     /// Starts a cluster of its own, with these variables for `dev/kafka`.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
+        // `dev/kafka` removes it when it is done; here it would be too early.
+        let dir = tempfile::tempdir().expect("a temporary directory").keep();
         let port = free_ports();
         let mut process = Command::new(script())
             .arg("hold")
-            .arg(dir.path())
+            .arg(&dir)
             .env("KAFKA_PORT", port.to_string())
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
@@ -85,14 +87,14 @@ impl Kafka {
 
     /// A file that `dev/kafka` made.
     pub(crate) fn file(&self, name: &str) -> String {
-        self.dir.path().join(name).to_str().expect("temporary directories have plain names").to_owned()
+        self.dir.join(name).to_str().expect("temporary directories have plain names").to_owned()
     }
 
     /// Runs `dev/kafka COMMAND DIR ARGUMENTS` and gives back what it prints.
     pub(crate) fn script(&self, command: &str, arguments: &[&str]) -> String {
         let output = Command::new(script())
             .arg(command)
-            .arg(self.dir.path())
+            .arg(&self.dir)
             .args(arguments)
             .stderr(Stdio::inherit())
             .output()
@@ -116,7 +118,7 @@ pub(crate) fn fresh(name: &str) -> String {
 /// Creates a topic with a name of its own.
 pub(crate) async fn topic(cluster: &Cluster, partitions: i32) -> String {
     let name = fresh("topic");
-    let new = NewTopic { name: (*name).into(), partitions, replication_factor: 1, configs: Default::default() };
+    let new = NewTopic { name: (*name).into(), partitions, replication_factor: 1, configs: BTreeMap::new() };
     cluster.create_topic(&new).await.expect("a new topic");
     name
 }

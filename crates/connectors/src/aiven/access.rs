@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use identity::{AccessKeyId, AssumeRole, Base, Connection, StaticKeys, StsEndpoint};
+
+use crate::config::Config;
+use crate::define::Values;
+use crate::faults::{ConfigFault, Findings};
+
+const GLOBAL_STS: &str = "https://sts.amazonaws.com";
+
+/// Who Tidegate is to AWS. Upstream's order: a role with its session name, the pair of keys, the old pair, the provider
+/// class, the default chain. The base of a role is the default chain, even if keys are given.
+pub(super) fn connection(values: &Values, config: &Config, region: &str, found: &mut Findings) -> Connection {
+    let endpoint = values.text("aws.sts.config.endpoint").filter(|endpoint| *endpoint != GLOBAL_STS);
+    let sts = StsEndpoint { region: region.to_owned(), endpoint: endpoint.map(str::to_owned) };
+    let pair = pair(values, "aws.access.key.id", "aws.secret.access.key")
+        .or_else(|| pair(values, "aws_access_key_id", "aws_secret_access_key"));
+    let half = ["aws.access.key.id", "aws.secret.access.key", "aws_access_key_id", "aws_secret_access_key"]
+        .into_iter()
+        .find(|key| values.is_set(key));
+    let role = values.text("aws.sts.role.arn");
+    let session = values.text("aws.sts.role.session.name");
+    if let (Some(arn), Some(session)) = (role, session) {
+        if endpoint.is_some() && !values.is_set("aws.s3.region") {
+            let text = "aws.s3.region should be specified together with aws.sts.config.endpoint";
+            for key in ["aws.sts.config.endpoint", "aws.s3.region"] {
+                found.fault(ConfigFault::new(key, config.get(key).map(str::to_owned), text));
+            }
+        }
+        if let Some(key) = half {
+            found.warn(key, "has no effect: a role is given, whose base is the default chain");
+        }
+        let duration = values.number("aws.sts.role.session.duration").and_then(|seconds| u64::try_from(seconds).ok());
+        let role = AssumeRole {
+            external_id: values.text("aws.sts.role.external.id").map(str::to_owned),
+            duration: duration.map(Duration::from_secs),
+            ..AssumeRole::new(arn, session)
+        };
+        let connection = Connection { base: Base::DefaultChain, hops: vec![role], sts };
+        for flaw in connection.flaws() {
+            let key = match flaw.field {
+                "role ARN" => "aws.sts.role.arn",
+                "session name" => "aws.sts.role.session.name",
+                "external ID" => "aws.sts.role.external.id",
+                _ => "aws.sts.role.session.duration",
+            };
+            let text = format!("Invalid value {} for configuration {key}: {}", flaw.value, flaw.rule);
+            found.fault(ConfigFault::new(key, Some(flaw.value), text));
+        }
+        return connection;
+    }
+    match (role, session) {
+        (Some(_), None) => found.warn(
+            "aws.sts.role.arn",
+            "has no effect without aws.sts.role.session.name: the role is NOT taken on, as in Aiven's connector",
+        ),
+        (None, Some(_)) => {
+            found.warn("aws.sts.role.session.name", "has no effect without aws.sts.role.arn: no role is taken on");
+        }
+        _ => {}
+    }
+    if pair.is_none()
+        && let Some(key) = half
+    {
+        found.warn(key, "has no effect without the other half of the pair, as in Aiven's connector");
+    }
+    let base = pair.map_or_else(|| provider(values, found), Base::Keys);
+    Connection { base, hops: Vec::new(), sts }
+}
+
+fn pair(values: &Values, id: &str, secret: &str) -> Option<StaticKeys> {
+    let (id, secret) = (values.secret(id)?, values.secret(secret)?);
+    Some(StaticKeys { access_key_id: AccessKeyId::new(id.expose()), secret: secret.clone(), token: None })
+}
+
+fn provider(values: &Values, found: &mut Findings) -> Base {
+    let class = values.text("aws.credentials.provider").unwrap_or_default();
+    match class.rsplit('.').next().unwrap_or_default() {
+        "EC2ContainerCredentialsProviderWrapper" | "ContainerCredentialsProvider" => Base::Container,
+        "InstanceProfileCredentialsProvider" => Base::Instance,
+        "ProfileCredentialsProvider" => Base::Profile(None),
+        name @ ("EnvironmentVariableCredentialsProvider" | "WebIdentityTokenCredentialsProvider") => {
+            found.warn(
+                "aws.credentials.provider",
+                format!("{name} stands for the default chain here, which asks the same place among others"),
+            );
+            Base::DefaultChain
+        }
+        _ => Base::DefaultChain,
+    }
+}

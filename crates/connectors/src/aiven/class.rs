@@ -1,0 +1,161 @@
+use std::time::Duration;
+
+use format::text::{Field, Kind, Layout, ValueEncoding};
+use format::{Codec, Compression};
+
+use crate::aiven::{access, checks, names, region};
+use crate::config::Config;
+use crate::define::Values;
+use crate::faults::{ConfigFault, Findings};
+use crate::naming::ObjectNaming;
+use crate::own;
+use crate::plan::{S3Retry, S3Target, SinkPlan};
+use crate::worker::WorkerConfig;
+
+/// The class's full name.
+pub(crate) const CLASS: &str = "io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector";
+/// The version whose contract is kept.
+pub(crate) const VERSION: &str = "3.4.2";
+/// Prefixes of keys that it reads without listing them; they are for avro and parquet.
+pub(crate) const PREFIXES: &[&str] = &["connect.parquet.", "avro."];
+
+/// S3's smallest part that is not the last (S3 user guide, multipart upload limits).
+const MIN_PART: u64 = 5 << 20;
+
+/// What the class's own keys say, all faults at once.
+pub(crate) fn plan(values: &Values, config: &Config, worker: &WorkerConfig, found: &mut Findings) -> Option<SinkPlan> {
+    let codec = codec(values);
+    let compression = compression(codec, values, found);
+    let layout = layout(values, config, found);
+    let naming = names::naming(values, config, codec, worker.local_zone(), found);
+    let s3 = s3(values, config, found);
+    let region = values.text("aws.s3.region").or(values.text("aws_s3_region")).unwrap_or("us-east-1").to_owned();
+    let connection = access::connection(values, config, &region, found);
+    without_effect(values, naming.as_ref(), found);
+    Some(SinkPlan { layout: layout?, compression: compression?, naming: naming?, s3: s3?, connection })
+}
+
+/// `file.compression.type`, else `output_compression`, else gzip.
+fn codec(values: &Values) -> Codec {
+    let name = values.text("file.compression.type").or_else(|| values.text("output_compression"));
+    name.and_then(|name| name.parse().ok()).unwrap_or(Codec::Gzip)
+}
+
+fn compression(codec: Codec, values: &Values, found: &mut Findings) -> Option<Compression> {
+    const KEY: &str = "tidegate.compression.level";
+    let level = values.number(KEY).and_then(|level| i32::try_from(level).ok());
+    match Compression::new(codec, level, KEY) {
+        Ok(compression) => Some(compression),
+        Err(fault) => {
+            let shown = fault.value.clone().unwrap_or_default();
+            let text = format!("Invalid value {shown} for configuration {KEY}: {}", fault.message);
+            found.fault(ConfigFault::new(KEY, fault.value, text));
+            None
+        }
+    }
+}
+
+fn layout(values: &Values, config: &Config, found: &mut Findings) -> Option<Layout> {
+    let kind = match values.text("format.output.type").map(str::to_ascii_lowercase).as_deref() {
+        Some("csv") => Some(Kind::Csv),
+        Some("json") => Some(Kind::Json),
+        Some("jsonl") => Some(Kind::Jsonl),
+        _ => None,
+    };
+    let new_fields = values.list("format.output.fields");
+    let fields = new_fields.or_else(|| values.list("output_fields"));
+    let fields: Vec<Field> = match fields {
+        Some(names) => names.iter().filter_map(|name| field(name)).collect(),
+        None => vec![Field::Value],
+    };
+    let envelope = values.flag("format.output.envelope").unwrap_or(true);
+    // Upstream counts format.output.fields alone: not the default, not the old key. The key's own fault says enough.
+    let is_faulty = config.has("format.output.fields") && new_fields.is_none();
+    if !envelope && !is_faulty && new_fields.map_or(0, <[String]>::len) != 1 {
+        let text = "When format.output.envelope is false, format.output.fields must contain only one field";
+        for key in ["format.output.envelope", "format.output.fields"] {
+            found.fault(ConfigFault::new(key, config.get(key).map(str::to_owned), text));
+        }
+    }
+    let value_encoding = match values.text("format.output.fields.value.encoding") {
+        Some("none") => ValueEncoding::None,
+        _ => ValueEncoding::Base64,
+    };
+    Some(Layout { kind: kind?, fields, value_encoding, envelope })
+}
+
+fn field(name: &str) -> Option<Field> {
+    [Field::Key, Field::Value, Field::Offset, Field::Timestamp, Field::Headers]
+        .into_iter()
+        .find(|field| field.name().eq_ignore_ascii_case(name))
+}
+
+fn s3(values: &Values, config: &Config, found: &mut Findings) -> Option<S3Target> {
+    let new_or_old = |new: &str, old: &str| values.text(new).or_else(|| values.text(old)).map(str::to_owned);
+    let bucket = new_or_old("aws.s3.bucket.name", "aws_s3_bucket");
+    if !config.has("aws.s3.bucket.name") && !config.has("aws_s3_bucket") {
+        let text = "Neither aws.s3.bucket.name nor aws_s3_bucket properties have been set";
+        found.fault(ConfigFault::new("aws.s3.bucket.name", None, text).hint("set aws.s3.bucket.name"));
+    }
+    let region = new_or_old("aws.s3.region", "aws_s3_region");
+    if let Some(young) = region.as_deref().filter(|name| region::is_young(name)) {
+        found
+            .warn("aws.s3.region", format!("{young} is a region that Aiven's connector does not know; taken as it is"));
+    }
+    let endpoint = new_or_old("aws.s3.endpoint", "aws_s3_endpoint").map(|endpoint| checks::with_scheme(&endpoint));
+    let sse = values.text("aws.s3.sse.algorithm");
+    if let Some(other) = sse.filter(|sse| !["AES256", "aws:kms", "aws:kms:dsse"].contains(sse)) {
+        found.warn("aws.s3.sse.algorithm", format!("{other} is none that S3 knows: AES256, aws:kms, aws:kms:dsse"));
+    }
+    let part_size = values.number("aws.s3.part.size.bytes").and_then(|size| u64::try_from(size).ok())?;
+    if part_size < MIN_PART {
+        found.warn(
+            "aws.s3.part.size.bytes",
+            format!("{part_size} is less than S3 takes for a part that is not the last; {MIN_PART} is used"),
+        );
+    }
+    let delay = |key: &str| values.number(key).and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis);
+    let (base, max) = (delay("aws.s3.backoff.delay.ms")?, delay("aws.s3.backoff.max.delay.ms")?);
+    if max < base {
+        found.warn(
+            "aws.s3.backoff.max.delay.ms",
+            "is less than aws.s3.backoff.delay.ms; all pauses are as short as this one",
+        );
+    }
+    Some(S3Target {
+        bucket: bucket?,
+        region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+        path_style: endpoint.is_some(),
+        endpoint,
+        server_side_encryption: sse.map(str::to_owned),
+        part_size: part_size.max(MIN_PART),
+        retry: S3Retry { delay: base, max_delay: max },
+        existing: own::existing_object(values),
+        checksums: values.flag("tidegate.s3.checksums").unwrap_or(true),
+        payload_signature: own::payload_signature(values),
+    })
+}
+
+/// Names the keys that are set and do nothing.
+fn without_effect(values: &Values, naming: Option<&ObjectNaming>, found: &mut Findings) {
+    for (key, why) in [
+        ("aws.s3.fetch.page.size", "has no effect: it belongs to the source connector"),
+        ("aws.s3.fetch.buffer.size", "has no effect: it belongs to the source connector"),
+        ("aws.s3.backoff.max.retries", "has no effect: what can be retried is retried until it works"),
+        ("kafka.retry.backoff.ms", "has no effect"),
+        ("file.prefix.template", "has no effect; write the prefix into file.name.template"),
+        ("connector.plugin.version", "has no effect: there is one version of the class"),
+    ] {
+        if values.is_set(key) {
+            found.warn(key, why);
+        }
+    }
+    let Some(naming) = naming else { return };
+    if !naming.has_time() {
+        for key in ["file.name.timestamp.source", "file.name.timestamp.timezone"] {
+            if values.is_set(key) {
+                found.warn(key, "has no effect: file.name.template has no {{timestamp}}");
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use data::{Converter, RecordFault, RecordView, TopicPartition};
+use transit::{GroupIndex, ObjectName, Route, Routed};
+
+use crate::naming::{CalendarTime, ObjectNaming};
+
+/// Groups by key: one object a name, of which the last record stays.
+#[derive(Debug)]
+pub(super) struct KeyRoute {
+    naming: ObjectNaming,
+    keys: Converter,
+    groups: HashMap<ObjectName, GroupIndex>,
+    key: String,
+    name: String,
+}
+
+impl KeyRoute {
+    pub(super) fn new(naming: ObjectNaming, keys: Converter) -> Self {
+        Self { naming, keys, groups: HashMap::new(), key: String::new(), name: String::new() }
+    }
+}
+
+impl Route for KeyRoute {
+    fn route(
+        &mut self,
+        partition: &TopicPartition,
+        record: &RecordView<'_>,
+        now_millis: i64,
+    ) -> Result<Routed, RecordFault> {
+        self.key.clear();
+        self.keys.key_text(record.key, &mut self.key)?;
+        self.name.clear();
+        let no_time = CalendarTime::default();
+        self.naming.write_name(partition, record.offset, &self.key, no_time, 0, now_millis, &mut self.name);
+        if let Some(group) = self.groups.get(self.name.as_str()) {
+            return Ok(Routed::Replace(*group));
+        }
+        let name = ObjectName::from(self.name.as_str());
+        self.groups.insert(Arc::clone(&name), GroupIndex(self.groups.len() as u32));
+        Ok(Routed::Open { name, closes: None })
+    }
+
+    fn cut(&mut self) {
+        // Not `clear`: one cut with a million keys would hold its table for ever.
+        self.groups = HashMap::with_capacity(self.groups.len().min(1024));
+    }
+}

@@ -1,0 +1,188 @@
+use std::sync::Arc;
+
+use data::{Converter, Offset, RecordFault, RecordView, Stage, TopicPartition};
+use transit::{Lanes, Route, Router};
+
+use crate::naming::by_key::KeyRoute;
+use crate::naming::by_partition::{PartitionKeyRoute, PartitionRoute};
+use crate::naming::name::NameParts;
+use crate::naming::{CalendarTime, Grouping, NameTemplate, Zone};
+
+/// Where the time in a name comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TimestampSource {
+    /// The time of day at which the record was taken up.
+    #[default]
+    Wallclock,
+    /// The record's own timestamp.
+    Event,
+}
+
+impl TimestampSource {
+    /// Reads a configured value, in any case.
+    pub fn of(text: &str) -> Option<Self> {
+        [Self::Wallclock, Self::Event].into_iter().find(|source| source.name().eq_ignore_ascii_case(text))
+    }
+
+    /// Its name in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wallclock => "WALLCLOCK",
+            Self::Event => "EVENT",
+        }
+    }
+}
+
+/// How records are grouped and objects are named: plain data, from a connector's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamingSpec {
+    /// By what records are grouped.
+    pub grouping: Grouping,
+    /// The name of an object by its group.
+    pub name: NameTemplate,
+    /// Where the time in `name` comes from.
+    pub source: TimestampSource,
+    /// The zone whose clocks it is read from.
+    pub zone: Zone,
+    /// An object holds at most so many records; the next one goes to a new object.
+    pub max_records: Option<u32>,
+    /// If set, an object is called by this instead of `name`, bound to its first record (`aws.s3.prefix`).
+    pub first_record_name: Option<FirstRecordName>,
+}
+
+/// A name made from the first record of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstRecordName {
+    /// The name.
+    pub name: NameTemplate,
+    /// Where its time comes from.
+    pub source: TimestampSource,
+    /// The zone whose clocks it is read from.
+    pub zone: Zone,
+    /// The zone of `{{local_date}}`.
+    pub local_zone: Zone,
+}
+
+/// How records are grouped and objects are named. Cloning is cheap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectNaming(pub(super) Arc<NamingSpec>);
+
+impl ObjectNaming {
+    /// Names by `spec`.
+    pub fn new(spec: NamingSpec) -> Self {
+        Self(Arc::new(spec))
+    }
+
+    /// By what records are grouped.
+    pub fn grouping(&self) -> Grouping {
+        self.0.grouping
+    }
+
+    /// How many records an object holds at most.
+    pub fn max_records(&self) -> Option<u32> {
+        self.0.max_records
+    }
+
+    /// Whether objects are told apart by a time too.
+    pub fn has_time(&self) -> bool {
+        !self.0.name.units().is_empty()
+    }
+
+    /// Which partitions are cut together.
+    pub fn lanes(&self) -> Lanes {
+        if self.0.grouping.keeps_last_only() { Lanes::Shared } else { Lanes::PerPartition }
+    }
+
+    /// Makes the routes. `keys` gives the text of keys; it is not asked unless the grouping uses them.
+    pub fn router(&self, keys: Converter) -> ObjectRouter {
+        ObjectRouter { naming: self.clone(), keys }
+    }
+
+    /// The name of an object that begins with record `start` of a partition, whose key prints as `key`, at an instant
+    /// (milliseconds since 1970).
+    pub fn example(&self, partition: &TopicPartition, start: Offset, key: &str, millis: i64) -> String {
+        let mut out = String::new();
+        let time = CalendarTime::at(&self.0.zone, millis);
+        self.write_name(partition, start, key, time, millis, millis, &mut out);
+        out
+    }
+
+    /// The time that counts for grouping a record. An error if the record should have one and has none.
+    pub(super) fn time_of(&self, record: &RecordView<'_>, now_millis: i64) -> Result<i64, RecordFault> {
+        time_of(self.0.source, record, now_millis, "file.name.timestamp.source")
+    }
+
+    /// The same for [`FirstRecordName`]; 0 if there is none.
+    pub(super) fn first_record_time(&self, record: &RecordView<'_>, now_millis: i64) -> Result<i64, RecordFault> {
+        match &self.0.first_record_name {
+            Some(first) if !first.name.units().is_empty() => {
+                time_of(first.source, record, now_millis, "timestamp.source")
+            }
+            _ => Ok(0),
+        }
+    }
+
+    /// Appends the name of an object: `start` is its first record, `time` what its bucket shows.
+    #[expect(clippy::too_many_arguments, reason = "each is one variable of a name; a struct would name them once more")]
+    pub(super) fn write_name(
+        &self,
+        partition: &TopicPartition,
+        start: Offset,
+        key: &str,
+        time: CalendarTime,
+        first_record_millis: i64,
+        now_millis: i64,
+        out: &mut String,
+    ) {
+        let (topic, partition) = (&*partition.topic, partition.partition);
+        let none = CalendarTime::default();
+        let mut parts = NameParts { topic, partition, start, key, time, utc_day: none, local_day: none };
+        match &self.0.first_record_name {
+            None => self.0.name.write(&parts, out),
+            Some(first) => {
+                parts.time = CalendarTime::at(&first.zone, first_record_millis);
+                if first.name.uses_dates() {
+                    parts.utc_day = CalendarTime::at(&Zone::utc(), now_millis);
+                    parts.local_day = CalendarTime::at(&first.local_zone, now_millis);
+                }
+                first.name.write(&parts, out);
+            }
+        }
+    }
+}
+
+fn time_of(source: TimestampSource, record: &RecordView<'_>, now_millis: i64, key: &str) -> Result<i64, RecordFault> {
+    match source {
+        TimestampSource::Wallclock => Ok(now_millis),
+        TimestampSource::Event if record.timestamp == -1 => Err(RecordFault {
+            stage: Stage::TaskPut,
+            class: "io.aiven.kafka.connect.s3.S3SinkTask",
+            exception: "org.apache.kafka.connect.errors.DataException",
+            message: format!("record has no timestamp, which {key}=EVENT puts into the object's name"),
+            cause: None,
+        }),
+        TimestampSource::Event => Ok(record.timestamp),
+    }
+}
+
+/// Makes the routes of a connector's lanes.
+#[derive(Debug, Clone)]
+pub struct ObjectRouter {
+    naming: ObjectNaming,
+    keys: Converter,
+}
+
+impl Router for ObjectRouter {
+    fn lanes(&self) -> Lanes {
+        self.naming.lanes()
+    }
+
+    fn route(&self) -> Box<dyn Route> {
+        let (naming, keys) = (self.naming.clone(), self.keys.clone());
+        match self.naming.grouping() {
+            Grouping::TopicPartition => Box::new(PartitionRoute::new(naming)),
+            Grouping::TopicPartitionKey => Box::new(PartitionKeyRoute::new(naming, keys)),
+            Grouping::Key | Grouping::KeyAndTopicPartition => Box::new(KeyRoute::new(naming, keys)),
+        }
+    }
+}

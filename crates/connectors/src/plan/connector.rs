@@ -1,0 +1,160 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use format::Compression;
+use format::text::{Converters, Layout};
+use identity::Connection;
+use transit::WriteMode;
+
+use crate::clients::{ClientProperties, Clients};
+use crate::faults::ConfigWarning;
+use crate::naming::{ObjectNaming, ObjectRouter};
+use crate::plan::{ErrorPolicy, S3Target, TopicSelection};
+
+/// A connector's configuration, proven consistent: everything that is needed to run it, as plain data.
+#[derive(Debug, Clone)]
+pub struct ConnectorPlan(Arc<PlanParts>);
+
+/// What a plan is made of.
+#[derive(Debug)]
+pub(crate) struct PlanParts {
+    pub(crate) name: String,
+    pub(crate) class: &'static str,
+    pub(crate) topics: TopicSelection,
+    pub(crate) tasks_max: u32,
+    pub(crate) clients: Clients,
+    pub(crate) converters: Converters,
+    pub(crate) errors: ErrorPolicy,
+    pub(crate) rotation: Rotation,
+    pub(crate) write_mode: WriteMode,
+    pub(crate) patience: Duration,
+    pub(crate) sink: SinkPlan,
+    pub(crate) warnings: Vec<ConfigWarning>,
+}
+
+/// The part of a plan that its class makes.
+#[derive(Debug)]
+pub(crate) struct SinkPlan {
+    pub(crate) layout: Layout,
+    pub(crate) compression: Compression,
+    pub(crate) naming: ObjectNaming,
+    pub(crate) s3: S3Target,
+    pub(crate) connection: Connection,
+}
+
+/// When objects are published. Whatever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotation {
+    /// This long after the last time.
+    pub interval: Duration,
+    /// When a lane's open objects hold this many bytes together, before compression.
+    pub bytes: Option<u64>,
+    /// When a lane's open objects hold this many records together.
+    pub records: Option<u64>,
+}
+
+impl ConnectorPlan {
+    pub(crate) fn new(parts: PlanParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The connector's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The full name of its class.
+    pub fn class(&self) -> &'static str {
+        self.0.class
+    }
+
+    /// Which topics it reads.
+    pub fn topics(&self) -> &TopicSelection {
+        &self.0.topics
+    }
+
+    /// How many tasks share its partitions, at most.
+    pub fn tasks_max(&self) -> u32 {
+        self.0.tasks_max
+    }
+
+    /// Settings of its consumer. `client.id` is the same for all tasks: put a dash and the task's number behind it.
+    pub fn consumer(&self) -> &ClientProperties {
+        &self.0.clients.consumer
+    }
+
+    /// Settings of its producer of dead letters.
+    pub fn producer(&self) -> &ClientProperties {
+        &self.0.clients.producer
+    }
+
+    /// Settings of the client that creates the dead letters' topic.
+    pub fn admin(&self) -> &ClientProperties {
+        &self.0.clients.admin
+    }
+
+    /// Its consumer group.
+    pub fn group(&self) -> &str {
+        self.consumer().get("group.id").unwrap_or_default()
+    }
+
+    /// What reads keys, values and headers.
+    pub fn converters(&self) -> &Converters {
+        &self.0.converters
+    }
+
+    /// What its objects look like.
+    pub fn layout(&self) -> &Layout {
+        &self.0.sink.layout
+    }
+
+    /// How they are compressed.
+    pub fn compression(&self) -> Compression {
+        self.0.sink.compression
+    }
+
+    /// How they are named, and what is gathered in one.
+    pub fn naming(&self) -> &ObjectNaming {
+        &self.0.sink.naming
+    }
+
+    /// What sends each record to its object.
+    pub fn router(&self) -> ObjectRouter {
+        self.naming().router(self.converters().key.clone())
+    }
+
+    /// When they are published.
+    pub fn rotation(&self) -> Rotation {
+        self.0.rotation
+    }
+
+    /// How they become visible.
+    pub fn write_mode(&self) -> WriteMode {
+        self.0.write_mode
+    }
+
+    /// What happens to records that cannot be used.
+    pub fn errors(&self) -> &ErrorPolicy {
+        &self.0.errors
+    }
+
+    /// Where objects go.
+    pub fn s3(&self) -> &S3Target {
+        &self.0.sink.s3
+    }
+
+    /// Who Tidegate is to AWS.
+    pub fn connection(&self) -> &Connection {
+        &self.0.sink.connection
+    }
+
+    /// How long a stop, or giving a partition up, may wait for what is being published.
+    pub fn patience(&self) -> Duration {
+        self.0.patience
+    }
+
+    /// What works, but probably not as meant.
+    pub fn warnings(&self) -> &[ConfigWarning] {
+        &self.0.warnings
+    }
+}

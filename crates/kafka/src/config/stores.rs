@@ -1,0 +1,138 @@
+use std::fmt;
+use std::path::Path;
+
+use p12_keystore::{KeyStore, Pkcs12Archive, Pkcs12ImportPolicy};
+use rustls_pki_types::pem::{PemObject, SectionKind};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use world::Secret;
+
+use super::jks;
+
+/// A certificate chain of our own and its key.
+pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// `ssl.truststore.type` and `ssl.keystore.type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StoreType {
+    /// JKS or PKCS#12, told apart by the first bytes: Java reads either under either name
+    /// (`keystore.type.compat=true`, the JDK's default since 9).
+    Java,
+    /// PEM.
+    Pem,
+}
+
+pub(super) const STORE_TYPES: &[(&str, StoreType)] =
+    &[("JKS", StoreType::Java), ("PKCS12", StoreType::Java), ("PEM", StoreType::Pem)];
+
+/// What is wrong with a store, as one clause behind the key's name.
+#[derive(Debug)]
+pub(super) struct StoreError(String);
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for StoreError {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+/// Reads a store's file. Keystores are small, and read once at the start.
+pub(super) fn read_file(path: &str) -> Result<Vec<u8>, StoreError> {
+    std::fs::read(Path::new(path)).map_err(|error| StoreError(format!("cannot be read: {error}")))
+}
+
+/// The authorities of a truststore.
+pub(super) fn authorities(
+    data: &[u8],
+    kind: StoreType,
+    password: Option<&Secret>,
+) -> Result<Vec<CertificateDer<'static>>, StoreError> {
+    let found = match kind {
+        StoreType::Pem => certificates(data)?,
+        StoreType::Java if data.starts_with(&jks::MAGIC) => {
+            jks::read(data, password.map(Secret::expose), None)?.trusted.into_iter().map(Into::into).collect()
+        }
+        StoreType::Java => {
+            not_pem(data)?;
+            let archive = Pkcs12Archive::from_pkcs12(data, password.map_or("", Secret::expose))
+                .map_err(|error| StoreError(format!("cannot be opened: {error}")))?;
+            archive.certs.iter().map(|bag| CertificateDer::from(bag.cert.as_der().to_vec())).collect()
+        }
+    };
+    if found.is_empty() { Err("holds no certificate".into()) } else { Ok(found) }
+}
+
+/// The key and chain of a keystore.
+pub(super) fn identity(
+    data: &[u8],
+    kind: StoreType,
+    password: Option<&Secret>,
+    key_password: Option<&Secret>,
+) -> Result<Identity, StoreError> {
+    match kind {
+        StoreType::Pem => Ok((certificates(data)?, private_key(data, key_password)?)),
+        StoreType::Java if data.starts_with(&jks::MAGIC) => {
+            let key_password = key_password.or(password).map(Secret::expose);
+            let jks::KeyEntry { key, chain } = jks::read(data, password.map(Secret::expose), key_password)?
+                .identity
+                .ok_or(StoreError::from("holds no private key"))?;
+            let key = PrivatePkcs8KeyDer::from(key.to_vec());
+            Ok((chain.into_iter().map(Into::into).collect(), key.into()))
+        }
+        StoreType::Java => {
+            not_pem(data)?;
+            if key_password.is_some_and(|key_password| Some(key_password) != password) {
+                return Err("is PKCS#12 and has a key password of its own, which Java does not write either".into());
+            }
+            let store = KeyStore::from_pkcs12(data, password.map_or("", Secret::expose), Pkcs12ImportPolicy::Relaxed)
+                .map_err(|error| StoreError(format!("cannot be opened: {error}")))?;
+            let (_, chain) = store.private_key_chain().ok_or(StoreError::from("holds no private key"))?;
+            let key = PrivatePkcs8KeyDer::from(chain.key().as_der().to_vec());
+            Ok((chain.certs().iter().map(|cert| cert.as_der().to_vec().into()).collect(), key.into()))
+        }
+    }
+}
+
+fn not_pem(data: &[u8]) -> Result<(), StoreError> {
+    if data.trim_ascii_start().starts_with(b"-----BEGIN") {
+        return Err("is PEM, but the store type says otherwise: set the type to PEM".into());
+    }
+    Ok(())
+}
+
+/// All certificates of a PEM text.
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, StoreError> {
+    CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| StoreError(format!("is not valid PEM: {error}")))
+}
+
+const BEGIN: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+const END: &str = "-----END ENCRYPTED PRIVATE KEY-----";
+
+/// The private key of a PEM text; `password` opens an encrypted one.
+pub(super) fn private_key(pem: &[u8], password: Option<&Secret>) -> Result<PrivateKeyDer<'static>, StoreError> {
+    let sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(pem);
+    for section in sections {
+        let (kind, der) = section.map_err(|error| StoreError(format!("is not valid PEM: {error}")))?;
+        if let Some(key) = PrivateKeyDer::from_pem(kind, der) {
+            return Ok(key);
+        }
+    }
+    // rustls knows no encrypted keys; their section is not among its kinds.
+    let text = std::str::from_utf8(pem).map_err(|_| StoreError::from("is not text"))?;
+    let from = text.find(BEGIN).ok_or("holds no private key in PKCS#8 form")?;
+    let to = text[from..].find(END).ok_or("has a private key section without an end")? + from + END.len();
+    let password = password.ok_or("holds an encrypted private key, and ssl.key.password is not set")?;
+    let sealed = pkcs8::der::Document::from_pem(&text[from..to])
+        .map_err(|error| StoreError(format!("is not valid PEM: {error}")))?
+        .1;
+    let sealed = pkcs8::EncryptedPrivateKeyInfoRef::try_from(sealed.as_bytes())
+        .map_err(|error| StoreError(format!("has an encrypted key of an unknown kind: {error}")))?;
+    let key = sealed.decrypt(password.expose()).map_err(|_| "has a private key that ssl.key.password does not open")?;
+    Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
+}
