@@ -181,6 +181,19 @@ impl CheckReport {
         self.plan.as_ref()
     }
 
+    /// Adds what somebody else found wrong with the plan, which then is none.
+    pub fn refuse(&mut self, faults: impl IntoIterator<Item = ConfigFault>) {
+        self.faults.extend(faults);
+        if !self.faults.is_empty() {
+            self.plan = None;
+        }
+    }
+
+    /// Adds what somebody else noticed.
+    pub fn warn(&mut self, warnings: impl IntoIterator<Item = ConfigWarning>) {
+        self.warnings.extend(warnings);
+    }
+
     /// Whether nothing is wrong.
     pub fn is_ok(&self) -> bool {
         self.faults.is_empty()

@@ -28,6 +28,17 @@ pub(crate) struct Opened {
 #[derive(Debug, Clone)]
 pub(crate) struct Live {
     source: SourceStats,
+    _sweeping: Arc<Background>,
+}
+
+/// A task that ends with its last handle.
+#[derive(Debug)]
+struct Background(tokio::task::JoinHandle<()>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Live {
@@ -48,10 +59,14 @@ pub(crate) async fn open(
     let sink = Arc::new(process.clients().s3(plan.connection(), s3_options(plan))?);
     let cluster = Cluster::connect(settings.client).await?;
     let letters = ConnectDeadLetters::open(plan).await?;
-    sweep(plan, &cluster, &sink).await;
+    // In the background: a store that does not answer now must not keep records from being read.
+    let sweeping = tokio::spawn({
+        let (plan, cluster, sink) = (Arc::clone(plan), cluster.clone(), Arc::clone(&sink));
+        async move { sweep(&plan, &cluster, &sink).await }
+    });
     let patience = consumer::patience(plan, &settings.group);
     let source = KafkaSource::join(cluster, settings.group, settings.fetch, process.budget().clone());
-    let live = Live { source: source.stats() };
+    let live = Live { source: source.stats(), _sweeping: Arc::new(Background(sweeping)) };
     let errors = plan.errors();
     let rotation = plan.rotation();
     let parts = TaskParts {
@@ -135,10 +150,10 @@ async fn sweep(plan: &ConnectorPlan, cluster: &Cluster, sink: &S3Sink) {
             return;
         }
     }
-    let naming = plan.naming();
+    let names = plan.naming().matcher();
     let sweep = Sweep {
-        prefix: &naming.literal_prefix(),
-        is_ours: &|name: &str| naming.could_name(name),
+        prefix: names.prefix(),
+        is_ours: &|name: &str| names.matches(name),
         keep: &keep,
         older_than: Sweep::A_DAY,
     };

@@ -88,6 +88,27 @@ impl NameTemplate {
         })
     }
 
+    /// The text that every name begins with.
+    pub(super) fn literal_prefix(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// A regular expression that matches every name, and few others.
+    pub(super) fn pattern(&self) -> String {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => fancy_regex::escape(text),
+            // Topic names have these characters only (org.apache.kafka.common.internals.Topic).
+            Piece::Topic => "[a-zA-Z0-9._-]+".into(),
+            Piece::Partition { .. } | Piece::StartOffset { .. } | Piece::Time(_) => "[0-9]+".into(),
+            Piece::Key => "(?s:.*)".into(),
+            Piece::UtcDate | Piece::LocalDate => "[0-9]{4}-[0-9]{2}-[0-9]{2}".into(),
+        });
+        pieces.collect()
+    }
+
     pub(super) fn units(&self) -> Units {
         let mut units = Units::default();
         for piece in &self.pieces {

@@ -6,7 +6,7 @@ use transit::{Lanes, Route, Router};
 use crate::naming::by_key::KeyRoute;
 use crate::naming::by_partition::{PartitionKeyRoute, PartitionRoute};
 use crate::naming::name::NameParts;
-use crate::naming::{CalendarTime, Grouping, NameTemplate, Zone};
+use crate::naming::{NameMatcher, CalendarTime, Grouping, NameTemplate, Zone};
 
 /// Where the time in a name comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -105,6 +105,14 @@ impl ObjectNaming {
         let time = CalendarTime::at(&self.0.zone, millis);
         self.write_name(partition, start, key, time, millis, millis, &mut out);
         out
+    }
+
+    /// What tells names that this naming could have made from others.
+    pub fn matcher(&self) -> NameMatcher {
+        match &self.0.first_record_name {
+            None => NameMatcher::new(&self.0.name),
+            Some(first) => NameMatcher::new(&first.name),
+        }
     }
 
     /// The time that counts for grouping a record. An error if the record should have one and has none.
