@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use format::text::Converters;
 use serde_json::{Value, json};
 
 use crate::config::Config;
@@ -15,6 +16,9 @@ use crate::plan::{ConnectorPlan, PlanParts, SinkPlan};
 use crate::worker::WorkerConfig;
 use crate::{aiven, clients, converter};
 
+/// What a class makes of its own keys.
+type PlanSink = fn(&Values, &Config, &WorkerConfig, Option<&Converters>, &mut Findings) -> Option<SinkPlan>;
+
 /// A connector class.
 #[derive(Debug)]
 pub struct ConnectorClass {
@@ -24,7 +28,7 @@ pub struct ConnectorClass {
     pub version: &'static str,
     keys: &'static [KeyDef],
     prefixes: &'static [&'static str],
-    plan: fn(&Values, &Config, &WorkerConfig, &mut Findings) -> Option<SinkPlan>,
+    plan: PlanSink,
 }
 
 static CLASSES: &[ConnectorClass] = &[ConnectorClass {
@@ -97,7 +101,7 @@ fn assemble(config: &Config, worker: &WorkerConfig, found: &mut Findings) -> Opt
     };
     let names: Vec<&str> = keys.iter().map(|def| def.name).collect();
     warn_unknown(config, |key| known.knows(key), &names, found);
-    let sink = (known.plan)(&values, config, worker, found);
+    let sink = (known.plan)(&values, config, worker, converters.as_ref(), found);
     Some(PlanParts {
         name: name.to_owned(),
         class: known.name,

@@ -34,22 +34,6 @@ pub(crate) const HEADER_CONVERTERS: &[&str] = &[
     "org.apache.kafka.connect.storage.StringConverter",
 ];
 
-/// Converters that people use and that this release has not.
-const UNSUPPORTED: &[&str] = &[
-    "io.confluent.connect.avro.AvroConverter",
-    "io.confluent.connect.json.JsonSchemaConverter",
-    "io.confluent.connect.protobuf.ProtobufConverter",
-];
-
-/// The class that a text names, as Connect looks it up: by its full name, by the part after the last full stop, or by
-/// that without `Converter`.
-fn resolve(text: &str, known: &[&'static str]) -> Option<&'static str> {
-    known.iter().copied().find(|class| {
-        let simple = class.rsplit('.').next().unwrap_or(class);
-        [*class, simple, simple.trim_end_matches("Converter")].contains(&text)
-    })
-}
-
 /// The converters of a connector. Connect's rule: one that names a class has only its own settings; one that names none
 /// has the worker's class with the worker's settings.
 pub(crate) fn converters(config: &Config, worker: &Config, found: &mut Findings) -> Option<Converters> {
@@ -76,35 +60,22 @@ fn converter(role: Role, config: &Config, worker: &Config, found: &mut Findings)
             return None;
         }
     };
-    let text = text.trim();
-    let known = if role == Role::Header { HEADER_CONVERTERS } else { CONVERTERS };
-    let Some(class) = resolve(text, known) else {
-        let why = if let Some(class) = resolve(text, UNSUPPORTED) {
-            format!("{class} is not supported by this release: nothing here asks a schema registry yet")
-        } else {
-            format!("Class {text} could not be found.")
-        };
-        let mut fault = ConfigFault::new(
-            key,
-            Some(text.to_owned()),
-            format!("Invalid value {text} for configuration {key}: {why}"),
-        )
-        .allowed(known.iter().copied());
-        fault.hint = suggest(text, known.iter().copied()).map(|close| format!("did you mean {close}?"));
-        found.fault(fault);
-        return None;
+    let faults = match Converter::new(role, text, settings.as_map()) {
+        Ok(converter) => return Some(converter),
+        Err(faults) => faults,
     };
-    match Converter::new(role, class, settings.as_map()) {
-        Ok(converter) => Some(converter),
-        Err(faults) => {
-            for fault in faults {
-                let shown = fault.value.clone().unwrap_or_else(|| "null".to_owned());
-                let text = format!("Invalid value {shown} for configuration {}: {}", fault.key, fault.message);
-                found.fault(ConfigFault::new(fault.key, fault.value, text).allowed(fault.allowed));
-            }
-            None
-        }
+    for fault in faults {
+        let shown = fault.value.clone().unwrap_or_else(|| "null".to_owned());
+        // Connect checks a converter's settings without their prefix, and so prints their names.
+        let name = fault.key.strip_prefix(&format!("{key}.")).unwrap_or(&fault.key);
+        let why = format!("Invalid value {shown} for configuration {name}: {}", fault.message);
+        let close = suggest(&shown, fault.allowed.iter().map(String::as_str));
+        let hint = close.map(|close| format!("did you mean {close}?"));
+        let mut fault = ConfigFault::new(fault.key, fault.value, why).allowed(fault.allowed);
+        fault.hint = hint;
+        found.fault(fault);
     }
+    None
 }
 
 #[cfg(test)]
@@ -153,14 +124,36 @@ mod tests {
 
     #[test]
     fn unknown_and_unsupported_classes_are_told_apart() {
-        let (_, found) =
-            with(&[("key.converter", "x"), ("value.converter", "io.confluent.connect.avro.AvroConverter")], &[]);
+        let avro = "io.confluent.connect.avro.AvroConverter";
+        let (_, found) = with(&[("key.converter", "StringConvertor"), ("value.converter", avro)], &[]);
         assert_eq!(
             found.faults[0].text,
-            "Invalid value x for configuration key.converter: Class x could not be found."
+            "Invalid value StringConvertor for configuration key.converter: Class StringConvertor could not be found."
         );
-        assert!(found.faults[1].text.contains("is not supported by this release"));
-        let (_, found) = with(&[("key.converter", STRING), ("value.converter", "StringConvertor")], &[]);
-        assert_eq!(found.faults[0].hint.as_deref(), None);
+        assert!(found.faults[1].text.contains("is not supported"), "{}", found.faults[1].text);
+    }
+
+    #[test]
+    fn settings_of_converters_are_refused_by_their_full_key() {
+        let json = [("key.converter", STRING), ("value.converter", "Json"), ("value.converter.schemas.enable", "no")];
+        let (_, found) = with(&json, &[]);
+        assert_eq!(found.faults[0].key, "value.converter.schemas.enable");
+        assert_eq!(
+            found.faults[0].text,
+            "Invalid value no for configuration schemas.enable: Expected value to be either true or false"
+        );
+    }
+
+    #[test]
+    fn the_classes_to_choose_from_are_those_there_are() {
+        let make = |role, class: &str| Converter::new(role, class, &std::collections::BTreeMap::new());
+        for class in CONVERTERS {
+            assert_eq!(make(Role::Value, class).unwrap().class(), *class);
+        }
+        for class in HEADER_CONVERTERS {
+            assert_eq!(make(Role::Header, class).unwrap().class(), *class);
+        }
+        assert_eq!(make(Role::Header, "").unwrap_err()[0].allowed.len(), HEADER_CONVERTERS.len());
+        assert_eq!(make(Role::Key, "").unwrap_err()[0].allowed.len(), CONVERTERS.len());
     }
 }

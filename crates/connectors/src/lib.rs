@@ -24,6 +24,7 @@ mod define;
 mod faults;
 mod framework;
 mod load;
+mod markdown;
 pub mod naming;
 mod own;
 mod pattern;
@@ -37,6 +38,7 @@ pub use config::Config;
 pub use define::{Importance, KeyDef, Kind, Width};
 pub use faults::{ConfigFault, ConfigFaults, ConfigWarning};
 pub use load::{ConnectorFile, LoadError, load_connectors, worker_overrides};
+pub use markdown::markdown;
 pub use pattern::Pattern;
 pub use plan::{
     ConnectorPlan, DeadLetterQueue, ErrorPolicy, ExistingObject, PayloadSignature, Rotation, S3Retry, S3Target,

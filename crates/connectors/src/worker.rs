@@ -79,7 +79,7 @@ const PREFIXES: &[&str] = &[
 ];
 
 /// Settings of Connect's worker that have no meaning here, and why.
-const MEANINGLESS: &[(&str, &str)] = &[
+pub(crate) const MEANINGLESS: &[(&str, &str)] = &[
     ("access.control.", "there is no REST listener in this process"),
     ("admin.listeners", "there is no REST listener in this process"),
     ("client.id", "each client is named after its connector"),

@@ -3,15 +3,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use crate::json::Compactor;
-use crate::{ConfigFault, Kind, RecordFault, Schema, SchemaAndValue, Stage, Value, string};
+use crate::json_converter::{self, Refused, SchemaCache};
+use crate::key_text::push_text;
+use crate::{Charset, ConfigFault, Kind, RecordFault, Schema, SchemaAndValue, Stage, Value, simple_header};
 
 const DATA_EXCEPTION: &str = "org.apache.kafka.connect.errors.DataException";
-const BYTE_ARRAY: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
-const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
-const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
-
-static OPTIONAL_BYTES: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(Schema::of(Kind::Bytes).optional()));
-static OPTIONAL_STRING: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(Schema::of(Kind::String).optional()));
 
 /// Which part of a record a converter is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,49 +48,79 @@ pub struct Converter {
 }
 
 /// The converters there are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConverterKind {
     /// `ByteArrayConverter`: bytes as they are.
     ByteArray,
     /// `StringConverter`: a text.
-    String,
+    String(Charset),
     /// `JsonConverter` with `schemas.enable=false`: any JSON.
     JsonSchemaless,
+    /// `JsonConverter` with `schemas.enable=true`: a schema and a payload.
+    Json {
+        /// `replace.null.with.default`: whether a null stands for its schema's default.
+        replace_null: bool,
+    },
+    /// `BooleanConverter`: one byte, 0 or 1.
+    Boolean,
+    /// `ShortConverter`: two bytes, big-endian.
+    Int16,
+    /// `IntegerConverter`: four bytes, big-endian.
+    Int32,
+    /// `LongConverter`: eight bytes, big-endian.
+    Int64,
+    /// `FloatConverter`: four bytes, IEEE 754, big-endian.
+    Float32,
+    /// `DoubleConverter`: eight bytes, IEEE 754, big-endian.
+    Float64,
+    /// `SimpleHeaderConverter`: a text, or what it looks like. For headers only.
+    SimpleHeader,
 }
+
+/// The Java classes, what they are, and whether they read keys and values too.
+const CLASSES: [(&str, ConverterKind); 10] = [
+    ("org.apache.kafka.connect.converters.ByteArrayConverter", ConverterKind::ByteArray),
+    ("org.apache.kafka.connect.storage.StringConverter", ConverterKind::String(Charset::Utf8)),
+    ("org.apache.kafka.connect.json.JsonConverter", ConverterKind::Json { replace_null: true }),
+    ("org.apache.kafka.connect.converters.BooleanConverter", ConverterKind::Boolean),
+    ("org.apache.kafka.connect.converters.ShortConverter", ConverterKind::Int16),
+    ("org.apache.kafka.connect.converters.IntegerConverter", ConverterKind::Int32),
+    ("org.apache.kafka.connect.converters.LongConverter", ConverterKind::Int64),
+    ("org.apache.kafka.connect.converters.FloatConverter", ConverterKind::Float32),
+    ("org.apache.kafka.connect.converters.DoubleConverter", ConverterKind::Float64),
+    ("org.apache.kafka.connect.storage.SimpleHeaderConverter", ConverterKind::SimpleHeader),
+];
+
+/// Classes that configurations in the wild name and that a later version will read.
+const LATER: [&str; 3] = [
+    "io.confluent.connect.avro.AvroConverter",
+    "io.confluent.connect.protobuf.ProtobufConverter",
+    "io.confluent.connect.json.JsonSchemaConverter",
+];
 
 impl Converter {
     /// The converter of class `class` for `role`. Its properties are those of `config` that begin with the role's key and
-    /// a full stop; keys that it does not know are ignored, as Connect does. All faults at once.
+    /// a full stop; keys that it does not know are ignored, as Connect does. A class may be named as Connect names its
+    /// plugins too: without its package, and without the word Converter. All faults at once.
     pub fn new(role: Role, class: &str, config: &BTreeMap<String, String>) -> Result<Self, Vec<ConfigFault>> {
-        let property = |name: &str| config.get(&format!("{}.{name}", role.config_key())).map(|value| value.trim());
-        let mut faults = Vec::new();
-        let kind = match class {
-            BYTE_ARRAY => ConverterKind::ByteArray,
-            STRING => ConverterKind::String,
-            JSON => match property("schemas.enable") {
-                Some("false") => ConverterKind::JsonSchemaless,
-                other => {
-                    faults.push(ConfigFault {
-                        key: format!("{}.schemas.enable", role.config_key()),
-                        value: other.map(str::to_owned),
-                        message: "JsonConverter with schemas is not supported yet".to_owned(),
-                        allowed: vec!["false".to_owned()],
-                    });
-                    ConverterKind::JsonSchemaless
-                }
-            },
-            _ => {
-                faults.push(ConfigFault {
-                    key: role.config_key().to_owned(),
-                    value: Some(class.to_owned()),
-                    message: "not a converter that is known here".to_owned(),
-                    allowed: vec![BYTE_ARRAY.to_owned(), STRING.to_owned(), JSON.to_owned()],
-                });
+        let mut properties = Properties { role, config, faults: Vec::new() };
+        let kind = match find(role, class.trim()) {
+            Some(ConverterKind::String(_)) => ConverterKind::String(properties.charset()),
+            Some(ConverterKind::Json { .. }) => {
+                let schemas = properties.boolean("schemas.enable", true);
+                let replace_null = properties.boolean("replace.null.with.default", true);
+                properties.check_cache_size();
+                properties.check_decimal_format();
+                if schemas { ConverterKind::Json { replace_null } } else { ConverterKind::JsonSchemaless }
+            }
+            Some(kind) => kind,
+            None => {
+                properties.unknown_class(class);
                 ConverterKind::ByteArray
             }
         };
-        if faults.is_empty() { Ok(Self { role, kind }) } else { Err(faults) }
+        if properties.faults.is_empty() { Ok(Self { role, kind }) } else { Err(properties.faults) }
     }
 
     /// What it is for.
@@ -103,38 +129,37 @@ impl Converter {
     }
 
     /// What it does.
-    pub fn kind(&self) -> &ConverterKind {
-        &self.kind
+    pub fn kind(&self) -> ConverterKind {
+        self.kind
     }
 
     /// The Java class that it stands for.
     pub fn class(&self) -> &'static str {
-        match self.kind {
-            ConverterKind::ByteArray => BYTE_ARRAY,
-            ConverterKind::String => STRING,
-            ConverterKind::JsonSchemaless => JSON,
-        }
-    }
-
-    /// A fault of this converter.
-    fn fault(&self, exception: &'static str, message: impl Into<String>) -> RecordFault {
-        RecordFault { stage: self.role.stage(), class: self.class(), exception, message: message.into(), cause: None }
+        let kind = match self.kind {
+            ConverterKind::JsonSchemaless | ConverterKind::Json { .. } => ConverterKind::Json { replace_null: true },
+            ConverterKind::String(_) => ConverterKind::String(Charset::Utf8),
+            kind => kind,
+        };
+        CLASSES.iter().find(|(_, known)| *known == kind).map_or("", |(class, _)| class)
     }
 
     /// Whether `bytes` convert, as cheaply as can be told.
     pub fn check(&self, bytes: Option<&[u8]>, scratch: &mut ConverterScratch) -> Result<(), RecordFault> {
-        match (&self.kind, bytes) {
-            (ConverterKind::ByteArray | ConverterKind::String, _) | (ConverterKind::JsonSchemaless, None) => Ok(()),
-            (ConverterKind::JsonSchemaless, Some(bytes)) => {
-                let ConverterScratch { compactor, discard } = scratch;
-                discard.clear();
-                self.compact_json(bytes, discard, compactor)
+        match (self.kind, bytes) {
+            (ConverterKind::ByteArray | ConverterKind::String(_) | ConverterKind::SimpleHeader, _) | (_, None) => {
+                Ok(())
             }
+            (ConverterKind::JsonSchemaless, Some(bytes)) => {
+                let ConverterScratch { compactor, text, .. } = scratch;
+                text.clear();
+                self.compact_json(bytes, text, compactor)
+            }
+            _ => self.convert(bytes, scratch).map(|_| ()),
         }
     }
 
-    /// Appends the JSON document in `bytes` to `out` without its insignificant whitespace, `null` if there is none; what
-    /// [`ConverterKind::JsonSchemaless`] converts and prints again, without making values of it.
+    /// Appends the JSON document in `bytes` to `out` without its insignificant whitespace, `null` if there is none: what
+    /// [`ConverterKind::JsonSchemaless`] converts and a JSON format prints again, without making values of it.
     pub fn compact_json(&self, bytes: &[u8], out: &mut Vec<u8>, compactor: &mut Compactor) -> Result<(), RecordFault> {
         match compactor.compact(bytes, out) {
             Ok(true) => Ok(()),
@@ -143,47 +168,210 @@ impl Converter {
                 Ok(())
             }
             Err(fault) => Err(self
-                .fault(DATA_EXCEPTION, "Converting byte[] to Kafka Connect data failed due to serialization error: ")
+                .fault("Converting byte[] to Kafka Connect data failed due to serialization error: ")
                 .because(fault.to_string())),
         }
     }
 
     /// The value that `bytes` stand for.
-    pub fn convert<'a>(&self, bytes: Option<&'a [u8]>) -> Result<SchemaAndValue<'a>, RecordFault> {
-        Ok(match &self.kind {
-            ConverterKind::ByteArray => SchemaAndValue {
-                schema: Some(OPTIONAL_BYTES.clone()),
-                value: bytes.map_or(Value::Null, |bytes| Value::Bytes(Cow::Borrowed(bytes))),
-            },
-            ConverterKind::String => SchemaAndValue {
-                schema: Some(OPTIONAL_STRING.clone()),
-                value: bytes.map_or(Value::Null, |bytes| Value::String(string::decode_utf8(bytes))),
-            },
+    pub fn convert<'a>(
+        &self,
+        bytes: Option<&'a [u8]>,
+        scratch: &mut ConverterScratch,
+    ) -> Result<SchemaAndValue<'a>, RecordFault> {
+        let schema = OPTIONAL.of(self.kind);
+        let Some(bytes) = bytes else {
+            return Ok(SchemaAndValue { schema, value: Value::Null });
+        };
+        let value = match self.kind {
+            ConverterKind::ByteArray => Value::Bytes(Cow::Borrowed(bytes)),
+            ConverterKind::String(charset) => Value::String(charset.decode(bytes)),
             ConverterKind::JsonSchemaless => {
-                return Err(self.fault(DATA_EXCEPTION, "JSON to values is not supported yet"));
+                let ConverterScratch { compactor, text, .. } = scratch;
+                text.clear();
+                self.compact_json(bytes, text, compactor)?;
+                json_converter::schemaless(text)
             }
-        })
+            ConverterKind::Json { replace_null } => {
+                let ConverterScratch { compactor, text, schemas } = scratch;
+                text.clear();
+                self.compact_json(bytes, text, compactor)?;
+                return json_converter::with_schema(text, replace_null, schemas)
+                    .map_err(|Refused { exception, message }| RecordFault { exception, ..self.fault(message) });
+            }
+            ConverterKind::SimpleHeader => {
+                if bytes.is_empty() {
+                    return Ok(SchemaAndValue {
+                        schema: Some(STRING.clone()),
+                        value: Value::String(Cow::Borrowed("")),
+                    });
+                }
+                return Ok(simple_header::guess(&Charset::Utf8.decode(bytes)));
+            }
+            ConverterKind::Boolean => match self.fixed::<1>(bytes)? {
+                [0] => Value::Boolean(false),
+                [1] => Value::Boolean(true),
+                [other] => {
+                    return Err(self
+                        .fault("Failed to deserialize boolean: ")
+                        .because(format!("unexpected byte {other}: only 0 and 1 are booleans")));
+                }
+            },
+            ConverterKind::Int16 => Value::Int16(i16::from_be_bytes(self.fixed(bytes)?)),
+            ConverterKind::Int32 => Value::Int32(i32::from_be_bytes(self.fixed(bytes)?)),
+            ConverterKind::Int64 => Value::Int64(i64::from_be_bytes(self.fixed(bytes)?)),
+            ConverterKind::Float32 => Value::Float32(f32::from_be_bytes(self.fixed(bytes)?)),
+            ConverterKind::Float64 => Value::Float64(f64::from_be_bytes(self.fixed(bytes)?)),
+        };
+        Ok(SchemaAndValue { schema, value })
     }
 
     /// Appends to `out` how Java prints the converted key, for object names made from keys: a text as it is, `null` for
-    /// null.
+    /// null, a struct as `Struct{id=1}`, a map in the order of a Java `HashMap`.
     ///
-    /// A byte-array key is refused: Java prints the identity of the array, a different name for every record.
-    pub fn key_text(&self, bytes: Option<&[u8]>, out: &mut String) -> Result<(), RecordFault> {
-        let Some(bytes) = bytes else {
-            out.push_str("null");
+    /// Refused are bytes, of which Java prints the identity (another name for every record), and maps whose order cannot
+    /// be known. Dates print in UTC.
+    pub fn key_text_with(
+        &self,
+        bytes: Option<&[u8]>,
+        out: &mut String,
+        scratch: &mut ConverterScratch,
+    ) -> Result<(), RecordFault> {
+        if let (ConverterKind::String(Charset::Utf8), Some(bytes)) = (self.kind, bytes) {
+            out.push_str(&Charset::Utf8.decode(bytes));
             return Ok(());
+        }
+        let converted = self.convert(bytes, scratch)?;
+        let before = out.len();
+        push_text(converted.schema.as_deref(), &converted.value, out).map_err(|no_text| {
+            out.truncate(before);
+            self.fault(no_text.reason())
+        })
+    }
+
+    /// [`Converter::key_text_with`], where no scratch is at hand: texts and numbers cost the same, a JSON key with its
+    /// schema is read anew each time.
+    pub fn key_text(&self, bytes: Option<&[u8]>, out: &mut String) -> Result<(), RecordFault> {
+        self.key_text_with(bytes, out, &mut ConverterScratch::default())
+    }
+
+    fn fault(&self, message: impl Into<String>) -> RecordFault {
+        RecordFault {
+            stage: self.role.stage(),
+            class: self.class(),
+            exception: DATA_EXCEPTION,
+            message: message.into(),
+            cause: None,
+        }
+    }
+
+    /// Exactly `N` bytes.
+    fn fixed<const N: usize>(&self, bytes: &[u8]) -> Result<[u8; N], RecordFault> {
+        bytes.try_into().map_err(|_| {
+            let name = match self.kind {
+                ConverterKind::Boolean => "boolean",
+                ConverterKind::Int16 => "short",
+                ConverterKind::Int32 => "integer",
+                ConverterKind::Int64 => "long",
+                ConverterKind::Float32 => "float",
+                _ => "double",
+            };
+            self.fault(format!("Failed to deserialize {name}: "))
+                .because(format!("{} bytes where {N} are needed", bytes.len()))
+        })
+    }
+}
+
+/// The converter that `name` stands for in `role`.
+fn find(role: Role, name: &str) -> Option<ConverterKind> {
+    let known = CLASSES.iter().find(|(class, _)| {
+        let simple = class.rsplit('.').next().unwrap_or(class);
+        let pruned = if role == Role::Header { simple.strip_suffix("HeaderConverter") } else { None };
+        name == *class
+            || name == simple
+            || simple.strip_suffix("Converter") == Some(name)
+            || pruned.is_some_and(|pruned| pruned == name)
+    });
+    known.map(|(_, kind)| *kind).filter(|kind| *kind != ConverterKind::SimpleHeader || role == Role::Header)
+}
+
+/// The properties of one converter, and what is wrong with them.
+struct Properties<'a> {
+    role: Role,
+    config: &'a BTreeMap<String, String>,
+    faults: Vec<ConfigFault>,
+}
+
+impl Properties<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.config.get(&format!("{}.{name}", self.role.config_key())).map(|value| value.trim())
+    }
+
+    fn fault(&mut self, name: &str, message: &str, allowed: &[&str]) {
+        let fault = ConfigFault {
+            key: format!("{}.{name}", self.role.config_key()),
+            value: self.get(name).map(str::to_owned),
+            message: message.to_owned(),
+            allowed: allowed.iter().map(ToString::to_string).collect(),
         };
-        match &self.kind {
-            ConverterKind::String => out.push_str(&string::decode_utf8(bytes)),
-            ConverterKind::ByteArray => {
-                return Err(self.fault(DATA_EXCEPTION, "a byte array as key has no text for an object's name"));
-            }
-            ConverterKind::JsonSchemaless => {
-                return Err(self.fault(DATA_EXCEPTION, "a JSON key in an object's name is not supported yet"));
+        self.faults.push(fault);
+    }
+
+    fn boolean(&mut self, name: &str, default: bool) -> bool {
+        match self.get(name) {
+            None => default,
+            Some(value) if value.eq_ignore_ascii_case("true") => true,
+            Some(value) if value.eq_ignore_ascii_case("false") => false,
+            Some(_) => {
+                self.fault(name, "Expected value to be either true or false", &["true", "false"]);
+                default
             }
         }
-        Ok(())
+    }
+
+    fn charset(&mut self) -> Charset {
+        const NAME: &str = "converter.encoding";
+        match self.get(NAME).map(Charset::named) {
+            None => Charset::Utf8,
+            Some(Some(charset)) => charset,
+            Some(None) => {
+                self.fault(NAME, "Unsupported encoding", &Charset::NAMES);
+                Charset::Utf8
+            }
+        }
+    }
+
+    /// A size of Java's cache means nothing here, but a wrong one is refused as it is there.
+    fn check_cache_size(&mut self) {
+        const NAME: &str = "schemas.cache.size";
+        if self.get(NAME).is_some_and(|size| size.parse::<i32>().is_err()) {
+            self.fault(NAME, "Not a number of type INT", &[]);
+        }
+    }
+
+    /// How decimals would be written: of no concern to reading, which takes both forms.
+    fn check_decimal_format(&mut self) {
+        const NAME: &str = "decimal.format";
+        let known = |format: &str| ["NUMERIC", "BASE64"].iter().any(|known| format.eq_ignore_ascii_case(known));
+        if self.get(NAME).is_some_and(|format| !known(format)) {
+            self.fault(NAME, "String must be one of (case insensitive): NUMERIC, BASE64", &["NUMERIC", "BASE64"]);
+        }
+    }
+
+    fn unknown_class(&mut self, class: &str) {
+        let message = if LATER.contains(&class) {
+            format!("Class {class} is not supported yet")
+        } else {
+            format!("Class {class} could not be found.")
+        };
+        let allowed =
+            CLASSES.iter().filter(|(_, kind)| *kind != ConverterKind::SimpleHeader || self.role == Role::Header);
+        self.faults.push(ConfigFault {
+            key: self.role.config_key().to_owned(),
+            value: Some(class.to_owned()),
+            message,
+            allowed: allowed.map(|(class, _)| (*class).to_owned()).collect(),
+        });
     }
 }
 
@@ -192,5 +380,36 @@ impl Converter {
 pub struct ConverterScratch {
     /// Compacts JSON.
     pub compactor: Compactor,
-    discard: Vec<u8>,
+    /// JSON compacted.
+    text: Vec<u8>,
+    schemas: SchemaCache,
+}
+
+static STRING: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(Schema::of(Kind::String)));
+static OPTIONAL: LazyLock<Optional> = LazyLock::new(Optional::default);
+
+/// The schemas of converters that have only one.
+struct Optional([(ConverterKind, Arc<Schema>); 8]);
+
+impl Default for Optional {
+    fn default() -> Self {
+        let schema = |kind: Kind| Arc::new(Schema::of(kind).optional());
+        Self([
+            (ConverterKind::ByteArray, schema(Kind::Bytes)),
+            (ConverterKind::String(Charset::Utf8), schema(Kind::String)),
+            (ConverterKind::Boolean, schema(Kind::Boolean)),
+            (ConverterKind::Int16, schema(Kind::Int16)),
+            (ConverterKind::Int32, schema(Kind::Int32)),
+            (ConverterKind::Int64, schema(Kind::Int64)),
+            (ConverterKind::Float32, schema(Kind::Float32)),
+            (ConverterKind::Float64, schema(Kind::Float64)),
+        ])
+    }
+}
+
+impl Optional {
+    fn of(&self, kind: ConverterKind) -> Option<Arc<Schema>> {
+        let kind = if matches!(kind, ConverterKind::String(_)) { ConverterKind::String(Charset::Utf8) } else { kind };
+        self.0.iter().find(|(known, _)| *known == kind).map(|(_, schema)| schema.clone())
+    }
 }

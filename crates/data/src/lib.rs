@@ -5,18 +5,26 @@
 //! how that is found out ([`Converter`]). What may not: I/O, files' formats, a vendor.
 
 mod arena;
+mod charset;
 mod config_fault;
 mod converter;
+mod decimal;
+pub mod java;
 pub mod json;
+mod json_converter;
+mod key_text;
 mod place;
 mod record_fault;
 mod schema;
+mod simple_header;
 mod string;
 mod value;
 
 pub use arena::{Arena, Header, Headers, RecordView};
+pub use charset::Charset;
 pub use config_fault::ConfigFault;
 pub use converter::{Converter, ConverterKind, ConverterScratch, Role};
+pub use decimal::Decimal;
 pub use place::{Offset, TopicPartition};
 pub use record_fault::{RecordFault, Stage};
 pub use schema::{DATE, DECIMAL, Field, Kind, Logical, Schema, TIME, TIMESTAMP};

@@ -8,8 +8,9 @@ use crate::Schema;
 /// A value of a logical type is held as its schema's kind says: a date as [`Value::Int32`] days, a decimal as
 /// [`Value::Bytes`]. Without a schema the variant itself is the type.
 ///
-/// Texts are Rust's, hence Unicode without lone surrogates, which Java's can have: one becomes U+FFFD here. (Only a JSON
-/// escape can make one; the text formats copy JSON text without making a value of it, and keep it.)
+/// Texts are Rust's, hence Unicode without lone surrogates, which Java's can have: one becomes a question mark here, as it
+/// does when Java encodes it. (Only a JSON escape can make one; the text formats copy JSON text without making a value of
+/// it, and keep it.)
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value<'a> {
     /// No value.
@@ -35,7 +36,7 @@ pub enum Value<'a> {
     Bytes(Cow<'a, [u8]>),
     /// A list.
     Array(Vec<Value<'a>>),
-    /// Pairs, in the order in which they were given; of equal keys the last is kept, at the place of the first.
+    /// Pairs, in the order in which they were given; no two keys are equal.
     Map(Vec<(Value<'a>, Value<'a>)>),
     /// The values of a struct, in the order of its schema's fields.
     Struct(Vec<Value<'a>>),

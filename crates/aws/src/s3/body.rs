@@ -19,12 +19,8 @@ pub(crate) struct Content {
     length: usize,
 }
 
-/// The most bytes of a frame. Progress is seen frame by frame, so that a slow part is told from a stuck one: 64 KiB
-/// within [`STALL`] is 17 kbit/s.
+/// The most bytes of a frame: progress is seen frame by frame, so that a slow part is told from a stuck one.
 const FRAME: usize = 64 << 10;
-
-/// The longest pause between two frames taken.
-const STALL: Duration = Duration::from_secs(30);
 
 impl Content {
     pub(crate) fn new(chunks: Vec<Bytes>) -> Self {
@@ -113,18 +109,20 @@ struct Seen {
 }
 
 impl Progress {
-    /// Ends when nothing has moved for too long: [`STALL`] between frames, `answer` after the last one.
-    pub(crate) async fn stuck(&self, answer: Duration) -> Loss {
+    /// Ends when nothing has moved for too long: `stall` between frames, `answer` after the last one.
+    pub(crate) async fn stuck(&self, stall: Duration, answer: Duration) -> Loss {
         loop {
             let (at, left) = {
                 let seen = self.lock();
                 (seen.at, seen.left)
             };
-            let limit = if left > 0 { STALL } else { answer };
-            if at.elapsed() >= limit {
+            let limit = if left > 0 { stall } else { answer };
+            let quiet = at.elapsed();
+            if quiet >= limit {
                 return if left > 0 { Loss::Stalled(limit) } else { Loss::Silent(limit) };
             }
-            tokio::time::sleep_until(at + limit).await;
+            // No longer than `answer`: the last frame may be taken meanwhile, and then that is the limit.
+            tokio::time::sleep(limit.saturating_sub(quiet).min(answer)).await;
         }
     }
 
@@ -144,6 +142,9 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
+
+    const STALL: Duration = Duration::from_secs(30);
+    const ANSWER: Duration = Duration::from_mins(2);
 
     fn content() -> Content {
         Content::new(vec![Bytes::from_static(b"12345"), Bytes::new(), Bytes::from_static(b"6789")])
@@ -180,7 +181,7 @@ mod tests {
     async fn a_slow_part_is_told_from_a_stuck_one() {
         let (mut body, progress) = Content::new(vec![Bytes::from(vec![7; FRAME * 3])]).read();
         let begun = Instant::now();
-        let watch = tokio::spawn(async move { progress.stuck(Duration::from_mins(2)).await });
+        let watch = tokio::spawn(async move { progress.stuck(STALL, ANSWER).await });
         for _ in 0..2 {
             tokio::time::sleep(STALL.mul_f64(0.99)).await;
             body.frame().await.unwrap().unwrap();
@@ -194,7 +195,7 @@ mod tests {
         let (body, progress) = content().read();
         let begun = Instant::now();
         body.collect().await.unwrap();
-        assert!(matches!(progress.stuck(Duration::from_mins(2)).await, Loss::Silent(_)));
-        assert_eq!(begun.elapsed(), Duration::from_mins(2));
+        assert!(matches!(progress.stuck(STALL, ANSWER).await, Loss::Silent(_)));
+        assert_eq!(begun.elapsed(), ANSWER);
     }
 }

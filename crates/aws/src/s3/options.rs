@@ -23,6 +23,11 @@ pub struct S3Options {
     pub payload: Payload,
     /// Whether parts carry their CRC32C, which S3 then checks and keeps. Off for stores that know no checksums.
     pub checksums: bool,
+    /// The longest time in which the far side takes no byte of a body. Bytes are handed out in pieces of 64 KiB, so that
+    /// a slow link (17 kbit/s within 30 s) is told from a dead one.
+    pub stall_after: Duration,
+    /// How long the answer to a body may take once the body is sent.
+    pub answer_within: Duration,
     /// How long an object that is nowhere to be seen after its upload has gone is looked for again, before it is said to
     /// be gone. A `CompleteMultipartUpload` whose answer was lost may still be at work.
     pub gone_after: Duration,
@@ -41,6 +46,8 @@ impl S3Options {
             existing: ExistingObject::Overwrite,
             payload: Payload::Auto,
             checksums: true,
+            stall_after: Duration::from_secs(30),
+            answer_within: Duration::from_mins(1),
             gone_after: Duration::from_secs(15),
         }
     }

@@ -131,7 +131,8 @@ impl S3Sink {
         &self.0.client
     }
 
-    pub(super) fn counters(&self) -> &Counters {
+    /// What was asked of AWS so far, by this sink and all others of its [`Clients`].
+    pub fn counters(&self) -> &Counters {
         self.0.clients.counters()
     }
 

@@ -13,7 +13,7 @@ use fault::Fault;
 use transit::{Finished, IntentObject, ObjectName, PartTag, Sink, UploadId};
 
 use crate::failure::{Failure, Loss};
-use crate::s3::body::{Content, Reading};
+use crate::s3::body::{Content, Progress, Reading};
 use crate::s3::error::Error;
 use crate::s3::operation::Operation;
 use crate::s3::options::ExistingObject;
@@ -24,9 +24,6 @@ pub(super) const MARKER: &str = "tidegate-cut";
 
 /// Bytes of no particular type. Upstream sets none and its SDK sends this.
 const CONTENT_TYPE: &str = "application/octet-stream";
-
-/// How long the answer to a body may take once the body is sent.
-const BODY_ANSWER: Duration = Duration::from_mins(1);
 
 /// How long is tried what may as well be left to the next start.
 const BEST_EFFORT: Duration = Duration::from_secs(30);
@@ -86,7 +83,7 @@ impl Sink for S3Sink {
                     answer = request.body(stream(reading)).customize().interceptor(sums.signing()).send() => {
                         answer.map_err(Failure::from)
                     }
-                    loss = progress.stuck(BODY_ANSWER) => Err(Failure::Lost(loss)),
+                    loss = self.stuck(&progress) => Err(Failure::Lost(loss)),
                 }
             })
             .await?;
@@ -192,7 +189,7 @@ impl S3Sink {
                     answer = request.body(stream(reading)).customize().interceptor(sums.signing()).send() => {
                         answer.map_err(Failure::from)
                     }
-                    loss = progress.stuck(BODY_ANSWER) => Err(Failure::Lost(loss)),
+                    loss = self.stuck(&progress) => Err(Failure::Lost(loss)),
                 }
             })
             .await;
@@ -295,6 +292,10 @@ impl S3Sink {
                 false
             }
         }
+    }
+
+    async fn stuck(&self, progress: &Progress) -> Loss {
+        progress.stuck(self.options().stall_after, self.options().answer_within).await
     }
 
     fn encryption(&self) -> Option<ServerSideEncryption> {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use format::text::{Field, Kind, Layout, ValueEncoding};
+use data::{Converter, ConverterKind};
+use format::text::{Converters, Field, Kind, Layout, ValueEncoding};
 use format::{Codec, Compression};
 
 use crate::aiven::{access, checks, names, region};
@@ -23,7 +24,13 @@ pub(crate) const PREFIXES: &[&str] = &["connect.parquet.", "avro."];
 const MIN_PART: u64 = 5 << 20;
 
 /// What the class's own keys say, all faults at once.
-pub(crate) fn plan(values: &Values, config: &Config, worker: &WorkerConfig, found: &mut Findings) -> Option<SinkPlan> {
+pub(crate) fn plan(
+    values: &Values,
+    config: &Config,
+    worker: &WorkerConfig,
+    converters: Option<&Converters>,
+    found: &mut Findings,
+) -> Option<SinkPlan> {
     let codec = codec(values);
     let compression = compression(codec, values, found);
     let layout = layout(values, config, found);
@@ -32,6 +39,14 @@ pub(crate) fn plan(values: &Values, config: &Config, worker: &WorkerConfig, foun
     let region = values.text("aws.s3.region").or(values.text("aws_s3_region")).unwrap_or("us-east-1").to_owned();
     let connection = access::connection(values, config, &region, found);
     without_effect(values, naming.as_ref(), found);
+    if let Some(converters) = converters {
+        if let Some(layout) = &layout {
+            hold(layout, converters, found);
+        }
+        if let Some(naming) = &naming {
+            name(naming, converters, found);
+        }
+    }
     Some(SinkPlan { layout: layout?, compression: compression?, naming: naming?, s3: s3?, connection })
 }
 
@@ -134,6 +149,66 @@ fn s3(values: &Values, config: &Config, found: &mut Findings) -> Option<S3Target
         checksums: values.flag("tidegate.s3.checksums").unwrap_or(true),
         payload_signature: own::payload_signature(values),
     })
+}
+
+/// Whether csv can hold what the converters give. Upstream fails at every record, in every flush, for ever.
+fn hold(layout: &Layout, converters: &Converters, found: &mut Findings) {
+    if layout.kind != Kind::Csv {
+        return;
+    }
+    let mut refuse = |converter: &Converter, why: &str| {
+        let (key, class) = (converter.role().config_key(), converter.class());
+        let text = format!("{why}: csv writes bytes, and {class} gives none, so that every record would fail");
+        let hint = format!("set {key} to ByteArrayConverter, or format.output.type to jsonl");
+        found.fault(ConfigFault::new(key, Some(class.to_owned()), text).hint(hint));
+    };
+    let has = |field| layout.fields.contains(&field);
+    // JsonConverter with schemas may give bytes: that depends on the record.
+    let schema = |kind| match kind {
+        ConverterKind::String(_) => Some("STRING"),
+        ConverterKind::Boolean => Some("BOOLEAN"),
+        ConverterKind::Int16 => Some("INT16"),
+        ConverterKind::Int32 => Some("INT32"),
+        ConverterKind::Int64 => Some("INT64"),
+        ConverterKind::Float32 => Some("FLOAT32"),
+        ConverterKind::Float64 => Some("FLOAT64"),
+        _ => None,
+    };
+    if has(Field::Value) {
+        if converters.value.kind() == ConverterKind::JsonSchemaless {
+            refuse(&converters.value, "value schema cannot be null");
+        } else if let Some(schema) = schema(converters.value.kind()) {
+            refuse(&converters.value, &format!("Record value schema type must be BYTES, {schema} given"));
+        }
+    }
+    if has(Field::Key) {
+        if converters.key.kind() == ConverterKind::JsonSchemaless {
+            refuse(&converters.key, "key schema cannot be null");
+        } else if let Some(schema) = schema(converters.key.kind()).filter(|schema| *schema != "STRING") {
+            refuse(&converters.key, &format!("Record key schema type must be BYTES or STRING, {schema} given"));
+        }
+    }
+    if has(Field::Headers) && converters.header.kind() != ConverterKind::ByteArray {
+        let class = converters.header.class();
+        let why = "csv writes headers as bytes";
+        found.warn(
+            "header.converter",
+            format!("{why}, and {class} gives none: each record with a header will fail; set ByteArrayConverter"),
+        );
+    }
+}
+
+/// Whether keys have a text to be put into names. Upstream takes Java's identity text of the array, `[B@1b28cdfa`:
+/// another name for every record, and another one when the record is read again.
+fn name(naming: &ObjectNaming, converters: &Converters, found: &mut Findings) {
+    if naming.grouping().uses_key() && converters.key.kind() == ConverterKind::ByteArray {
+        let class = converters.key.class();
+        let text = format!("{class} gives a key no text that could stand for {{{{key}}}} in file.name.template");
+        found.fault(
+            ConfigFault::new("key.converter", Some(class.to_owned()), text)
+                .hint("set key.converter to StringConverter"),
+        );
+    }
 }
 
 /// Names the keys that are set and do nothing.

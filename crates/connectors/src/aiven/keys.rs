@@ -17,9 +17,8 @@ pub(crate) const AIVEN_KEYS: &[KeyDef] = &[
         .check(Check::Rule(checks::password))
         .group(AWS, 2),
     KeyDef::new("aws.credentials.provider", Kind::Class, "Who Tidegate is to AWS if neither keys nor a role are given: a provider class of the AWS SDK for Java 1, taken for what it does. Not set: the default chain.")
-        .check(Check::Rule(checks::provider))
-        .group(AWS, 3)
-        .recommended(checks::PROVIDERS),
+        .check(Check::RuleOf(checks::provider, checks::PROVIDERS))
+        .group(AWS, 3),
     KeyDef::new("aws.s3.bucket.name", Kind::String, "The bucket that objects go to.")
         .check(Check::Rule(bucket::bucket_name))
         .group(AWS, 4),

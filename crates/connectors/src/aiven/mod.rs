@@ -10,3 +10,6 @@ mod region;
 
 pub(crate) use class::{CLASS, PREFIXES, VERSION, plan};
 pub(crate) use keys::AIVEN_KEYS;
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ pub(crate) enum Check {
     NonEmpty,
     /// A rule of its own. `None` stands for a value that is not set or not readable.
     Rule(fn(Option<&Value>) -> Result<(), Complaint>),
+    /// A rule that lets only these pass.
+    RuleOf(fn(Option<&Value>) -> Result<(), Complaint>, &'static [&'static str]),
 }
 
 /// What a check says: Kafka's `ConfigException`.
@@ -65,14 +67,14 @@ impl Check {
                 Some(Value::Text(text)) if text.is_empty() => Err(Complaint::why("String must be non-empty")),
                 _ => Ok(()),
             },
-            Self::Rule(rule) => rule(value),
+            Self::Rule(rule) | Self::RuleOf(rule, _) => rule(value),
         }
     }
 
     /// The values that pass, if they can be listed.
     pub(crate) fn allowed(self) -> Vec<String> {
         match self {
-            Self::OneOf(allowed) => allowed.iter().map(|&text| text.to_owned()).collect(),
+            Self::OneOf(allowed) | Self::RuleOf(_, allowed) => allowed.iter().map(|&text| text.to_owned()).collect(),
             Self::Range(min, max) => match (min, max) {
                 (Some(min), Some(max)) => vec![format!("{min} to {max}")],
                 (Some(min), None) => vec![format!("{min} or more")],

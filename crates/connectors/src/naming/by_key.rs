@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use data::{Converter, RecordFault, RecordView, TopicPartition};
+use data::{Converter, ConverterScratch, RecordFault, RecordView, TopicPartition};
 use transit::{GroupIndex, ObjectName, Route, Routed};
 
 use crate::naming::{CalendarTime, ObjectNaming};
@@ -11,6 +11,7 @@ use crate::naming::{CalendarTime, ObjectNaming};
 pub(super) struct KeyRoute {
     naming: ObjectNaming,
     keys: Converter,
+    scratch: ConverterScratch,
     groups: HashMap<ObjectName, GroupIndex>,
     key: String,
     name: String,
@@ -18,7 +19,14 @@ pub(super) struct KeyRoute {
 
 impl KeyRoute {
     pub(super) fn new(naming: ObjectNaming, keys: Converter) -> Self {
-        Self { naming, keys, groups: HashMap::new(), key: String::new(), name: String::new() }
+        Self {
+            naming,
+            keys,
+            scratch: ConverterScratch::default(),
+            groups: HashMap::new(),
+            key: String::new(),
+            name: String::new(),
+        }
     }
 }
 
@@ -30,7 +38,7 @@ impl Route for KeyRoute {
         now_millis: i64,
     ) -> Result<Routed, RecordFault> {
         self.key.clear();
-        self.keys.key_text(record.key, &mut self.key)?;
+        self.keys.key_text_with(record.key, &mut self.key, &mut self.scratch)?;
         self.name.clear();
         let no_time = CalendarTime::default();
         self.naming.write_name(partition, record.offset, &self.key, no_time, 0, now_millis, &mut self.name);

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use data::{Converter, Offset, RecordFault, RecordView, TopicPartition};
+use data::{Converter, ConverterScratch, Offset, RecordFault, RecordView, TopicPartition};
 use transit::{GroupIndex, ObjectName, Route, Routed};
 
 use crate::naming::calendar::Bucket;
@@ -179,6 +179,7 @@ impl Route for PartitionRoute {
 pub(super) struct PartitionKeyRoute {
     names: Names,
     keys: Converter,
+    scratch: ConverterScratch,
     key: String,
     heads: HashMap<Box<str>, Head>,
     groups: Vec<Group>,
@@ -198,6 +199,7 @@ impl PartitionKeyRoute {
         Self {
             names: Names::new(naming),
             keys,
+            scratch: ConverterScratch::default(),
             key: String::new(),
             heads: HashMap::new(),
             groups: Vec::new(),
@@ -225,7 +227,7 @@ impl Route for PartitionKeyRoute {
     ) -> Result<Routed, RecordFault> {
         let millis = self.names.time(record, now_millis)?;
         self.key.clear();
-        self.keys.key_text(record.key, &mut self.key)?;
+        self.keys.key_text_with(record.key, &mut self.key, &mut self.scratch)?;
         let head = self.heads.get(self.key.as_str());
         if let Some(group) = head.and_then(|head| head.recent(millis))
             && !self.is_full(group)

@@ -1,3 +1,4 @@
+use super::unescape::unescape_bytes;
 use super::{JsonFault, JsonFaultKind};
 
 /// Jackson's limits (`StreamReadConstraints` of 2.15 and later), which Connect leaves at their defaults.
@@ -60,7 +61,8 @@ impl Compactor {
         self.hashes.clear();
         self.names.clear();
         let origin = out.len();
-        let begin = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        // A mark alone is none: Jackson looks for one only if there are four bytes.
+        let begin = if text.len() > 3 && text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let mut scan = Scan { text, at: begin, copied: begin, out, origin, state: self };
         match scan.document() {
             Ok(found) => Ok(found),
@@ -231,7 +233,7 @@ impl Scan<'_> {
             self.copy();
             let plain = &mut self.state.left;
             plain.clear();
-            unescape(&self.out[self.origin + start + 1..self.out.len() - 1], plain);
+            unescape_bytes(&self.out[self.origin + start + 1..self.out.len() - 1], plain);
             hash(plain)
         } else {
             hash(&self.text[from + 1..self.at - 1])
@@ -296,7 +298,7 @@ impl Scan<'_> {
     #[cold]
     fn length(&self, from: usize, limit: usize) -> Result<(), JsonFault> {
         let mut plain = Vec::new();
-        unescape(&self.text[from..self.at], &mut plain);
+        unescape_bytes(&self.text[from..self.at], &mut plain);
         let units: usize = String::from_utf8_lossy(&plain).chars().map(char::len_utf16).sum();
         if units > limit { Err(JsonFault { kind: JsonFaultKind::Long, at: from }) } else { Ok(()) }
     }
@@ -331,6 +333,10 @@ impl Scan<'_> {
                 None => return Err(JsonFault { kind: JsonFaultKind::End, at: self.text.len() }),
             }
         }
+        // Of four bytes Jackson makes two surrogates without asking whether they are any: refused rather than garbled.
+        if len == 4 && !(0x1_0000..0x11_0000).contains(&code) {
+            return Err(self.fault(JsonFaultKind::Utf8));
+        }
         self.copy();
         push_code(code, self.out);
         self.at += len;
@@ -346,20 +352,21 @@ impl Scan<'_> {
         if self.text.get(self.at) == Some(&b'0') && self.text.get(self.at + 1).is_some_and(u8::is_ascii_digit) {
             self.drop_zeros();
         }
-        let mut ok = self.digits();
+        if !self.digits() {
+            return Err(self.not_a_number());
+        }
+        let mut fraction = 0;
         if self.text.get(self.at) == Some(&b'.') {
             self.at += 1;
-            ok &= self.digits();
+            let from = self.at;
+            if !self.digits() {
+                return Err(self.not_a_number());
+            }
+            fraction = self.at - from;
         }
         if let Some(b'e' | b'E') = self.text.get(self.at) {
             self.at += 1;
-            if let Some(b'+' | b'-') = self.text.get(self.at) {
-                self.at += 1;
-            }
-            ok &= self.digits();
-        }
-        if !ok {
-            return Err(self.fault(JsonFaultKind::Number));
+            self.exponent(fraction)?;
         }
         if self.at - from > MAX_NUMBER {
             return Err(JsonFault { kind: JsonFaultKind::Long, at: from });
@@ -372,6 +379,39 @@ impl Scan<'_> {
             return Err(self.unexpected());
         }
         Ok(())
+    }
+
+    /// What follows the E of a number with `fraction` digits behind its full stop.
+    fn exponent(&mut self, fraction: usize) -> Result<(), JsonFault> {
+        let sign = self.text.get(self.at).copied();
+        if let Some(b'+' | b'-') = sign {
+            self.at += 1;
+        }
+        let from = self.at;
+        if !self.digits() {
+            return Err(self.not_a_number());
+        }
+        let digits = &self.text[from..self.at];
+        if digits.len() > 9 {
+            // Java's BigDecimal, through which Connect reads, has an exponent and a scale of 32 bits.
+            let leading = digits.iter().take_while(|digit| **digit == b'0').count();
+            let digits = &digits[leading..];
+            let exponent = digits.iter().take(11).fold(0_i64, |value, digit| value * 10 + i64::from(digit - b'0'));
+            let exponent = if sign == Some(b'-') { -exponent } else { exponent };
+            let fits = |value: i64| i32::try_from(value).is_ok();
+            if digits.len() > 10 || !fits(exponent) || !fits(fraction as i64 - exponent) {
+                return Err(JsonFault { kind: JsonFaultKind::Exponent, at: from });
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn not_a_number(&self) -> JsonFault {
+        match self.text.get(self.at) {
+            Some(_) => self.fault(JsonFaultKind::Number),
+            None => self.fault(JsonFaultKind::End),
+        }
     }
 
     /// Skips digits; whether there was one.
@@ -443,7 +483,7 @@ impl Scan<'_> {
         for (index, plain) in [(one, &mut *left), (other, &mut *right)] {
             let Name { start, end } = names[index];
             plain.clear();
-            unescape(&self.out[self.origin + start + 1..self.origin + end - 1], plain);
+            unescape_bytes(&self.out[self.origin + start + 1..self.origin + end - 1], plain);
         }
         left == right
     }
@@ -474,7 +514,12 @@ fn hash(text: &[u8]) -> u32 {
     (state >> 32) as u32
 }
 
-/// How many bytes the UTF-8 character at the start of `bytes` has; `None` if there is none.
+/// How many bytes the character at the start of valid UTF-8 has; never more than there are.
+pub(super) fn character_len(bytes: &[u8]) -> usize {
+    character(&bytes[..bytes.len().min(4)]).unwrap_or(1)
+}
+
+/// How many bytes the UTF-8 character at the start of `bytes` has; `None` if there is none or it is ASCII.
 fn character(bytes: &[u8]) -> Option<usize> {
     let continues = |index: usize| bytes.get(index).is_some_and(|byte| byte & 0xC0 == 0x80);
     match *bytes.first()? {
@@ -497,13 +542,7 @@ fn push_code(code: u32, out: &mut Vec<u8>) {
         Some(character) if code >= 0x20 && character != '"' && character != '\\' => {
             out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         }
-        _ if code < 0x1_0000 => push_escape(code as u16, out),
-        _ => {
-            // Beyond Unicode: Jackson makes two surrogates of it all the same.
-            let rest = code - 0x1_0000;
-            push_escape((0xD800 + (rest >> 10)) as u16, out);
-            push_escape((0xDC00 + (rest & 0x3FF)) as u16, out);
-        }
+        _ => push_escape(code as u16, out),
     }
 }
 
@@ -511,49 +550,4 @@ fn push_escape(unit: u16, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |shift: u16| HEX[usize::from(unit >> shift & 0xF)];
     out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
-}
-
-/// What a string stands for, in UTF-8 where surrogates stay surrogates (so that equal texts give equal bytes, and only
-/// they). The text has been checked.
-fn unescape(text: &[u8], plain: &mut Vec<u8>) {
-    let mut units: Vec<u16> = Vec::new();
-    let mut rest = text;
-    while let Some((byte, after)) = rest.split_first() {
-        if *byte != b'\\' {
-            let len = character(&rest[..rest.len().min(4)]).unwrap_or(1);
-            if len == 1 {
-                units.push(u16::from(*byte));
-            } else {
-                let text = std::str::from_utf8(&rest[..len]).unwrap_or_default();
-                units.extend(text.encode_utf16());
-            }
-            rest = &rest[len..];
-            continue;
-        }
-        let (unit, len) = match after[0] {
-            b'b' => (8, 1),
-            b'f' => (12, 1),
-            b'n' => (10, 1),
-            b'r' => (13, 1),
-            b't' => (9, 1),
-            b'u' => {
-                let digits = after[1..5].iter().map(|digit| char::from(*digit).to_digit(16).unwrap_or(0));
-                (digits.fold(0, |unit, digit| unit << 4 | digit as u16), 5)
-            }
-            other => (u16::from(other), 1),
-        };
-        units.push(unit);
-        rest = &after[len..];
-    }
-    for item in char::decode_utf16(units) {
-        let code = item.map_or_else(|lone| u32::from(lone.unpaired_surrogate()), u32::from);
-        match char::from_u32(code) {
-            Some(character) => plain.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-            None => plain.extend_from_slice(&[
-                0xE0 | (code >> 12) as u8,
-                0x80 | (code >> 6 & 0x3F) as u8,
-                0x80 | (code & 0x3F) as u8,
-            ]),
-        }
-    }
 }

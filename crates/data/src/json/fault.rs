@@ -18,6 +18,8 @@ pub enum JsonFaultKind {
     Byte(u8),
     /// A number that is not one: a full stop or an exponent without digits, a minus alone.
     Number,
+    /// An exponent larger than Java's numbers have.
+    Exponent,
     /// A backslash before something that it does not escape.
     Escape,
     /// A control character inside a string.
@@ -38,6 +40,7 @@ impl fmt::Display for JsonFault {
                 write!(f, "unexpected '{}' (code {byte}) at byte {}", byte.escape_ascii(), self.at)
             }
             JsonFaultKind::Number => write!(f, "not a number at byte {}", self.at),
+            JsonFaultKind::Exponent => write!(f, "exponent out of range at byte {}", self.at),
             JsonFaultKind::Escape => write!(f, "unknown escape at byte {}", self.at),
             JsonFaultKind::Control(byte) => {
                 write!(f, "control character (code {byte}) inside a string at byte {}", self.at)

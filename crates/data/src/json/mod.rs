@@ -2,6 +2,11 @@
 
 mod compact;
 mod fault;
+mod node;
+mod unescape;
 
 pub use compact::Compactor;
+use compact::character_len;
 pub use fault::{JsonFault, JsonFaultKind};
+pub(crate) use node::{Node, members};
+pub(crate) use unescape::unescape_text;

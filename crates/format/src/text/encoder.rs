@@ -1,17 +1,13 @@
-use std::io::Write;
 use std::sync::Arc;
 
-use data::{Converter, ConverterKind, ConverterScratch, Headers, RecordFault, RecordView, Stage};
+use data::{Converter, ConverterScratch, RecordFault, RecordView};
 
+use super::fault::put_fault;
 use super::instant::push_instant;
-use super::quote::push_quoted;
-use super::{Field, Kind, Layout, ValueEncoding};
+use super::value::push_integer;
+use super::{Field, Kind, Layout, csv, json};
 use crate::tiles::Tiles;
 use crate::{Compression, Encode, Output, Scratch};
-
-/// The class that Connect would blame for what a format cannot hold.
-const TASK: &str = "io.aiven.kafka.connect.s3.S3SinkTask";
-const DATA_EXCEPTION: &str = "org.apache.kafka.connect.errors.DataException";
 
 /// What reads the parts of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,13 +139,10 @@ impl Format {
         scratch: &mut ConverterScratch,
     ) -> Result<(), RecordFault> {
         if record.timestamp < -1 {
-            return Err(RecordFault {
-                stage: Stage::TaskPut,
-                class: TASK,
-                exception: "org.apache.kafka.common.InvalidRecordException",
-                message: format!("Invalid record timestamp {}", record.timestamp),
-                cause: None,
-            });
+            return Err(put_fault(
+                "org.apache.kafka.common.InvalidRecordException",
+                format!("Invalid record timestamp {}", record.timestamp),
+            ));
         }
         if self.unused.key {
             self.converters.key.check(record.key, scratch)?;
@@ -163,28 +156,32 @@ impl Format {
             }
         }
         match self.layout.kind {
-            Kind::Csv => self.push_csv(record, out),
+            Kind::Csv => self.push_csv(record, out, scratch),
             Kind::Json | Kind::Jsonl => self.push_json(record, out, scratch),
         }
     }
 
-    fn push_csv(&self, record: &RecordView<'_>, out: &mut Vec<u8>) -> Result<(), RecordFault> {
+    fn push_csv(
+        &self,
+        record: &RecordView<'_>,
+        out: &mut Vec<u8>,
+        scratch: &mut ConverterScratch,
+    ) -> Result<(), RecordFault> {
+        let Converters { key, value, header } = &self.converters;
         for (index, field) in self.layout.fields.iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
             match field {
-                Field::Key => push_csv_key(&self.converters.key, record.key, out)?,
-                Field::Value => {
-                    push_csv_value(&self.converters.value, record.value, self.layout.value_encoding, out)?;
-                }
+                Field::Key => csv::push_key(key, record.key, out, scratch)?,
+                Field::Value => csv::push_value(value, record.value, self.layout.value_encoding, out, scratch)?,
                 Field::Offset => push_integer(record.offset.0, out),
                 Field::Timestamp => {
                     if record.timestamp >= 0 {
                         push_integer(record.timestamp, out);
                     }
                 }
-                Field::Headers => push_csv_headers(&self.converters.header, record.headers, out)?,
+                Field::Headers => csv::push_headers(header, record.headers, out, scratch)?,
             }
         }
         Ok(())
@@ -219,9 +216,10 @@ impl Format {
         out: &mut Vec<u8>,
         scratch: &mut ConverterScratch,
     ) -> Result<(), RecordFault> {
+        let Converters { key, value, header } = &self.converters;
         match field {
-            Field::Key => push_json_value(&self.converters.key, record.key, out, scratch)?,
-            Field::Value => push_json_value(&self.converters.value, record.value, out, scratch)?,
+            Field::Key => json::push_converted(key, record.key, out, scratch)?,
+            Field::Value => json::push_converted(value, record.value, out, scratch)?,
             Field::Offset => push_integer(record.offset.0, out),
             Field::Timestamp => match u64::try_from(record.timestamp) {
                 Ok(millis) => {
@@ -231,103 +229,8 @@ impl Format {
                 }
                 Err(_) => out.extend_from_slice(b"null"),
             },
-            Field::Headers => {
-                out.push(b'[');
-                for (index, header) in record.headers.iter().enumerate() {
-                    out.extend_from_slice(if index == 0 { b"{\"key\":" } else { b",{\"key\":" });
-                    push_quoted(&data::decode_utf8(header.key), out);
-                    out.extend_from_slice(b",\"value\":");
-                    push_json_value(&self.converters.header, header.value, out, scratch)?;
-                    out.push(b'}');
-                }
-                out.push(b']');
-            }
+            Field::Headers => json::push_headers(header, record.headers, out, scratch)?,
         }
         Ok(())
     }
-}
-
-fn push_integer(number: i64, out: &mut Vec<u8>) {
-    // Writing to a vector cannot fail.
-    write!(out, "{number}").ok();
-}
-
-fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
-    base64_simd::STANDARD.encode_append(bytes, out);
-}
-
-fn push_json_value(
-    converter: &Converter,
-    bytes: Option<&[u8]>,
-    out: &mut Vec<u8>,
-    scratch: &mut ConverterScratch,
-) -> Result<(), RecordFault> {
-    let Some(bytes) = bytes else {
-        out.extend_from_slice(b"null");
-        return Ok(());
-    };
-    match converter.kind() {
-        ConverterKind::ByteArray => {
-            out.push(b'"');
-            push_base64(bytes, out);
-            out.push(b'"');
-        }
-        ConverterKind::String => push_quoted(&data::decode_utf8(bytes), out),
-        ConverterKind::JsonSchemaless => return converter.compact_json(bytes, out, &mut scratch.compactor),
-        other => unreachable!("no text form of {other:?} yet"),
-    }
-    Ok(())
-}
-
-fn push_csv_key(converter: &Converter, bytes: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), RecordFault> {
-    match converter.kind() {
-        ConverterKind::ByteArray => push_base64(bytes.unwrap_or_default(), out),
-        ConverterKind::String => push_base64(data::decode_utf8(bytes.unwrap_or_default()).as_bytes(), out),
-        _ => return Err(null_pointer("key schema cannot be null")),
-    }
-    Ok(())
-}
-
-fn push_csv_value(
-    converter: &Converter,
-    bytes: Option<&[u8]>,
-    encoding: ValueEncoding,
-    out: &mut Vec<u8>,
-) -> Result<(), RecordFault> {
-    match (converter.kind(), encoding) {
-        (ConverterKind::ByteArray, ValueEncoding::None) => out.extend_from_slice(bytes.unwrap_or_default()),
-        (ConverterKind::ByteArray, ValueEncoding::Base64) => push_base64(bytes.unwrap_or_default(), out),
-        (ConverterKind::String, _) => {
-            return Err(put_fault(DATA_EXCEPTION, "Record value schema type must be BYTES, STRING given"));
-        }
-        _ => return Err(null_pointer("value schema cannot be null")),
-    }
-    Ok(())
-}
-
-fn push_csv_headers(converter: &Converter, headers: Headers<'_>, out: &mut Vec<u8>) -> Result<(), RecordFault> {
-    for header in headers.iter() {
-        push_base64(data::decode_utf8(header.key).as_bytes(), out);
-        out.push(b':');
-        match (converter.kind(), header.value) {
-            (ConverterKind::ByteArray, Some(value)) => push_base64(value, out),
-            (ConverterKind::ByteArray, None) => {
-                return Err(null_pointer("Cannot read the array length because \"src\" is null"));
-            }
-            (ConverterKind::String, _) => {
-                return Err(put_fault(DATA_EXCEPTION, "Invalid schema type for ByteArrayConverter: STRING"));
-            }
-            _ => return Err(null_pointer("header schema cannot be null")),
-        }
-        out.push(b';');
-    }
-    Ok(())
-}
-
-fn put_fault(exception: &'static str, message: &str) -> RecordFault {
-    RecordFault { stage: Stage::TaskPut, class: TASK, exception, message: message.to_owned(), cause: None }
-}
-
-fn null_pointer(message: &str) -> RecordFault {
-    put_fault("java.lang.NullPointerException", message)
 }

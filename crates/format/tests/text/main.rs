@@ -1,5 +1,8 @@
 //! Text objects against the bytes that Aiven's S3 sink writes.
 
+mod conformance;
+mod connect;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
@@ -68,18 +71,19 @@ fn converters(key: &str, value: &str, header: &str) -> Converters {
     }
 }
 
+fn field(name: &str) -> Field {
+    match name {
+        "key" => Field::Key,
+        "value" => Field::Value,
+        "offset" => Field::Offset,
+        "timestamp" => Field::Timestamp,
+        "headers" => Field::Headers,
+        other => panic!("no field {other}"),
+    }
+}
+
 fn layout(kind: Kind, fields: &str) -> Layout {
-    let fields = fields
-        .split(',')
-        .map(|name| match name {
-            "key" => Field::Key,
-            "value" => Field::Value,
-            "offset" => Field::Offset,
-            "timestamp" => Field::Timestamp,
-            "headers" => Field::Headers,
-            other => panic!("no field {other}"),
-        })
-        .collect();
+    let fields = fields.split(',').map(field).collect();
     Layout { kind, fields, value_encoding: ValueEncoding::Base64, envelope: true }
 }
 
