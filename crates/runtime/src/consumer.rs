@@ -8,7 +8,7 @@ use connectors::{CheckReport, ClientProperties, ConfigFault, ConfigWarning, Conn
 use kafka::ClientConfig;
 use kafka::admin::Isolation;
 use kafka::config::{Problem, Problems, Properties, Warning};
-use kafka::fetch::FetchOptions;
+use kafka::fetch::{self, FetchOptions};
 use kafka::group::{Assignor, GroupOptions, GroupProtocol, OffsetReset, Subscription, TopicPattern};
 
 /// What the consumer of a connector needs.
@@ -72,7 +72,7 @@ pub(crate) fn consumer(plan: &ConnectorPlan) -> Result<(Consumer, Vec<Warning>),
     let mut properties = Properties::new(plan.consumer().as_map());
     let client = ClientConfig::read(&mut properties, None);
     let group = group(plan, &client, &mut properties);
-    let fetch = FetchOptions::read(&mut properties, group.isolation);
+    let fetch = fetch(&group, &mut properties);
     properties.ignore("enable.auto.commit", "offsets are committed with the objects they belong to");
     properties.ignore("max.poll.records", "records are taken up in whole batches, inside --memory");
     properties.ignore("key.deserializer", "records are taken up as bytes");
@@ -128,6 +128,29 @@ fn group(plan: &ConnectorPlan, client: &ClientConfig, properties: &mut Propertie
         );
     }
     options
+}
+
+fn fetch(group: &GroupOptions, properties: &mut Properties<'_>) -> FetchOptions {
+    let defaults = FetchOptions::default();
+    let mut bytes = |key: &'static str| {
+        properties.get(key)?;
+        usize::try_from(properties.number(key, 0, 0..=i64::from(i32::MAX))).ok()
+    };
+    let (min, max, partition_max) =
+        (bytes("fetch.min.bytes"), bytes("fetch.max.bytes"), bytes("max.partition.fetch.bytes"));
+    FetchOptions {
+        isolation: group.isolation,
+        reset: match group.offset_reset {
+            OffsetReset::Earliest => fetch::OffsetReset::Earliest,
+            OffsetReset::Latest => fetch::OffsetReset::Latest,
+            OffsetReset::None => fetch::OffsetReset::None,
+        },
+        min_bytes: min.unwrap_or(defaults.min_bytes),
+        max_wait: properties.millis("fetch.max.wait.ms", 500, 0),
+        max_bytes: max,
+        partition_max_bytes: partition_max,
+        ..defaults
+    }
 }
 
 fn protocol(properties: &mut Properties<'_>) -> GroupProtocol {

@@ -10,6 +10,7 @@
 
 mod backoff;
 mod connector;
+mod consumer;
 mod dead_letters;
 mod drain;
 mod metrics;
@@ -19,6 +20,7 @@ mod server;
 mod state;
 
 pub use connector::Connector;
+pub use consumer::check_clients;
 pub use drain::Drain;
 pub use metrics::Metrics;
 pub use process::Process;
