@@ -112,6 +112,7 @@ fn assemble(config: &Config, worker: &WorkerConfig, found: &mut Findings) -> Opt
         errors: framework::error_policy(&values),
         rotation: own::rotation(&values, worker.flush_interval()),
         write_mode: own::write_mode(&values),
+        manifest_prefix: values.text("tidegate.manifest.prefix").map(str::to_owned),
         patience: worker.flush_timeout(),
         sink: sink?,
         warnings: Vec::new(),

@@ -58,12 +58,20 @@ pub(crate) const OWN_KEYS: &[KeyDef] = &[
     .recommended(&["overwrite", "fail"])
     .group(GROUP, 6),
     KeyDef::new(
+        "tidegate.manifest.prefix",
+        Kind::String,
+        "Where intents are written that are too large for the offset's metadata: names of small objects that come and go begin with this. Not set: .tidegate/ in the folder that file.name.template begins with.",
+    )
+    .check(Check::NonEmpty)
+    .group(GROUP, 7)
+    .importance(Importance::Low),
+    KeyDef::new(
         "tidegate.s3.checksums",
         Kind::Boolean,
         "Whether parts carry their CRC32C, which S3 checks and keeps. false for stores that know no checksums.",
     )
     .default("true")
-    .group(GROUP, 7)
+    .group(GROUP, 8)
     .importance(Importance::Low),
     KeyDef::new(
         "tidegate.s3.payload.signature",
@@ -73,7 +81,7 @@ pub(crate) const OWN_KEYS: &[KeyDef] = &[
     .default("auto")
     .check(Check::OneOf(&["auto", "always", "never"]))
     .recommended(&["auto", "always", "never"])
-    .group(GROUP, 8)
+    .group(GROUP, 9)
     .importance(Importance::Low),
 ];
 

@@ -258,7 +258,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     // Around the two changes of Berlin's clocks in 2023, and steps of a quarter of an hour to many days.
     let time = prop::sample::select(vec![1_679_792_400_000i64, 1_698_541_200_000, 1_672_527_600_000]);
     let step = prop::sample::select(vec![0i64, 1, 900_000, 3_600_000, 86_400_000]);
-    let key = prop::sample::select(vec![None, Some("a"), Some("a1"), Some("b"), Some("")]);
+    let key = prop::sample::select(vec![None, Some("a"), Some("a1"), Some("b"), Some("c/\u{e9}")]);
     let record = (time, step, -3i64..4, 0..2i32, key, prop::sample::select(vec!["t", "u"]));
     prop::collection::vec(record, 1..60).prop_map(|rows| {
         let mut next: HashMap<(String, i32), i64> = HashMap::new();
@@ -301,6 +301,8 @@ proptest! {
         ];
         let plan = planned("c", config.into_iter().collect());
         let found = grouped(&plan, &records, NOW);
+        let names = plan.names();
+        prop_assert!(found.keys().all(|name| name.starts_with(names.prefix()) && names.matches(name)));
         let mut model = Model::default();
         let zone = jiff::tz::TimeZone::get(zone).unwrap();
         for record in &records {
@@ -316,4 +318,51 @@ proptest! {
             prop_assert_eq!(count, records.len(), "a record is in no object");
         }
     }
+}
+
+#[test]
+fn a_record_that_s3_has_no_name_for_is_refused_alone() {
+    let config = [
+        ("name", "c"),
+        ("connector.class", "AivenKafkaConnectS3Sink"),
+        ("topics", "t"),
+        ("aws.s3.bucket.name", "bucket"),
+        ("key.converter", "StringConverter"),
+        ("file.name.template", "{{key}}"),
+    ];
+    let plan = planned("c", config.into_iter().collect());
+    let mut route = plan.router().route();
+    let mut routed = |key: &str| {
+        let mut arena = Arena::new();
+        arena.bytes_mut().extend_from_slice(key.as_bytes());
+        arena.push(data::Offset(0), 0, Some((0, key.len())), None, 0);
+        let view = arena.records().next().unwrap();
+        route.route(&TopicPartition::new("t", 0), &view, NOW)
+    };
+    assert!(routed("").unwrap_err().message.contains("0 bytes"));
+    assert!(routed(&"k".repeat(1025)).unwrap_err().message.contains("1025 bytes"));
+    assert!(matches!(routed(&"k".repeat(1024)).unwrap(), Routed::Open { .. }));
+}
+
+#[test]
+fn a_record_without_a_time_is_refused_where_its_name_needs_one() {
+    let config = [
+        ("name", "c"),
+        ("connector.class", "AivenKafkaConnectS3Sink"),
+        ("topics", "t"),
+        ("aws.s3.bucket.name", "bucket"),
+        ("file.name.template", "{{topic}}-{{partition}}-{{start_offset}}-{{timestamp:unit=HH}}"),
+        ("file.name.timestamp.source", "EVENT"),
+    ];
+    let plan = planned("c", config.into_iter().collect());
+    let mut route = plan.router().route();
+    let mut routed = |timestamp: i64| {
+        let mut arena = Arena::new();
+        arena.push(data::Offset(5), timestamp, None, None, 0);
+        let view = arena.records().next().unwrap();
+        route.route(&TopicPartition::new("t", 0), &view, NOW)
+    };
+    assert!(routed(-1).unwrap_err().message.starts_with("record has no timestamp"));
+    let Routed::Open { name, .. } = routed(0).unwrap() else { panic!("the first record opens an object") };
+    assert_eq!(&*name, "t-0-5-00");
 }

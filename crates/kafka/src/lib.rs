@@ -21,6 +21,7 @@ pub mod cluster;
 mod code;
 pub mod config;
 pub mod net;
+pub mod produce;
 pub mod records;
 
 pub use cluster::Cluster;

@@ -79,7 +79,7 @@ pub(crate) async fn open(
             rotate_bytes: rotation.bytes,
             rotate_records: rotation.records,
             part_size: usize::try_from(plan.s3().part_size).unwrap_or(usize::MAX).max(sink.min_part()),
-            manifest_prefix: format!(".tidegate/{}/", plan.name()),
+            manifest_prefix: plan.manifest_prefix(),
             patience,
             drain_to,
         },
@@ -150,7 +150,7 @@ async fn sweep(plan: &ConnectorPlan, cluster: &Cluster, sink: &S3Sink) {
             return;
         }
     }
-    let names = plan.naming().matcher();
+    let names = plan.names();
     let sweep = Sweep {
         prefix: names.prefix(),
         is_ours: &|name: &str| names.matches(name),

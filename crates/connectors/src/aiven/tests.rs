@@ -437,6 +437,12 @@ fn our_own_keys_are_checked_like_the_others() {
     assert_eq!(plan.compression().level(), 9);
     assert_eq!(plan.write_mode(), WriteMode::AtLeastOnce);
     assert_eq!(plan.s3().existing, ExistingObject::Fail);
+    assert_eq!(plan.manifest_prefix(), ".tidegate/");
+    let folder = planned(&[("file.name.template", "a/b/c{{topic}}-{{partition}}-{{start_offset}}")]);
+    assert_eq!((folder.manifest_prefix().as_str(), folder.names().prefix()), ("a/b/.tidegate/", "a/b/ct-"));
+    let prefixed = planned(&[("aws.s3.prefix", "p/{{utc_date}}/"), ("tidegate.manifest.prefix", "m/")]);
+    assert_eq!((prefixed.manifest_prefix().as_str(), prefixed.names().prefix()), ("m/", "p/"));
+    assert!(prefixed.names().matches(&prefixed.example_object()));
     assert!(!plan.s3().checksums);
     let zero = "Invalid value 0 for configuration tidegate.rotate.records: Value must be at least 1";
     one_fault("tidegate.rotate.records", "0", zero);

@@ -45,6 +45,7 @@ impl Route for KeyRoute {
         if let Some(group) = self.groups.get(self.name.as_str()) {
             return Ok(Routed::Replace(*group));
         }
+        ObjectNaming::check_name(&self.name)?;
         let name = ObjectName::from(self.name.as_str());
         self.groups.insert(Arc::clone(&name), GroupIndex(self.groups.len() as u32));
         Ok(Routed::Open { name, closes: None })

@@ -87,7 +87,7 @@ impl Names {
         // An object named by its first record begins with this one, whoever the head is.
         let start = if self.naming.0.first_record_name.is_some() { record.offset } else { head };
         self.naming.write_name(partition, start, key, bucket.shown, first_time, now_millis, &mut self.name);
-        Ok(())
+        ObjectNaming::check_name(&self.name)
     }
 
     fn open(&mut self) -> (ObjectName, GroupIndex) {

@@ -13,7 +13,7 @@ pub struct NameTemplate {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     Text(String),
     Topic,
     Partition { padded: bool },
@@ -75,6 +75,14 @@ impl NameTemplate {
         &self.unbound
     }
 
+    /// The text before the first variable.
+    pub(super) fn leading_text(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Text(text)) => text,
+            _ => "",
+        }
+    }
+
     /// Whether two different places could print the same name, because a number of free length touches another
     /// variable or a digit: `{{topic}}{{partition}}`.
     pub fn is_ambiguous(&self) -> bool {
@@ -88,25 +96,8 @@ impl NameTemplate {
         })
     }
 
-    /// The text that every name begins with.
-    pub(super) fn literal_prefix(&self) -> &str {
-        match self.pieces.first() {
-            Some(Piece::Text(text)) => text,
-            _ => "",
-        }
-    }
-
-    /// A regular expression that matches every name, and few others.
-    pub(super) fn pattern(&self) -> String {
-        let pieces = self.pieces.iter().map(|piece| match piece {
-            Piece::Text(text) => fancy_regex::escape(text),
-            // Topic names have these characters only (org.apache.kafka.common.internals.Topic).
-            Piece::Topic => "[a-zA-Z0-9._-]+".into(),
-            Piece::Partition { .. } | Piece::StartOffset { .. } | Piece::Time(_) => "[0-9]+".into(),
-            Piece::Key => "(?s:.*)".into(),
-            Piece::UtcDate | Piece::LocalDate => "[0-9]{4}-[0-9]{2}-[0-9]{2}".into(),
-        });
-        pieces.collect()
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     pub(super) fn units(&self) -> Units {

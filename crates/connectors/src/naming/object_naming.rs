@@ -6,7 +6,8 @@ use transit::{Lanes, Route, Router};
 use crate::naming::by_key::KeyRoute;
 use crate::naming::by_partition::{PartitionKeyRoute, PartitionRoute};
 use crate::naming::name::NameParts;
-use crate::naming::{NameMatcher, CalendarTime, Grouping, NameTemplate, Zone};
+use crate::naming::{CalendarTime, Grouping, NamePattern, NameTemplate, Zone};
+use crate::plan::TopicSelection;
 
 /// Where the time in a name comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -93,6 +94,22 @@ impl ObjectNaming {
         if self.0.grouping.keeps_last_only() { Lanes::Shared } else { Lanes::PerPartition }
     }
 
+    /// The template that objects are called by in the end.
+    fn object_name(&self) -> &NameTemplate {
+        self.0.first_record_name.as_ref().map_or(&self.0.name, |first| &first.name)
+    }
+
+    /// Which names objects of these topics can have.
+    pub(crate) fn names(&self, topics: &TopicSelection) -> NamePattern {
+        NamePattern::of(self.object_name(), topics)
+    }
+
+    /// The folder that all objects lie in, with its slash at the end; empty if there is none.
+    pub fn folder(&self) -> &str {
+        let text = self.object_name().leading_text();
+        text.rfind('/').map_or("", |slash| &text[..=slash])
+    }
+
     /// Makes the routes. `keys` gives the text of keys; it is not asked unless the grouping uses them.
     pub fn router(&self, keys: Converter) -> ObjectRouter {
         ObjectRouter { naming: self.clone(), keys }
@@ -105,14 +122,6 @@ impl ObjectNaming {
         let time = CalendarTime::at(&self.0.zone, millis);
         self.write_name(partition, start, key, time, millis, millis, &mut out);
         out
-    }
-
-    /// What tells names that this naming could have made from others.
-    pub fn matcher(&self) -> NameMatcher {
-        match &self.0.first_record_name {
-            None => NameMatcher::new(&self.0.name),
-            Some(first) => NameMatcher::new(&first.name),
-        }
     }
 
     /// The time that counts for grouping a record. An error if the record should have one and has none.
@@ -128,6 +137,19 @@ impl ObjectNaming {
             }
             _ => Ok(0),
         }
+    }
+
+    /// Whether S3 takes a name: 1 to 1,024 bytes (S3 user guide, "Naming Amazon S3 objects"). A name may be longer only
+    /// by its key; upstream fails at such a record in every flush, for ever.
+    pub(super) fn check_name(name: &str) -> Result<(), RecordFault> {
+        const LONGEST: usize = 1024;
+        if (1..=LONGEST).contains(&name.len()) {
+            return Ok(());
+        }
+        let shown: String = name.chars().take(40).collect();
+        let message =
+            format!("the object's name would have {} bytes, and S3 takes 1 to {LONGEST}: {shown}", name.len());
+        Err(fault(message))
     }
 
     /// Appends the name of an object: `start` is its first record, `time` what its bucket shows.
@@ -162,14 +184,20 @@ impl ObjectNaming {
 fn time_of(source: TimestampSource, record: &RecordView<'_>, now_millis: i64, key: &str) -> Result<i64, RecordFault> {
     match source {
         TimestampSource::Wallclock => Ok(now_millis),
-        TimestampSource::Event if record.timestamp == -1 => Err(RecordFault {
-            stage: Stage::TaskPut,
-            class: "io.aiven.kafka.connect.s3.S3SinkTask",
-            exception: "org.apache.kafka.connect.errors.DataException",
-            message: format!("record has no timestamp, which {key}=EVENT puts into the object's name"),
-            cause: None,
-        }),
+        TimestampSource::Event if record.timestamp == -1 => {
+            Err(fault(format!("record has no timestamp, which {key}=EVENT puts into the object's name")))
+        }
         TimestampSource::Event => Ok(record.timestamp),
+    }
+}
+
+fn fault(message: String) -> RecordFault {
+    RecordFault {
+        stage: Stage::TaskPut,
+        class: "io.aiven.kafka.connect.s3.S3SinkTask",
+        exception: "org.apache.kafka.connect.errors.DataException",
+        message,
+        cause: None,
     }
 }
 

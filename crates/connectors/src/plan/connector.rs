@@ -8,7 +8,7 @@ use transit::WriteMode;
 
 use crate::clients::{ClientProperties, Clients};
 use crate::faults::ConfigWarning;
-use crate::naming::{ObjectNaming, ObjectRouter};
+use crate::naming::{NamePattern, ObjectNaming, ObjectRouter};
 use crate::plan::{ErrorPolicy, S3Target, TopicSelection};
 
 /// A connector's configuration, proven consistent: everything that is needed to run it, as plain data.
@@ -27,6 +27,7 @@ pub(crate) struct PlanParts {
     pub(crate) errors: ErrorPolicy,
     pub(crate) rotation: Rotation,
     pub(crate) write_mode: WriteMode,
+    pub(crate) manifest_prefix: Option<String>,
     pub(crate) patience: Duration,
     pub(crate) sink: SinkPlan,
     pub(crate) warnings: Vec<ConfigWarning>,
@@ -116,6 +117,18 @@ impl ConnectorPlan {
     /// How they are named, and what is gathered in one.
     pub fn naming(&self) -> &ObjectNaming {
         &self.0.sink.naming
+    }
+
+    /// Which names its objects can have.
+    pub fn names(&self) -> NamePattern {
+        self.naming().names(self.topics())
+    }
+
+    /// What names of manifests begin with: intents that are too large for the offset's metadata. In the folder of the
+    /// objects, because a role may be allowed to write there alone.
+    pub fn manifest_prefix(&self) -> String {
+        let default = || format!("{}.tidegate/", self.naming().folder());
+        self.0.manifest_prefix.clone().unwrap_or_else(default)
     }
 
     /// What sends each record to its object.

@@ -4,5 +4,6 @@
 //! `KAFKA_VERSION` chooses which one. `dev/kafka` brings it up; the whole binary shares one node.
 
 mod cluster;
+mod produce;
 mod security;
 mod support;

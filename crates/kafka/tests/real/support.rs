@@ -92,10 +92,20 @@ impl Kafka {
 
     /// Runs `dev/kafka COMMAND DIR ARGUMENTS` and gives back what it prints.
     pub(crate) fn script(&self, command: &str, arguments: &[&str]) -> String {
+        self.run(command, arguments, Stdio::null())
+    }
+
+    /// Like [`Kafka::script`], with a file for standard input.
+    pub(crate) fn script_with_input(&self, command: &str, arguments: &[&str], file: &str) -> String {
+        self.run(command, arguments, std::fs::File::open(file).expect("the file is there").into())
+    }
+
+    fn run(&self, command: &str, arguments: &[&str], input: Stdio) -> String {
         let output = Command::new(script())
             .arg(command)
             .arg(&self.dir)
             .args(arguments)
+            .stdin(input)
             .stderr(Stdio::inherit())
             .output()
             .expect("dev/kafka can be run");

@@ -1,0 +1,134 @@
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Response;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::gate;
+use super::server::Shared;
+
+/// Connections at a time; more wait in the listener's own queue. Far above what one client opens.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// Ends a connection without an answer.
+#[derive(Debug)]
+pub(super) struct Reset;
+
+impl fmt::Display for Reset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("reset on purpose")
+    }
+}
+
+impl std::error::Error for Reset {}
+
+/// Serves connections until `stopped` says so, then drops them all.
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+            (slot, listener.accept().await)
+        };
+        tokio::select! {
+            () = async { drop(stopped.wait_for(|stopped| *stopped).await) } => break,
+            Some(_) = connections.join_next() => {}
+            (slot, accepted) = accepted => match accepted {
+                Ok((stream, peer)) => {
+                    let shared = shared.clone();
+                    connections.spawn(async move {
+                        serve(stream, peer, shared).await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    // Out of file descriptors, mostly: it passes when a connection ends.
+                    tracing::warn!(%error, "embedded aws cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+    connections.shutdown().await;
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set nodelay");
+    }
+    let reset = Arc::new(AtomicBool::new(false));
+    let io = TokioIo::new(Resettable { stream, reset: reset.clone() });
+    let service = service_fn(move |request| {
+        let (shared, reset) = (shared.clone(), reset.clone());
+        async move {
+            let answer: Result<Response<_>, Reset> = gate::handle(&shared, peer, request).await;
+            answer.inspect_err(|_| reset.store(true, Ordering::Relaxed))
+        }
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    // The fault plane sets the date header itself, so that a skewed clock shows.
+    http.auto_date_header(false);
+    if let Err(error) = http.serve_connection(io, service).await {
+        tracing::debug!(%error, %peer, "connection ended");
+    }
+}
+
+/// A stream that can be torn: with the flag set, dropping it sends a reset instead of a proper end.
+struct Resettable {
+    stream: TcpStream,
+    reset: Arc<AtomicBool>,
+}
+
+impl Drop for Resettable {
+    fn drop(&mut self) {
+        if self.reset.load(Ordering::Relaxed)
+            && let Err(error) = self.stream.set_zero_linger()
+        {
+            tracing::debug!(%error, "cannot reset a connection");
+        }
+    }
+}
+
+impl AsyncRead for Resettable {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Resettable {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,47 @@
+//! An embedded AWS: STS and S3 on one HTTP port, several accounts at once.
+//!
+//! It is strict. Every request is authenticated by Signature Version 4 and authorised by [`iam::evaluate`], with default
+//! deny; what AWS refuses is refused with AWS's code, status and text. What it does not serve it refuses with
+//! `NotImplemented` and the name of the thing; it ignores no header or parameter that would have changed the outcome.
+//!
+//! ```text
+//! connection     one TCP connection; can be reset in the middle of anything
+//!  -> gate       which operation is this; ask the fault plane; count
+//!  -> sigv4      who signed it, and is it what was signed (also chunk by chunk, while the body streams)
+//!  -> sts | s3   authorise by the caller's policies, then do it
+//!  -> store      buckets, objects, uploads: in memory, on disk, or counted and thrown away
+//! ```
+//!
+//! The fault plane ([`Faults`]) makes it slow, forgetful or rude on purpose: above all it can apply a request and lose
+//! the answer, which is what exactly-once delivery has to survive. Counters ([`Requests`]) say what was asked of it.
+//!
+//! Bodies are never whole in memory on the way in or out: frames go from the socket into the store as they are, hashed
+//! in passing.
+
+mod account;
+mod admin;
+mod authorize;
+mod connection;
+mod directory;
+mod error;
+mod faults;
+mod gate;
+mod reply;
+mod requests;
+mod s3;
+mod server;
+mod session;
+mod sigv4;
+mod state;
+mod store;
+mod sts;
+mod time;
+mod uri;
+mod xml;
+
+pub use account::{Account, BucketBuilder, NewUser, RoleBuilder, UserBuilder};
+pub use error::AwsError;
+pub use faults::{Effect, FaultRule, Faults};
+pub use requests::Requests;
+pub use server::{Aws, AwsOptions, Bodies};
+pub use store::Tally;

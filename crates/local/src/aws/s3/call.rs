@@ -1,0 +1,106 @@
+use http::HeaderMap;
+use http::request::Parts;
+use iam::{AccountId, Context};
+
+use super::{Operation, Target};
+use crate::aws::authorize::{Denied, Facts, authorize};
+use crate::aws::error::ApiError;
+use crate::aws::server::Shared;
+use crate::aws::sigv4::{Payload, Verified};
+use crate::aws::store::BucketFacts;
+use crate::aws::uri::Query;
+
+/// One authenticated request to S3.
+#[derive(Debug)]
+pub(in crate::aws) struct Call<'a> {
+    pub(in crate::aws) shared: &'a Shared,
+    pub(in crate::aws) operation: Operation,
+    pub(in crate::aws) target: &'a Target,
+    pub(in crate::aws) query: &'a Query,
+    pub(in crate::aws) parts: &'a Parts,
+    pub(in crate::aws) verified: &'a Verified,
+    pub(in crate::aws) facts: &'a Facts,
+    pub(in crate::aws) payload: Payload<'a>,
+}
+
+impl Call<'_> {
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The value of a header, if it is there and is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub(super) fn bucket_arn(&self) -> String {
+        format!("arn:aws:s3:::{}", self.target.bucket)
+    }
+
+    pub(super) fn object_arn(&self) -> String {
+        format!("arn:aws:s3:::{}/{}", self.target.bucket, self.target.key)
+    }
+
+    /// The bucket that the request is about: it exists, is in the region that was signed for, and is whose the request
+    /// expects it to be.
+    pub(super) fn bucket(&self) -> Result<BucketFacts, ApiError> {
+        let facts = self.bucket_named(&self.target.bucket)?;
+        let region = &self.verified.claim.region;
+        if *region != facts.region {
+            let expected = &facts.region;
+            return Err(ApiError::of("AuthorizationHeaderMalformed")
+                .saying(format!(
+                    "The authorization header is malformed; the region '{region}' is wrong; expecting '{expected}'"
+                ))
+                .field("Region", expected)
+                .header("x-amz-bucket-region", expected));
+        }
+        self.check_owner("x-amz-expected-bucket-owner", facts.owner)?;
+        Ok(facts)
+    }
+
+    pub(super) fn bucket_named(&self, name: &str) -> Result<BucketFacts, ApiError> {
+        self.shared.store.bucket(name).ok_or_else(|| ApiError::of("NoSuchBucket").field("BucketName", name))
+    }
+
+    pub(super) fn check_owner(&self, header: &str, owner: AccountId) -> Result<(), ApiError> {
+        match self.header(header) {
+            Some(expected) if expected != owner.as_str() => Err(ApiError::of("AccessDenied")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses the call unless the caller's policies allow `action` on `resource`.
+    pub(super) fn may(&self, action: &str, resource: &str, owner: AccountId) -> Result<(), ApiError> {
+        self.may_with(action, resource, owner, |_| ())
+    }
+
+    /// The same, with condition keys of the action.
+    pub(super) fn may_with(
+        &self,
+        action: &str,
+        resource: &str,
+        owner: AccountId,
+        keys: impl FnOnce(&mut Context),
+    ) -> Result<(), ApiError> {
+        let directory = self.shared.directory.read().expect("no thread panics while it holds this lock");
+        let requester = &self.verified.requester;
+        let keys = |context: &mut Context| {
+            context.set("s3:ResourceAccount", owner.to_string());
+            context.set("s3:signatureversion", "AWS4-HMAC-SHA256");
+            let presigned = self.verified.claim.expires.is_some();
+            context.set("s3:authType", if presigned { "REST-QUERY-STRING" } else { "REST-HEADER" });
+            if let Some(hash) = self.header("x-amz-content-sha256") {
+                context.set("s3:x-amz-content-sha256", hash);
+            }
+            keys(context);
+        };
+        authorize(&directory, requester, self.facts, action, resource, owner, None, keys).map_err(
+            |Denied { sentence, because, same_account }| {
+                // Across accounts S3 does not say what is missing.
+                let error = ApiError::of("AccessDenied");
+                if same_account { error.saying(format!("{sentence}\"{resource}\" {because}")) } else { error }
+            },
+        )
+    }
+}

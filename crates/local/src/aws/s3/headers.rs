@@ -1,0 +1,150 @@
+use super::call::Call;
+use crate::aws::error::ApiError;
+use crate::aws::reply::Reply;
+use crate::aws::store::{Checksum, Object, Sse, Traits};
+use crate::aws::time;
+
+/// Headers that are kept with an object and given back.
+const KEPT: [&str; 6] =
+    ["cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires"];
+
+/// All user metadata of an object together: names and values, in bytes.
+const MAX_METADATA: usize = 2048;
+
+const STORAGE_CLASSES: [&str; 11] = [
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "GLACIER_IR",
+    "SNOW",
+    "EXPRESS_ONEZONE",
+    "OUTPOSTS",
+];
+
+/// Headers that would change what a write does, and that are not served.
+const NOT_SERVED: [&str; 8] = [
+    "x-amz-tagging",
+    "x-amz-website-redirect-location",
+    "x-amz-object-lock-mode",
+    "x-amz-object-lock-retain-until-date",
+    "x-amz-object-lock-legal-hold",
+    "x-amz-write-offset-bytes",
+    "x-amz-server-side-encryption-context",
+    "x-amz-mfa",
+];
+
+/// Reads what the writer of an object says of it.
+pub(super) fn read_traits(call: &Call<'_>) -> Result<Traits, ApiError> {
+    refuse_unserved(call)?;
+    let mut traits = Traits { sse: read_sse(call)?, ..Traits::default() };
+    for name in KEPT {
+        if let Some(value) = call.header(name) {
+            traits.headers.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    // The transfer's own encoding is no property of the object.
+    if let Some(encoding) = traits.headers.remove("content-encoding") {
+        let kept: Vec<&str> = encoding.split(',').map(str::trim).filter(|token| *token != "aws-chunked").collect();
+        if !kept.is_empty() {
+            traits.headers.insert("content-encoding".to_owned(), kept.join(","));
+        }
+    }
+    let mut size = 0;
+    for (name, value) in call.headers() {
+        let Some(name) = name.as_str().strip_prefix("x-amz-meta-") else { continue };
+        let value = value.to_str().map_err(|_| ApiError::of("InvalidArgument").saying("User metadata is not ASCII"))?;
+        size += name.len() + value.len();
+        // One that is given twice is a list, as everywhere in HTTP.
+        let slot = traits.metadata.entry(name.to_owned()).or_default();
+        slot.push_str(if slot.is_empty() { "" } else { "," });
+        slot.push_str(value);
+    }
+    if size > MAX_METADATA {
+        return Err(ApiError::of("MetadataTooLarge")
+            .field("Size", size.to_string())
+            .field("MaxSizeAllowed", MAX_METADATA.to_string()));
+    }
+    if let Some(class) = call.header("x-amz-storage-class") {
+        if !STORAGE_CLASSES.contains(&class) {
+            return Err(ApiError::of("InvalidStorageClass").field("StorageClassRequested", class));
+        }
+        traits.storage_class = Some(class.to_owned()).filter(|class| class != "STANDARD");
+    }
+    Ok(traits)
+}
+
+fn refuse_unserved(call: &Call<'_>) -> Result<(), ApiError> {
+    if let Some(name) = NOT_SERVED.into_iter().find(|name| call.header(name).is_some()) {
+        return Err(ApiError::of("NotImplemented").field("Header", name));
+    }
+    if call.headers().keys().any(|name| name.as_str().contains("server-side-encryption-customer")) {
+        // What S3 says to this over plain HTTP.
+        return Err(ApiError::of("InvalidRequest").saying("Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection."));
+    }
+    let grants = call.headers().keys().any(|name| name.as_str().starts_with("x-amz-grant-"));
+    // Buckets made since 2023 have no ACLs; this one says what is so anyway.
+    let acl = call.header("x-amz-acl").is_some_and(|acl| acl != "bucket-owner-full-control");
+    if grants || acl {
+        return Err(ApiError::of("AccessControlListNotSupported"));
+    }
+    Ok(())
+}
+
+fn read_sse(call: &Call<'_>) -> Result<Sse, ApiError> {
+    let key_id = call.header("x-amz-server-side-encryption-aws-kms-key-id").map(str::to_owned);
+    let bucket_key = call.header("x-amz-server-side-encryption-bucket-key-enabled") == Some("true");
+    let algorithm = call.header("x-amz-server-side-encryption");
+    match (algorithm, &key_id) {
+        (None | Some("AES256"), Some(_)) => Err(ApiError::of("InvalidArgument").saying("Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms")),
+        (None | Some("AES256"), None) => Ok(Sse::default()),
+        (Some(kms @ ("aws:kms" | "aws:kms:dsse")), _) => Ok(Sse { algorithm: kms.to_owned(), key_id, bucket_key }),
+        (Some(other), _) => Err(ApiError::of("InvalidEncryptionAlgorithmError")
+            .saying("The Encryption request you specified is not valid. Supported value: AES256, aws:kms, aws:kms:dsse.")
+            .field("ArgumentName", "x-amz-server-side-encryption")
+            .field("ArgumentValue", other)),
+    }
+}
+
+/// Adds what S3 says of an object's encryption to the answer of a write or a read.
+pub(super) fn add_sse(reply: &mut Reply, sse: &Sse) {
+    reply.set("x-amz-server-side-encryption", &sse.algorithm);
+    if let Some(key) = &sse.key_id {
+        reply.set("x-amz-server-side-encryption-aws-kms-key-id", key);
+    }
+    if sse.bucket_key {
+        reply.set("x-amz-server-side-encryption-bucket-key-enabled", "true");
+    }
+}
+
+/// Adds an object's checksum.
+pub(super) fn add_checksum(reply: &mut Reply, checksum: &Checksum) {
+    reply.set(checksum.algorithm.header(), &checksum.value);
+    reply.set("x-amz-checksum-type", checksum.kind.name());
+}
+
+/// Adds all that a reader is told of an object.
+pub(super) fn add_object(reply: &mut Reply, object: &Object, with_checksum: bool) {
+    for (name, value) in &object.traits.headers {
+        reply.set(name, value);
+    }
+    if !object.traits.headers.contains_key("content-type") {
+        reply.set("content-type", "binary/octet-stream");
+    }
+    for (name, value) in &object.traits.metadata {
+        reply.set(&format!("x-amz-meta-{name}"), value);
+    }
+    if let Some(class) = &object.traits.storage_class {
+        reply.set("x-amz-storage-class", class);
+    }
+    add_sse(reply, &object.traits.sse);
+    if let (Some(checksum), true) = (&object.checksum, with_checksum) {
+        add_checksum(reply, checksum);
+    }
+    reply.set("etag", &object.etag);
+    reply.set("last-modified", &time::http(object.modified.into()));
+    reply.set("accept-ranges", "bytes");
+}

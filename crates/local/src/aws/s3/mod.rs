@@ -1,0 +1,51 @@
+//! The Simple Storage Service.
+
+mod bucket;
+mod call;
+mod checksum;
+mod copy;
+mod headers;
+mod list;
+mod multipart;
+mod object;
+mod operation;
+mod parts;
+mod preconditions;
+mod target;
+mod upload;
+
+use super::error::ApiError;
+use super::reply::Reply;
+
+pub(super) use call::Call;
+pub(super) use checksum::{Algorithm, ChecksumKind};
+pub(super) use operation::Operation;
+pub(super) use target::Target;
+
+/// The namespace of S3's documents.
+const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+/// Does what an authenticated request asks for.
+pub(super) async fn handle(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    match call.operation {
+        Operation::ListBuckets => bucket::list_buckets(call),
+        Operation::CreateBucket => bucket::create(call).await,
+        Operation::DeleteBucket => bucket::delete(call).await,
+        Operation::HeadBucket => bucket::head(call),
+        Operation::GetBucketLocation => bucket::location(call),
+        Operation::ListObjects | Operation::ListObjectsV2 => list::list_objects(call),
+        Operation::ListMultipartUploads => list::list_uploads(call),
+        Operation::PutObject => object::put(call).await,
+        Operation::GetObject => object::get(call).await,
+        Operation::HeadObject => object::head(call),
+        Operation::DeleteObject => object::delete(call).await,
+        Operation::DeleteObjects => object::delete_many(call).await,
+        Operation::CopyObject => copy::copy_object(call).await,
+        Operation::CreateMultipartUpload => multipart::create(call).await,
+        Operation::UploadPart => multipart::upload_part(call).await,
+        Operation::UploadPartCopy => copy::upload_part_copy(call).await,
+        Operation::CompleteMultipartUpload => multipart::complete(call).await,
+        Operation::AbortMultipartUpload => multipart::abort(call).await,
+        Operation::ListParts => parts::list_parts(call),
+    }
+}

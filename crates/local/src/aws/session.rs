@@ -1,0 +1,176 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use world::Secret;
+
+/// What a session token says. The token carries it all, signed by us, so that sessions need no table and outlive a
+/// restart.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Session {
+    pub(super) key_id: String,
+    /// The role's account, name and unique id.
+    pub(super) account: String,
+    pub(super) role: String,
+    pub(super) role_id: String,
+    pub(super) name: String,
+    /// Seconds since 1970.
+    pub(super) issued: u64,
+    pub(super) expires: u64,
+    /// The session policy's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) policy: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) tags: BTreeMap<String, String>,
+    /// Which of the tags go on to the next session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) transitive: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source_identity: Option<String>,
+}
+
+impl Session {
+    pub(super) fn issued_at(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.issued)
+    }
+
+    pub(super) fn expires_at(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.expires)
+    }
+}
+
+/// A session as STS hands it out.
+#[derive(Debug)]
+pub(super) struct Minted {
+    pub(super) session: Session,
+    pub(super) secret: Secret,
+    pub(super) token: Secret,
+}
+
+/// Makes sessions and reads their tokens.
+pub(super) struct Mint {
+    key: [u8; 32],
+    /// Sessions that the fault plane ended early, until they would have ended by themselves.
+    revoked: Mutex<HashMap<String, SystemTime>>,
+}
+
+impl Mint {
+    pub(super) fn new(key: [u8; 32]) -> Self {
+        Self { key, revoked: Mutex::default() }
+    }
+
+    /// Makes a session that ends after `duration`; whole seconds, as AWS's do. The key id and the times in `session`
+    /// are set here.
+    pub(super) fn mint(&self, session: Session, now: SystemTime, duration: Duration) -> Minted {
+        let issued = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let session =
+            Session { key_id: random_id("ASIA", 16), issued, expires: issued + duration.as_secs(), ..session };
+        let body = serde_json::to_vec(&session).expect("a session is plain data");
+        let token = format!("{}.{}", URL_SAFE_NO_PAD.encode(&body), URL_SAFE_NO_PAD.encode(self.mac(b"token", &body)));
+        let secret = self.secret_of(&session.key_id);
+        Minted { secret, token: Secret::new(token), session }
+    }
+
+    /// Reads a token that this mint has made; `None` for any other. Whether it has expired is not looked at.
+    pub(super) fn read(&self, token: &str) -> Option<Session> {
+        let (body, mac) = token.split_once('.')?;
+        let (body, mac) = (URL_SAFE_NO_PAD.decode(body).ok()?, URL_SAFE_NO_PAD.decode(mac).ok()?);
+        self.start_mac(b"token", &body).verify_slice(&mac).ok()?;
+        serde_json::from_slice(&body).ok()
+    }
+
+    /// The secret key of a session; 40 characters, as AWS's are.
+    pub(super) fn secret_of(&self, key_id: &str) -> Secret {
+        Secret::new(&STANDARD.encode(self.mac(b"secret", key_id.as_bytes()))[..40])
+    }
+
+    /// Ends a session now.
+    pub(super) fn revoke(&self, session: &Session, now: SystemTime) {
+        let mut revoked = self.revoked.lock().expect("no thread panics while it holds this lock");
+        revoked.retain(|_, expires| *expires > now);
+        revoked.insert(session.key_id.clone(), session.expires_at());
+    }
+
+    pub(super) fn has_ended(&self, session: &Session, now: SystemTime) -> bool {
+        let revoked = || self.revoked.lock().expect("no thread panics while it holds this lock");
+        session.expires_at() <= now || revoked().contains_key(&session.key_id)
+    }
+
+    fn mac(&self, purpose: &[u8], data: &[u8]) -> [u8; 32] {
+        self.start_mac(purpose, data).finalize().into_bytes().into()
+    }
+
+    fn start_mac(&self, purpose: &[u8], data: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        mac.update(purpose);
+        mac.update(&[0]);
+        mac.update(data);
+        mac
+    }
+}
+
+impl std::fmt::Debug for Mint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mint")
+    }
+}
+
+/// An id as AWS makes them: a prefix that tells the kind, then capital letters and the digits 2 to 7.
+pub(super) fn random_id(prefix: &str, length: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut rng = rand::rng();
+    let tail = (0..length).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())]));
+    prefix.chars().chain(tail).collect()
+}
+
+/// A long-term secret key: 40 characters of base64.
+pub(super) fn random_secret() -> Secret {
+    Secret::new(STANDARD.encode(rand::rng().random::<[u8; 30]>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::{Mint, Session};
+
+    fn session() -> Session {
+        Session {
+            account: "111122223333".to_owned(),
+            role: "orders".to_owned(),
+            name: "task-0".to_owned(),
+            ..Session::default()
+        }
+    }
+
+    #[test]
+    fn a_token_is_read_only_by_the_mint_that_made_it_and_only_unchanged() {
+        let mint = Mint::new([7; 32]);
+        let minted = mint.mint(session(), UNIX_EPOCH + Duration::from_secs(1000), Duration::from_mins(15));
+        let token = minted.token.expose();
+        assert_eq!(mint.read(token).unwrap().key_id, minted.session.key_id);
+        assert!(Mint::new([8; 32]).read(token).is_none());
+        for at in 0..token.len() {
+            let mut changed = token.as_bytes().to_vec();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            assert!(mint.read(std::str::from_utf8(&changed).unwrap()).is_none_or(|s| s.name == "task-0"), "at {at}");
+        }
+    }
+
+    #[test]
+    fn a_session_ends_on_time_or_when_it_is_revoked() {
+        let mint = Mint::new([7; 32]);
+        let now = UNIX_EPOCH + Duration::from_secs(1000);
+        let minted = mint.mint(session(), now, Duration::from_mins(15));
+        assert!(!mint.has_ended(&minted.session, now + Duration::from_secs(899)));
+        assert!(mint.has_ended(&minted.session, now + Duration::from_mins(15)));
+        mint.revoke(&minted.session, now);
+        assert!(mint.has_ended(&minted.session, now));
+    }
+}

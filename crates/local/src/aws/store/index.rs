@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use iam::AccountId;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::body::Body;
+use super::journal::Event;
+use super::record::{Object, Upload};
+use crate::aws::error::ApiError;
+
+/// What there is.
+#[derive(Debug, Default)]
+pub(in crate::aws) struct Index {
+    pub(in crate::aws) buckets: BTreeMap<String, Bucket>,
+}
+
+#[derive(Debug)]
+pub(in crate::aws) struct Bucket {
+    pub(in crate::aws) facts: BucketFacts,
+    pub(in crate::aws) objects: BTreeMap<String, Arc<Object>>,
+    /// By upload id.
+    pub(in crate::aws) uploads: BTreeMap<String, Upload>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::aws) struct BucketFacts {
+    #[serde(serialize_with = "print_account", deserialize_with = "read_account")]
+    pub(in crate::aws) owner: AccountId,
+    pub(in crate::aws) region: String,
+    pub(in crate::aws) created: Timestamp,
+}
+
+fn print_account<S: Serializer>(account: &AccountId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(account.as_str())
+}
+
+fn read_account<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AccountId, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+/// What must hold of the object that a write would replace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::aws) enum Condition {
+    None,
+    /// `If-None-Match: *`: there is none.
+    Absent,
+    /// `If-Match`: there is one with this ETag.
+    Etag(String),
+}
+
+impl Condition {
+    pub(in crate::aws) fn judge(&self, current: Option<&Arc<Object>>) -> Result<(), ApiError> {
+        let failed = |header: &str| ApiError::of("PreconditionFailed").field("Condition", header);
+        match (self, current) {
+            (Self::None, _) | (Self::Absent, None) => Ok(()),
+            (Self::Absent, Some(_)) => Err(failed("If-None-Match")),
+            (Self::Etag(_), None) => Err(ApiError::of("NoSuchKey")),
+            (Self::Etag(wanted), Some(object)) => {
+                let same = object.etag.trim_matches('"') == wanted.trim_matches('"');
+                if same { Ok(()) } else { Err(failed("If-Match")) }
+            }
+        }
+    }
+}
+
+impl Index {
+    pub(in crate::aws) fn bucket(&self, name: &str) -> Option<&Bucket> {
+        self.buckets.get(name)
+    }
+
+    pub(in crate::aws) fn need(&self, name: &str) -> Result<&Bucket, ApiError> {
+        self.bucket(name).ok_or_else(|| ApiError::of("NoSuchBucket").field("BucketName", name))
+    }
+
+    pub(in crate::aws) fn need_upload(&self, bucket: &str, key: &str, id: &str) -> Result<&Upload, ApiError> {
+        let upload = self.need(bucket)?.uploads.get(id).filter(|upload| upload.key == key);
+        upload.ok_or_else(|| ApiError::of("NoSuchUpload").field("UploadId", id))
+    }
+
+    /// Applies a change that was judged, or that the journal holds; gives the files that nothing refers to any more.
+    pub(super) fn apply(&mut self, event: Event) -> Vec<PathBuf> {
+        match event {
+            Event::BucketCreated { bucket, facts } => {
+                let (objects, uploads) = (BTreeMap::new(), BTreeMap::new());
+                self.buckets.insert(bucket, Bucket { facts, objects, uploads });
+                Vec::new()
+            }
+            Event::BucketDeleted { bucket } => {
+                let uploads = self.buckets.remove(&bucket).into_iter().flat_map(|bucket| bucket.uploads.into_values());
+                uploads.flat_map(|upload| files(&upload).collect::<Vec<_>>()).collect()
+            }
+            Event::ObjectPut { bucket, object } => {
+                let Some(bucket) = self.buckets.get_mut(&bucket) else { return Vec::new() };
+                let old = bucket.objects.insert(object.key.clone(), Arc::new(object));
+                old.iter().filter_map(|object| object.body.file()).collect()
+            }
+            Event::ObjectDeleted { bucket, key } => {
+                let old = self.buckets.get_mut(&bucket).and_then(|bucket| bucket.objects.remove(&key));
+                old.iter().filter_map(|object| object.body.file()).collect()
+            }
+            Event::UploadBegun { bucket, id, upload } => {
+                if let Some(bucket) = self.buckets.get_mut(&bucket) {
+                    bucket.uploads.insert(id, upload);
+                }
+                Vec::new()
+            }
+            Event::PartPut { bucket, id, number, part } => {
+                let upload = self.buckets.get_mut(&bucket).and_then(|bucket| bucket.uploads.get_mut(&id));
+                let old = upload.and_then(|upload| upload.parts.insert(number, part));
+                old.iter().filter_map(|part| part.body.file()).collect()
+            }
+            Event::UploadEnded { bucket, id, object } => {
+                let Some(bucket) = self.buckets.get_mut(&bucket) else { return Vec::new() };
+                let mut orphans: Vec<_> = bucket.uploads.remove(&id).iter().flat_map(files).collect();
+                if let Some(object) = object {
+                    let old = bucket.objects.insert(object.key.clone(), Arc::new(object));
+                    orphans.extend(old.iter().filter_map(|object| object.body.file()));
+                }
+                orphans
+            }
+        }
+    }
+
+    /// The changes that make this index from nothing.
+    pub(super) fn as_events(&self) -> impl Iterator<Item = Event> {
+        self.buckets.iter().flat_map(|(name, bucket)| {
+            let created = Event::BucketCreated { bucket: name.clone(), facts: bucket.facts.clone() };
+            let objects = bucket
+                .objects
+                .values()
+                .map(|object| Event::ObjectPut { bucket: name.clone(), object: Object::clone(object) });
+            // An upload carries its parts.
+            let uploads = bucket.uploads.iter().map(|(id, upload)| Event::UploadBegun {
+                bucket: name.clone(),
+                id: id.clone(),
+                upload: upload.clone(),
+            });
+            std::iter::once(created).chain(objects).chain(uploads)
+        })
+    }
+
+    /// Every body that something refers to.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = &Body> {
+        self.buckets.values().flat_map(|bucket| {
+            let parts = bucket.uploads.values().flat_map(|upload| upload.parts.values().map(|part| &part.body));
+            bucket.objects.values().map(|object| &object.body).chain(parts)
+        })
+    }
+}
+
+fn files(upload: &Upload) -> impl Iterator<Item = PathBuf> {
+    upload.parts.values().filter_map(|part| part.body.file())
+}

@@ -1,0 +1,101 @@
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::body::Body;
+use crate::aws::s3::{Algorithm, ChecksumKind};
+
+/// A visible object.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::aws) struct Object {
+    pub(in crate::aws) key: String,
+    pub(in crate::aws) size: u64,
+    /// With its quotes.
+    pub(in crate::aws) etag: String,
+    pub(in crate::aws) modified: Timestamp,
+    #[serde(flatten)]
+    pub(in crate::aws) traits: Traits,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) checksum: Option<Checksum>,
+    /// How many parts it was uploaded in; `None` if in one piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) parts: Option<u16>,
+    #[serde(skip)]
+    pub(in crate::aws) lines: u64,
+    pub(in crate::aws) body: Body,
+}
+
+/// What its writer says of an object, and what is given back with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::aws) struct Traits {
+    /// `content-type` and its kin, lower case.
+    pub(in crate::aws) headers: BTreeMap<String, String>,
+    /// User metadata, without `x-amz-meta-`, lower case.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in crate::aws) metadata: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) storage_class: Option<String>,
+    pub(in crate::aws) sse: Sse,
+}
+
+/// How an object says it is encrypted. The embedded AWS encrypts nothing: it keeps and repeats what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::aws) struct Sse {
+    pub(in crate::aws) algorithm: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) key_id: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::aws) bucket_key: bool,
+}
+
+impl Default for Sse {
+    /// S3 encrypts everything since 2023; who asks for nothing gets this.
+    fn default() -> Self {
+        Self { algorithm: "AES256".to_owned(), key_id: None, bucket_key: false }
+    }
+}
+
+/// A checksum that came with an object, verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::aws) struct Checksum {
+    pub(in crate::aws) algorithm: Algorithm,
+    pub(in crate::aws) kind: ChecksumKind,
+    /// In base64; `-N` behind it for a checksum of N parts' checksums.
+    pub(in crate::aws) value: String,
+}
+
+/// An upload in parts, not visible yet.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::aws) struct Upload {
+    pub(in crate::aws) key: String,
+    pub(in crate::aws) begun: Timestamp,
+    /// Who began it: ARN.
+    pub(in crate::aws) initiator: String,
+    #[serde(flatten)]
+    pub(in crate::aws) traits: Traits,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) checksum: Option<(Algorithm, ChecksumKind)>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in crate::aws) parts: BTreeMap<u16, Part>,
+}
+
+/// One part of an upload.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::aws) struct Part {
+    pub(in crate::aws) size: u64,
+    pub(in crate::aws) etag: String,
+    pub(in crate::aws) modified: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) checksum: Option<(Algorithm, String)>,
+    #[serde(skip)]
+    pub(in crate::aws) lines: u64,
+    pub(in crate::aws) body: Body,
+}
+
+/// To whole milliseconds, as S3 tells times.
+pub(in crate::aws) fn timestamp(time: SystemTime) -> Timestamp {
+    let exact = Timestamp::try_from(time).unwrap_or(Timestamp::MAX);
+    Timestamp::from_millisecond(exact.as_millisecond()).unwrap_or(exact)
+}

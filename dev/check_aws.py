@@ -1,0 +1,543 @@
+"""Drives the embedded AWS (argument 1: its program) with boto3 and the aws CLI (argument 2: its program)."""
+
+import base64
+import datetime
+import hashlib
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zlib
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+PROGRAM, CLI = sys.argv[1:3]
+# Nothing of the machine's own configuration may leak into the clients.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+os.environ.update(AWS_EC2_METADATA_DISABLED="true", AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null")
+
+passed, failed = 0, []
+
+
+def check(name):
+    """Runs a test when it is defined."""
+
+    def run(test):
+        global passed
+        try:
+            test()
+            passed += 1
+            print(f"ok      {name}")
+        except Exception as error:  # every failure is reported, then the next test runs
+            failed.append(name)
+            print(f"FAILED  {name}: {type(error).__name__}: {error}")
+
+    return run
+
+
+def refused(code, call, status=None, text=None):
+    try:
+        call()
+    except ClientError as error:
+        answer = error.response
+        assert answer["Error"]["Code"] == code, answer["Error"]
+        assert status is None or answer["ResponseMetadata"]["HTTPStatusCode"] == status, answer["ResponseMetadata"]
+        assert text is None or text in answer["Error"]["Message"], answer["Error"]
+        return
+    raise AssertionError(f"not refused with {code}")
+
+
+class Server:
+    def __init__(self, directory=None):
+        args = [PROGRAM] + ([directory] if directory else [])
+        self.process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.said = json.loads(self.process.stdout.readline())
+        self.endpoint = self.said["endpoint"]
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=20)
+
+    def client(self, service, who, token=None, region="us-east-1", **config):
+        keys = self.said[who] if isinstance(who, str) else who
+        config = {"retries": {"total_max_attempts": 1}, "signature_version": "v4" if service != "s3" else "s3v4", **config}
+        return boto3.client(
+            service,
+            endpoint_url=config.pop("endpoint", self.endpoint),
+            region_name=region,
+            aws_access_key_id=keys["key"],
+            aws_secret_access_key=keys["secret"],
+            aws_session_token=token or keys.get("token"),
+            config=Config(**config),
+        )
+
+    def local(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.endpoint}/_local/{path}", data=data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+
+    def assume(self, **more):
+        # Not checked by the client: it is the server that is to refuse.
+        sts = self.client("sts", "vendor", parameter_validation=False)
+        arguments = {"RoleArn": self.said["role"], "RoleSessionName": "check", **more}
+        answer = sts.assume_role(**arguments)["Credentials"]
+        return {"key": answer["AccessKeyId"], "secret": answer["SecretAccessKey"], "token": answer["SessionToken"]}
+
+
+# Not every resolver knows that all of `.localhost` is this machine.
+resolve = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *more, **named: resolve(
+    "127.0.0.1" if str(host).endswith(".localhost") else host, *more, **named)
+
+server = Server()
+s3 = server.client("s3", "admin")
+right_id = server.said["external_id"]
+
+
+@check("create, list, locate and delete buckets")
+def _():
+    s3.create_bucket(Bucket="first")
+    ireland = server.client("s3", "admin", region="eu-west-1")
+    ireland.create_bucket(Bucket="second", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    assert {"first", "lake", "second"} <= {b["Name"] for b in s3.list_buckets()["Buckets"]}
+    assert s3.get_bucket_location(Bucket="first")["LocationConstraint"] is None
+    assert ireland.get_bucket_location(Bucket="second")["LocationConstraint"] == "eu-west-1"
+    assert ireland.head_bucket(Bucket="second")["BucketRegion"] == "eu-west-1"
+    refused("BucketAlreadyOwnedByYou", lambda: ireland.create_bucket(
+        Bucket="second", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}), 409)
+    refused("InvalidBucketName", lambda: s3.create_bucket(Bucket="127.0.0.1"), 400)
+    refused("NoSuchBucket", lambda: s3.get_object(Bucket="nowhere", Key="k"), 404)
+    s3.put_object(Bucket="first", Key="k")
+    refused("BucketNotEmpty", lambda: s3.delete_bucket(Bucket="first"), 409)
+    s3.delete_object(Bucket="first", Key="k")
+    s3.delete_bucket(Bucket="first")
+
+
+@check("put, get, head, range and delete an object")
+def _():
+    body = os.urandom(300_000)
+    put = s3.put_object(Bucket="lake", Key="a/b c+é", Body=body, Metadata={"tidegate-cut": "c1"}, ContentType="text/x",
+                        CacheControl="no-store")
+    assert put["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
+    got = s3.get_object(Bucket="lake", Key="a/b c+é")
+    assert got["Body"].read() == body and got["Metadata"] == {"tidegate-cut": "c1"}
+    assert got["ContentType"] == "text/x" and got["CacheControl"] == "no-store"
+    head = s3.head_object(Bucket="lake", Key="a/b c+é")
+    assert head["ContentLength"] == len(body) and head["ServerSideEncryption"] == "AES256"
+    part = s3.get_object(Bucket="lake", Key="a/b c+é", Range="bytes=100-199")
+    assert part["Body"].read() == body[100:200] and part["ContentRange"] == f"bytes 100-199/{len(body)}"
+    assert s3.get_object(Bucket="lake", Key="a/b c+é", Range="bytes=-5")["Body"].read() == body[-5:]
+    refused("InvalidRange", lambda: s3.get_object(Bucket="lake", Key="a/b c+é", Range="bytes=300000-"), 416)
+    refused("304", lambda: s3.get_object(Bucket="lake", Key="a/b c+é", IfNoneMatch=put["ETag"]), 304)
+    refused("PreconditionFailed", lambda: s3.get_object(Bucket="lake", Key="a/b c+é", IfMatch='"x"'), 412)
+    s3.delete_object(Bucket="lake", Key="a/b c+é")
+    s3.delete_object(Bucket="lake", Key="a/b c+é")
+    refused("NoSuchKey", lambda: s3.get_object(Bucket="lake", Key="a/b c+é"), 404)
+    refused("404", lambda: s3.head_object(Bucket="lake", Key="a/b c+é"), 404)
+    s3.put_object(Bucket="lake", Key="empty")
+    assert s3.get_object(Bucket="lake", Key="empty")["Body"].read() == b""
+
+
+@check("every checksum, in headers and in trailers, right and wrong")
+def _():
+    for algorithm in ["CRC32", "SHA1", "SHA256"]:
+        s3.put_object(Bucket="lake", Key="sum", Body=b"123456789", ChecksumAlgorithm=algorithm)
+        got = s3.get_object(Bucket="lake", Key="sum", ChecksumMode="ENABLED")
+        assert got[f"Checksum{algorithm}"] and got["Body"].read() == b"123456789"
+    for algorithm, right in [("CRC32C", "4waSgw=="), ("CRC64NVME", "rosUhgp5mIg=")]:
+        s3.put_object(Bucket="lake", Key="sum", Body=b"123456789", **{f"Checksum{algorithm}": right})
+        assert s3.head_object(Bucket="lake", Key="sum", ChecksumMode="ENABLED")[f"Checksum{algorithm}"] == right
+        refused("BadDigest", lambda: s3.put_object(
+            Bucket="lake", Key="sum", Body=b"12345678", **{f"Checksum{algorithm}": right}), 400)
+    refused("BadDigest", lambda: s3.put_object(Bucket="lake", Key="sum", Body=b"x",
+            ContentMD5=base64.b64encode(hashlib.md5(b"y").digest()).decode()), 400)
+    refused("InvalidDigest", lambda: s3.put_object(Bucket="lake", Key="sum", Body=b"x", ContentMD5="eA=="), 400)
+
+
+@check("list with prefix, delimiter, pages, both versions")
+def _():
+    keys = [f"list/{day}/{n}" for day in ["a", "b", "c"] for n in range(3)] + ["list/z", "list/ü &<"]
+    for key in keys:
+        s3.put_object(Bucket="lake", Key=key, Body=b"x")
+    for version in ["list_objects", "list_objects_v2"]:
+        pages = s3.get_paginator(version).paginate(Bucket="lake", Prefix="list/", PaginationConfig={"PageSize": 2})
+        assert [o["Key"] for page in pages for o in page.get("Contents", [])] == sorted(keys, key=str.encode)
+        pages = list(s3.get_paginator(version).paginate(
+            Bucket="lake", Prefix="list/", Delimiter="/", PaginationConfig={"PageSize": 1}))
+        assert [p["Prefix"] for page in pages for p in page.get("CommonPrefixes", [])] == ["list/a/", "list/b/", "list/c/"]
+        assert [o["Key"] for page in pages for o in page.get("Contents", [])] == ["list/z", "list/ü &<"]
+    answer = s3.list_objects_v2(Bucket="lake", Prefix="list/", StartAfter="list/b/9", MaxKeys=1)
+    assert answer["Contents"][0]["Key"] == "list/c/0" and answer["IsTruncated"]
+    assert s3.list_objects_v2(Bucket="lake", MaxKeys=0)["KeyCount"] == 0
+    deleted = s3.delete_objects(Bucket="lake", Delete={"Objects": [{"Key": key} for key in keys]})
+    assert {d["Key"] for d in deleted["Deleted"]} == set(keys)
+    assert "Contents" not in s3.list_objects_v2(Bucket="lake", Prefix="list/")
+
+
+@check("upload in parts, list them, complete and abort")
+def _():
+    five = 5 << 20
+    begun = s3.create_multipart_upload(Bucket="lake", Key="big", Metadata={"a": "b"}, ContentType="text/y")
+    where = {"Bucket": "lake", "Key": "big", "UploadId": begun["UploadId"]}
+    bodies = {1: os.urandom(five), 2: os.urandom(five), 7: b"end"}
+    parts = []
+    for number, body in bodies.items():
+        tag = s3.upload_part(**where, PartNumber=number, Body=body)["ETag"]
+        parts.append({"PartNumber": number, "ETag": tag})
+    refused("404", lambda: s3.head_object(Bucket="lake", Key="big"))
+    assert [p["PartNumber"] for p in s3.list_parts(**where)["Parts"]] == [1, 2, 7]
+    assert s3.list_parts(**where, MaxParts=1)["NextPartNumberMarker"] == 1
+    assert s3.list_multipart_uploads(Bucket="lake", Prefix="bi")["Uploads"][0]["UploadId"] == begun["UploadId"]
+    def complete(parts, **more):
+        return s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts}, **more)
+    refused("InvalidPartOrder", lambda: complete([parts[1], parts[0]]), 400)
+    refused("InvalidPart", lambda: complete([{**parts[0], "ETag": '"0"'}]), 400)
+    refused("InvalidPart", lambda: complete([{**parts[0], "PartNumber": 3}]), 400)
+    s3.upload_part(**where, PartNumber=3, Body=b"small")
+    small = next(p for p in s3.list_parts(**where)["Parts"] if p["PartNumber"] == 3)
+    refused("EntityTooSmall", lambda: complete(
+        [parts[0], {"PartNumber": 3, "ETag": small["ETag"]}, parts[2]]), 400)
+    s3.put_object(Bucket="lake", Key="big", Body=b"there first")
+    refused("PreconditionFailed", lambda: complete(parts, IfNoneMatch="*"), 412)
+    done = complete(parts)
+    digest = hashlib.md5(b"".join(hashlib.md5(body).digest() for body in bodies.values())).hexdigest()
+    assert done["ETag"] == f'"{digest}-3"', done["ETag"]
+    got = s3.get_object(Bucket="lake", Key="big")
+    assert got["Body"].read() == b"".join(bodies.values())
+    assert got["Metadata"] == {"a": "b"} and got["ContentType"] == "text/y"
+    refused("NoSuchUpload", lambda: complete(parts), 404)
+    refused("NoSuchUpload", lambda: s3.upload_part(**where, PartNumber=1, Body=b"late"), 404)
+    begun = s3.create_multipart_upload(Bucket="lake", Key="given-up")
+    where = {"Bucket": "lake", "Key": "given-up", "UploadId": begun["UploadId"]}
+    s3.abort_multipart_upload(**where)
+    refused("NoSuchUpload", lambda: s3.abort_multipart_upload(**where), 404)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="lake")
+
+
+@check("checksums of uploads in parts, composite and of the whole")
+def _():
+    five, tail = os.urandom(5 << 20), b"end"
+    for algorithm, kind in [("CRC32", "COMPOSITE"), ("CRC32", "FULL_OBJECT"), ("SHA256", "COMPOSITE")]:
+        begun = s3.create_multipart_upload(
+            Bucket="lake", Key="summed", ChecksumAlgorithm=algorithm, ChecksumType=kind)
+        where = {"Bucket": "lake", "Key": "summed", "UploadId": begun["UploadId"]}
+        parts = []
+        for number, body in [(1, five), (2, tail)]:
+            part = s3.upload_part(**where, PartNumber=number, Body=body, ChecksumAlgorithm=algorithm)
+            field = f"Checksum{algorithm}"
+            parts.append({"PartNumber": number, "ETag": part["ETag"], field: part[field]})
+        done = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+        if kind == "FULL_OBJECT":
+            crc = zlib.crc32(five + tail).to_bytes(4, "big")
+            assert done["ChecksumCRC32"] == base64.b64encode(crc).decode()
+        else:
+            assert done[f"Checksum{algorithm}"].endswith("-2")
+    refused("InvalidRequest", lambda: s3.create_multipart_upload(
+        Bucket="lake", Key="summed", ChecksumAlgorithm="SHA256", ChecksumType="FULL_OBJECT"), 400)
+
+
+@check("the transfer manager uploads and downloads a large file")
+def _():
+    body = os.urandom(20 << 20)
+    config = TransferConfig(multipart_threshold=8 << 20, multipart_chunksize=5 << 20, max_concurrency=4)
+    s3.upload_fileobj(io.BytesIO(body), "lake", "managed", Config=config)
+    out = io.BytesIO()
+    s3.download_fileobj("lake", "managed", out, Config=config)
+    assert out.getvalue() == body
+
+
+@check("copy an object and a part of it")
+def _():
+    body = os.urandom(6 << 20)
+    s3.put_object(Bucket="lake", Key="from here", Body=body, Metadata={"a": "1"})
+    s3.copy_object(Bucket="lake", Key="to", CopySource={"Bucket": "lake", "Key": "from here"})
+    got = s3.get_object(Bucket="lake", Key="to")
+    assert got["Body"].read() == body and got["Metadata"] == {"a": "1"}
+    s3.copy_object(Bucket="lake", Key="to", CopySource="lake/from here", MetadataDirective="REPLACE",
+                   Metadata={"b": "2"})
+    assert s3.head_object(Bucket="lake", Key="to")["Metadata"] == {"b": "2"}
+    refused("InvalidRequest", lambda: s3.copy_object(Bucket="lake", Key="to", CopySource="lake/to"), 400)
+    refused("NoSuchKey", lambda: s3.copy_object(Bucket="lake", Key="to", CopySource="lake/none"), 404)
+    begun = s3.create_multipart_upload(Bucket="lake", Key="joined")
+    where = {"Bucket": "lake", "Key": "joined", "UploadId": begun["UploadId"]}
+    first = s3.upload_part_copy(**where, PartNumber=1, CopySource="lake/from here", CopySourceRange="bytes=0-5242879")
+    last = s3.upload_part(**where, PartNumber=2, Body=b"tail")
+    s3.complete_multipart_upload(**where, MultipartUpload={"Parts": [
+        {"PartNumber": 1, "ETag": first["CopyPartResult"]["ETag"]}, {"PartNumber": 2, "ETag": last["ETag"]}]})
+    assert s3.get_object(Bucket="lake", Key="joined")["Body"].read() == body[:5242880] + b"tail"
+
+
+@check("conditional writes")
+def _():
+    s3.put_object(Bucket="lake", Key="once", Body=b"1", IfNoneMatch="*")
+    refused("PreconditionFailed", lambda: s3.put_object(Bucket="lake", Key="once", Body=b"2", IfNoneMatch="*"), 412)
+    tag = s3.head_object(Bucket="lake", Key="once")["ETag"]
+    s3.put_object(Bucket="lake", Key="once", Body=b"3", IfMatch=tag)
+    refused("PreconditionFailed", lambda: s3.put_object(Bucket="lake", Key="once", Body=b"4", IfMatch=tag), 412)
+    refused("NoSuchKey", lambda: s3.put_object(Bucket="lake", Key="never", Body=b"4", IfMatch=tag), 404)
+    assert s3.get_object(Bucket="lake", Key="once")["Body"].read() == b"3"
+
+
+@check("server side encryption is repeated or refused")
+def _():
+    s3.put_object(Bucket="lake", Key="kms", ServerSideEncryption="aws:kms", SSEKMSKeyId="key-1")
+    head = s3.head_object(Bucket="lake", Key="kms")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "key-1")
+    refused("InvalidEncryptionAlgorithmError", lambda: s3.put_object(Bucket="lake", Key="kms", ServerSideEncryption="x"))
+    refused("NotImplemented", lambda: s3.put_object(Bucket="lake", Key="kms", Tagging="a=b"), 501)
+    refused("NotImplemented", lambda: s3.get_object_tagging(Bucket="lake", Key="kms"), 501)
+    refused("AccessControlListNotSupported", lambda: s3.put_object(Bucket="lake", Key="kms", ACL="public-read"), 400)
+
+
+@check("presigned URLs work, expire and cannot be changed")
+def _():
+    s3.put_object(Bucket="lake", Key="signed url", Body=b"hello")
+    url = s3.generate_presigned_url("get_object", {"Bucket": "lake", "Key": "signed url"}, ExpiresIn=60)
+    assert urllib.request.urlopen(url, timeout=10).read() == b"hello"
+    for wrong in [url.replace("signed%20url", "other"), url.replace("X-Amz-Expires=60", "X-Amz-Expires=61")]:
+        try:
+            urllib.request.urlopen(wrong, timeout=10)
+            raise AssertionError("a changed URL works")
+        except urllib.error.HTTPError as error:
+            assert error.code == 403 and b"SignatureDoesNotMatch" in error.read()
+    server.local("POST", "faults", {"operation": "GetObject", "count": 1, "effect": {"clock_skew": {"seconds": 61}}})
+    try:
+        urllib.request.urlopen(url, timeout=10)
+        raise AssertionError("an expired URL works")
+    except urllib.error.HTTPError as error:
+        assert error.code == 403 and b"Request has expired" in error.read()
+    put = s3.generate_presigned_url("put_object", {"Bucket": "lake", "Key": "by url"}, ExpiresIn=60)
+    request = urllib.request.Request(put, data=b"put", method="PUT", headers={"content-type": ""})
+    assert urllib.request.urlopen(request, timeout=10).status == 200
+    assert s3.get_object(Bucket="lake", Key="by url")["Body"].read() == b"put"
+
+
+@check("virtual-host style")
+def _():
+    endpoint = server.endpoint.replace("127.0.0.1", "localhost")
+    virtual = server.client("s3", "admin", endpoint=endpoint, s3={"addressing_style": "virtual"})
+    virtual.put_object(Bucket="lake", Key="virtual/key", Body=b"v")
+    assert s3.get_object(Bucket="lake", Key="virtual/key")["Body"].read() == b"v"
+
+
+@check("who am I, as user and as session")
+def _():
+    me = server.client("sts", "admin").get_caller_identity()
+    assert me["Arn"] == "arn:aws:iam::111111111111:user/admin" and me["UserId"].startswith("AIDA")
+    session = server.client("sts", server.assume(ExternalId=right_id)).get_caller_identity()
+    assert session["Arn"] == "arn:aws:sts::111111111111:assumed-role/orders/check"
+    assert session["UserId"].startswith("AROA") and session["UserId"].endswith(":check")
+
+
+@check("the right external id is let in; absent and wrong ones are not")
+def _():
+    server.assume(ExternalId=right_id)
+    text = "User: arn:aws:iam::222222222222:user/app is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111111111111:role/orders"
+    refused("AccessDenied", lambda: server.assume(), 403, text)
+    refused("AccessDenied", lambda: server.assume(ExternalId="acme-8a1"), 403, text)
+    admin = server.client("sts", "admin")
+    refused("AccessDenied", lambda: admin.assume_role(
+        RoleArn=server.said["role"], RoleSessionName="check", ExternalId=right_id), 403)
+    refused("AccessDenied", lambda: server.assume(RoleArn=server.said["role"] + "x", ExternalId=right_id), 403)
+
+
+@check("parameters of AssumeRole are held to their limits")
+def _():
+    for code, text, more in [
+        ("ValidationError", "greater than or equal to 900", {"DurationSeconds": 899}),
+        ("ValidationError", "MaxSessionDuration", {"DurationSeconds": 3601}),
+        ("ValidationError", "'roleSessionName' failed to satisfy constraint", {"RoleSessionName": "a b"}),
+        ("ValidationError", "'roleSessionName' failed to satisfy constraint", {"RoleSessionName": "a" * 65}),
+        ("ValidationError", "less than or equal to 2048", {"Policy": " " * 2049}),
+        ("MalformedPolicyDocument", "", {"Policy": "{}"}),
+        ("AccessDenied", "sts:TagSession", {"Tags": [{"Key": "a", "Value": "b"}]}),
+        ("AccessDenied", "sts:SetSourceIdentity", {"SourceIdentity": "ana"}),
+    ]:
+        refused(code, lambda: server.assume(ExternalId=right_id, **more), text=text)
+
+
+@check("a session does what its role may and no more; a session policy narrows it")
+def _():
+    mine = server.client("s3", server.assume(ExternalId=right_id))
+    mine.put_object(Bucket="lake", Key="mine", Body=b"1")
+    assert mine.get_object(Bucket="lake", Key="mine")["Body"].read() == b"1"
+    refused("AccessDenied", lambda: mine.delete_object(Bucket="lake", Key="mine"), 403,
+            'is not authorized to perform: s3:DeleteObject on resource: "arn:aws:s3:::lake/mine" because no identity-based policy allows the s3:DeleteObject action')
+    refused("AccessDenied", lambda: mine.list_objects_v2(Bucket="lake"), 403)
+    # Without the right to list the bucket, what is missing looks like what is forbidden.
+    refused("403", lambda: mine.head_object(Bucket="lake", Key="missing"), 403)
+    refused("AccessDenied", lambda: mine.get_object(Bucket="lake", Key="missing"), 403)
+    policy = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::lake/a/*"}}
+    narrow = server.client("s3", server.assume(ExternalId=right_id, Policy=json.dumps(policy)))
+    narrow.put_object(Bucket="lake", Key="a/1", Body=b"1")
+    refused("AccessDenied", lambda: narrow.put_object(Bucket="lake", Key="b/1", Body=b"1"), 403, "no session policy")
+    refused("AccessDenied", lambda: narrow.delete_object(Bucket="lake", Key="a/1"), 403, "no identity-based policy")
+
+
+@check("an expired session is refused in the words of each service")
+def _():
+    session = server.assume(ExternalId=right_id, DurationSeconds=900)
+    server.local("POST", "faults", {"count": 2, "effect": {"clock_skew": {"seconds": 901}}})
+    skewed = server.client("s3", session)
+    refused("ExpiredToken", lambda: skewed.put_object(Bucket="lake", Key="late"), 400, "The provided token has expired.")
+    refused("ExpiredToken", lambda: server.client("sts", session).get_caller_identity(), 403,
+            "The security token included in the request is expired")
+    skewed.put_object(Bucket="lake", Key="in time")
+    server.local("POST", "faults", {"count": 1, "effect": "expire_session"})
+    refused("ExpiredToken", lambda: skewed.put_object(Bucket="lake", Key="late"), 400)
+    refused("ExpiredToken", lambda: skewed.put_object(Bucket="lake", Key="late"), 400)
+
+
+@check("wrong keys, tokens, regions and clocks are refused")
+def _():
+    admin = server.said["admin"]
+    put = {"Bucket": "lake", "Key": "no", "Body": b"x"}
+    cases = [
+        ("InvalidAccessKeyId", 403, {"key": "AKIAAAAAAAAAAAAAAAAA", "secret": "x"}),
+        ("SignatureDoesNotMatch", 403, {**admin, "secret": "wrong"}),
+        ("InvalidToken", 400, {**admin, "token": "nonsense"}),
+        ("InvalidToken", 400, {**server.assume(ExternalId=right_id), "key": admin["key"]}),
+    ]
+    for code, status, who in cases:
+        refused(code, lambda: server.client("s3", who).put_object(**put), status)
+    stolen = {k: v for k, v in server.assume(ExternalId=right_id).items() if k != "token"}
+    refused("InvalidAccessKeyId", lambda: server.client("s3", stolen).put_object(**put), 403)
+    refused("InvalidClientTokenId", lambda: server.client("sts", cases[0][2]).get_caller_identity(), 403)
+    refused("SignatureDoesNotMatch", lambda: server.client("sts", cases[1][2]).get_caller_identity(), 403)
+    for skew in [-1000, 1000]:
+        server.local("POST", "faults", {"operation": "PutObject", "count": 1, "effect": {"clock_skew": {"seconds": skew}}})
+        refused("RequestTimeTooSkewed", lambda: s3.put_object(**put), 403)
+    refused("AccessDenied", lambda: s3.put_object(**put, ExpectedBucketOwner="222222222222"), 403)
+    refused("501", lambda: server.client("dynamodb", "admin").list_tables(), 501)
+
+
+@check("faults: slow down, reset with and without effect, truncation, error in a 200")
+def _():
+    def strike(operation, effect):
+        server.local("POST", "faults", {"operation": operation, "count": 1, "effect": effect})
+    strike("PutObject", {"error": {"code": "SlowDown"}})
+    refused("SlowDown", lambda: s3.put_object(Bucket="lake", Key="struck", Body=b"1"), 503)
+    refused("404", lambda: s3.head_object(Bucket="lake", Key="struck"))
+    for applied in [False, True]:
+        strike("PutObject", {"reset": {"applied": applied}})
+        try:
+            s3.put_object(Bucket="lake", Key=f"reset {applied}", Body=b"1")
+            raise AssertionError("no reset")
+        except ClientError:
+            raise
+        except Exception as error:
+            assert "onnection" in str(error), error
+        keys = [o["Key"] for o in s3.list_objects_v2(Bucket="lake", Prefix="reset ").get("Contents", [])]
+        assert keys == (["reset True"] if applied else []), keys
+    strike("GetObject", "truncate_body")
+    body = s3.get_object(Bucket="lake", Key="managed")["Body"]
+    try:
+        body.read()
+        raise AssertionError("not truncated")
+    except AssertionError:
+        raise
+    except Exception as error:
+        assert "ncomplete" in type(error).__name__ + str(error) or "onnection" in str(error), repr(error)
+    begun = s3.create_multipart_upload(Bucket="lake", Key="in 200")
+    where = {"Bucket": "lake", "Key": "in 200", "UploadId": begun["UploadId"]}
+    tag = s3.upload_part(**where, PartNumber=1, Body=b"1")["ETag"]
+    strike("CompleteMultipartUpload", {"error_in_body": {"code": "InternalError"}})
+    refused("InternalError", lambda: s3.complete_multipart_upload(
+        **where, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}))
+    s3.complete_multipart_upload(**where, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]})
+    counts = server.local("GET", "requests")
+    assert counts["PutObject"]["SlowDown"] == 1 and counts["PutObject"]["reset"] == 2, counts["PutObject"]
+    server.local("DELETE", "faults")
+
+
+@check("the aws CLI copies, lists, presigns and assumes")
+def _():
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": server.endpoint,
+        "AWS_ACCESS_KEY_ID": server.said["admin"]["key"],
+        "AWS_SECRET_ACCESS_KEY": server.said["admin"]["secret"],
+        # In the oldest regions the CLI still presigns in a way that AWS has given up.
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+
+    def aws(*arguments):
+        ran = subprocess.run([CLI, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    with tempfile.TemporaryDirectory() as directory:
+        large = os.path.join(directory, "large")
+        with open(large, "wb") as out:
+            out.write(os.urandom(18 << 20))
+        aws("s3", "mb", "s3://by-cli")
+        aws("s3", "cp", large, "s3://by-cli/in/large")
+        assert "in/large" in aws("s3", "ls", "s3://by-cli", "--recursive")
+        aws("s3", "cp", "s3://by-cli/in/large", large + ".back")
+        assert open(large, "rb").read() == open(large + ".back", "rb").read()
+        aws("s3", "sync", directory, "s3://by-cli/synced")
+        assert aws("s3", "ls", "s3://by-cli/synced/").count("large") == 2
+        url = aws("s3", "presign", "s3://by-cli/in/large").strip()
+        assert len(urllib.request.urlopen(url, timeout=10).read()) == 18 << 20
+        aws("s3", "rb", "--force", "s3://by-cli")
+    environment.update(AWS_ACCESS_KEY_ID=server.said["vendor"]["key"], AWS_SECRET_ACCESS_KEY=server.said["vendor"]["secret"])
+    session = json.loads(aws("sts", "assume-role", "--role-arn", server.said["role"], "--role-session-name", "cli",
+                             "--external-id", right_id, "--output", "json"))
+    assert session["AssumedRoleUser"]["Arn"].endswith("assumed-role/orders/cli")
+    expires = datetime.datetime.fromisoformat(session["Credentials"]["Expiration"].replace("Z", "+00:00"))
+    assert 3500 < (expires - datetime.datetime.now(datetime.timezone.utc)).total_seconds() <= 3600
+
+
+@check("a directory survives a restart: keys, role, sessions, objects, unfinished uploads")
+def _():
+    with tempfile.TemporaryDirectory() as directory:
+        before = Server(directory)
+        first = before.client("s3", "admin")
+        body = os.urandom(6 << 20)
+        first.put_object(Bucket="lake", Key="kept/one", Body=b"old")
+        first.put_object(Bucket="lake", Key="kept/one", Body=body, Metadata={"a": "b"})
+        first.put_object(Bucket="lake", Key="kept", Body=b"a file where a directory is")
+        first.put_object(Bucket="lake", Key="gone", Body=b"x")
+        first.delete_object(Bucket="lake", Key="gone")
+        begun = first.create_multipart_upload(Bucket="lake", Key="kept/two")
+        where = {"Bucket": "lake", "Key": "kept/two", "UploadId": begun["UploadId"]}
+        tags = [first.upload_part(**where, PartNumber=1, Body=body)["ETag"]]
+        session = before.assume(ExternalId=right_id)
+        assert oct(os.stat(os.path.join(directory, "aws.json")).st_mode)[-3:] == "600"
+        before.process.kill()
+        before.process.wait(timeout=20)
+        # A line that was being written when the process died.
+        with open(os.path.join(directory, "s3", "journal.jsonl"), "a") as journal:
+            journal.write('{"event":"object_put","buck')
+        after = Server(directory)
+        assert {k: v for k, v in after.said.items() if k != "endpoint"} == {k: v for k, v in before.said.items() if k != "endpoint"}
+        second = after.client("s3", "admin")
+        got = second.get_object(Bucket="lake", Key="kept/one")
+        assert got["Body"].read() == body and got["Metadata"] == {"a": "b"}
+        assert second.get_object(Bucket="lake", Key="kept")["Body"].read() == b"a file where a directory is"
+        refused("404", lambda: second.head_object(Bucket="lake", Key="gone"))
+        after.client("s3", session).put_object(Bucket="lake", Key="by old session", Body=b"1")
+        tags.append(second.upload_part(**where, PartNumber=2, Body=b"tail")["ETag"])
+        second.complete_multipart_upload(**where, MultipartUpload={"Parts": [
+            {"PartNumber": n + 1, "ETag": tag} for n, tag in enumerate(tags)]})
+        assert second.get_object(Bucket="lake", Key="kept/two")["Body"].read() == body + b"tail"
+        after.stop()
+        left = [os.path.join(at, name) for at, _, names in os.walk(os.path.join(directory, "s3")) for name in names]
+        assert not [path for path in left if "/tmp/" in path.replace(directory, "") or "/uploads/" in path], left
+        with open(os.path.join(directory, "s3", "buckets", "lake", "kept", "two"), "rb") as there:
+            assert there.read() == body + b"tail"
+
+
+server.stop()
+print(f"{passed} passed, {len(failed)} failed")
+sys.exit(1 if failed else 0)
