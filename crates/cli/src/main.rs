@@ -2,8 +2,11 @@
 
 mod args;
 mod check;
+mod demo;
 mod load;
+mod local;
 mod logging;
+mod place;
 mod run;
 mod screen;
 mod status;
@@ -35,7 +38,8 @@ fn main() -> ExitCode {
     match &arguments.command {
         Command::Check(check) => check::check(check, &environment, &screen).into(),
         Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
-        Command::Demo(_) | Command::Local(_) => Exit::Usage.into(),
+        Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),
+        Command::Local(local) => on_runtime(&screen, local::local(local, &screen)),
     }
 }
 
