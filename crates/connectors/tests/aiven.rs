@@ -56,13 +56,15 @@ struct Record {
     offset: i64,
     key: Option<String>,
     timestamp: i64,
+    /// Whether it turns out, after it was routed, that it cannot be stored.
+    bad: bool,
 }
 
 /// Topic, partition and offset.
 type Place = (String, i32, i64);
 
-/// A lane's route, and the name and content of each group that it opened.
-type Lane = (Box<dyn Route>, Vec<(String, Vec<Place>)>);
+/// A lane's route, and of each group that it opened the name, the content, and whether it is closed.
+type Lane = (Box<dyn Route>, Vec<(String, Vec<Place>, bool)>);
 
 /// What each object holds after all records went through the plan's routes in one cut.
 fn grouped(plan: &ConnectorPlan, records: &[Record], now: i64) -> BTreeMap<String, Vec<Place>> {
@@ -84,17 +86,29 @@ fn grouped(plan: &ConnectorPlan, records: &[Record], now: i64) -> BTreeMap<Strin
         let view = arena.records().next().unwrap();
         let partition = TopicPartition::new(record.topic.as_str(), record.partition);
         let place = (record.topic.clone(), record.partition, record.offset);
-        match route.route(&partition, &view, now).unwrap() {
-            Routed::Group(group) => groups[group.0 as usize].1.push(place),
+        let target = route.route(&partition, &view, now).unwrap();
+        if record.bad {
+            route.undo();
+            continue;
+        }
+        match target {
+            Routed::Group(group) => {
+                assert!(!groups[group.0 as usize].2, "{} is closed", groups[group.0 as usize].0);
+                groups[group.0 as usize].1.push(place);
+            }
             Routed::Replace(group) => groups[group.0 as usize].1 = vec![place],
             Routed::Open { name, closes } => {
-                assert!(closes.is_none_or(|closed| (closed.0 as usize) < groups.len()), "{closes:?} was opened before");
-                groups.push((name.to_string(), vec![place]));
+                if let Some(closed) = closes {
+                    let group = &mut groups[closed.0 as usize];
+                    assert!(!group.2, "{} is closed twice", group.0);
+                    group.2 = true;
+                }
+                groups.push((name.to_string(), vec![place], false));
             }
         }
     }
     let mut objects = BTreeMap::new();
-    for (name, places) in lanes.into_values().flat_map(|(_, groups)| groups) {
+    for (name, places, _) in lanes.into_values().flat_map(|(_, groups)| groups) {
         assert!(objects.insert(name.clone(), places).is_none(), "two groups are called {name}");
     }
     objects
@@ -119,7 +133,14 @@ fn objects_are_called_as_the_real_connector_calls_them() {
                 let offset = next.entry((topic.clone(), partition)).or_default();
                 *offset += 1;
                 let key = record[2].as_str().map(|key| String::from_utf8_lossy(&base64(key)).into_owned());
-                Record { topic, partition, offset: *offset - 1, key, timestamp: record[3].as_i64().unwrap() }
+                Record {
+                    topic,
+                    partition,
+                    offset: *offset - 1,
+                    key,
+                    timestamp: record[3].as_i64().unwrap(),
+                    bad: false,
+                }
             })
             .collect();
         // Upstream writes no object of no bytes: one record whose value is null or empty, written plainly and alone.
@@ -241,7 +262,7 @@ impl Model {
     }
 }
 
-const TEMPLATES: [&str; 10] = [
+const TEMPLATES: [&str; 11] = [
     "{{topic}}-{{partition}}-{{start_offset}}",
     "{{topic}}/{{partition:padding=true}}/{{start_offset:padding=true}}.gz",
     "{{topic}}/{{timestamp:unit=yyyy}}{{timestamp:unit=MM}}{{timestamp:unit=dd}}/{{timestamp:unit=HH}}/{{partition}}-{{start_offset}}",
@@ -249,6 +270,7 @@ const TEMPLATES: [&str; 10] = [
     "{{timestamp:unit=yyyy}}/{{timestamp:unit=MM}}/{{topic}}-{{partition}}-{{start_offset}}",
     "{{topic}}-{{partition}}-{{key}}-{{start_offset}}",
     "{{topic}}-{{partition}}-{{key}}{{start_offset}}",
+    "{{key}}-{{topic}}-{{partition}}-{{start_offset}}-{{key}}",
     "{{topic}}-{{partition}}-{{key}}-{{start_offset}}-{{timestamp:unit=HH}}",
     "{{key}}",
     "{{key}}-{{partition:padding=true}}-{{topic}}",
@@ -259,11 +281,11 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     let time = prop::sample::select(vec![1_679_792_400_000i64, 1_698_541_200_000, 1_672_527_600_000]);
     let step = prop::sample::select(vec![0i64, 1, 900_000, 3_600_000, 86_400_000]);
     let key = prop::sample::select(vec![None, Some("a"), Some("a1"), Some("b"), Some("c/\u{e9}")]);
-    let record = (time, step, -3i64..4, 0..2i32, key, prop::sample::select(vec!["t", "u"]));
+    let record = (time, step, -3i64..4, 0..2i32, key, prop::sample::select(vec!["t", "u"]), 0..5u8);
     prop::collection::vec(record, 1..60).prop_map(|rows| {
         let mut next: HashMap<(String, i32), i64> = HashMap::new();
         rows.into_iter()
-            .map(|(time, step, times, partition, key, topic)| {
+            .map(|(time, step, times, partition, key, topic, fate)| {
                 let offset = next.entry((topic.to_owned(), partition)).or_insert(7);
                 *offset += 1;
                 Record {
@@ -272,6 +294,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
                     offset: *offset,
                     key: key.map(str::to_owned),
                     timestamp: time + step * times,
+                    bad: fate == 0,
                 }
             })
             .collect()
@@ -305,7 +328,7 @@ proptest! {
         prop_assert!(found.keys().all(|name| name.starts_with(names.prefix()) && names.matches(name)));
         let mut model = Model::default();
         let zone = jiff::tz::TimeZone::get(zone).unwrap();
-        for record in &records {
+        for record in records.iter().filter(|record| !record.bad) {
             model.put(template, limit, &zone, record);
         }
         prop_assert_eq!(&found, &model.buffers);
@@ -315,7 +338,8 @@ proptest! {
         places.dedup();
         prop_assert_eq!(places.len(), count, "a record is in two objects");
         if !keeps_last {
-            prop_assert_eq!(count, records.len(), "a record is in no object");
+            let good = records.iter().filter(|record| !record.bad).count();
+            prop_assert_eq!(count, good, "a record is in no object");
         }
     }
 }

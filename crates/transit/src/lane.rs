@@ -183,28 +183,26 @@ impl Core {
             Routed::Group(index) => {
                 let group = &mut self.groups[index.0 as usize];
                 let before = group.encoder.raw_bytes();
-                group.encoder.record(record, scratch)?;
+                group.encoder.record(record, scratch).inspect_err(|_| self.route.undo())?;
                 group.records += 1;
                 worked.encoded_bytes += group.encoder.raw_bytes() - before;
                 Ok(index)
             }
             Routed::Open { name, closes } => {
+                let mut encoder = self.encoders.open();
+                encoder.record(record, scratch).inspect_err(|_| self.route.undo())?;
+                worked.encoded_bytes += encoder.raw_bytes();
                 if let Some(closed) = closes {
                     self.close(closed, scratch, worked);
                 }
                 let index = GroupIndex(self.groups.len() as u32);
-                let mut encoder = self.encoders.open();
-                let result = encoder.record(record, scratch);
-                worked.encoded_bytes += encoder.raw_bytes();
-                // Opened even if its first record fails: the route has counted it. An object of no record is not made.
-                let records = u64::from(result.is_ok());
-                self.groups.push(Group { name: Arc::clone(&name), encoder, records, closed: false });
+                self.groups.push(Group { name: Arc::clone(&name), encoder, records: 1, closed: false });
                 worked.emitted.push(Emit::Open(name));
-                result.map(|()| index)
+                Ok(index)
             }
             Routed::Replace(index) => {
                 let mut encoder = self.encoders.open();
-                encoder.record(record, scratch)?;
+                encoder.record(record, scratch).inspect_err(|_| self.route.undo())?;
                 worked.encoded_bytes += encoder.raw_bytes();
                 let group = &mut self.groups[index.0 as usize];
                 (group.encoder, group.records) = (encoder, 1);

@@ -42,6 +42,13 @@ pub trait Route: Send {
         now_millis: i64,
     ) -> Result<Routed, RecordFault>;
 
+    /// The record that was routed last could not be stored: goes on as if it had never been routed. A group that it
+    /// opened does not exist, and what it would have closed stays open. At most once after a `route` that returned `Ok`.
+    ///
+    /// Names show the first record of a group and groups are limited by count: neither may depend on a record that is
+    /// not there.
+    fn undo(&mut self);
+
     /// The lane has been cut: every group is closed, indexes begin at 0 again.
     fn cut(&mut self);
 }

@@ -387,6 +387,8 @@ struct SimRoute {
     router: SimRouter,
     open: HashMap<String, (GroupIndex, u64)>,
     count: u32,
+    /// What was routed last: its key, and what was open under it before.
+    last: Option<(String, Option<(GroupIndex, u64)>)>,
 }
 
 impl Route for SimRoute {
@@ -395,6 +397,7 @@ impl Route for SimRoute {
             Lanes::PerPartition => partition.to_string(),
             Lanes::Shared => format!("digit{}", record.offset.0 % 3),
         };
+        self.last = Some((key.clone(), self.open.get(&key).copied()));
         let full = self.open.get(&key).map(|(index, records)| (*index, *records >= self.router.limit));
         if let Some((index, false)) = full {
             self.open.get_mut(&key).unwrap().1 += 1;
@@ -413,6 +416,14 @@ impl Route for SimRoute {
         self.count += 1;
         Ok(Routed::Open { name, closes: full.map(|(index, _)| index) })
     }
+    fn undo(&mut self) {
+        let (key, before) = self.last.take().unwrap();
+        let now = self.open.remove(&key);
+        if now.map(|(index, _)| index) != before.map(|(index, _)| index) {
+            self.count -= 1;
+        }
+        self.open.extend(before.map(|before| (key, before)));
+    }
     fn cut(&mut self) {
         self.open.clear();
         self.count = 0;
@@ -424,7 +435,7 @@ impl Router for SimRouter {
         self.lanes
     }
     fn route(&self) -> Box<dyn Route> {
-        Box::new(SimRoute { router: self.clone(), open: HashMap::new(), count: 0 })
+        Box::new(SimRoute { router: self.clone(), open: HashMap::new(), count: 0, last: None })
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct KeyRoute {
     groups: HashMap<ObjectName, GroupIndex>,
     key: String,
     name: String,
+    /// Whether the last record opened the group called `name`.
+    opened: bool,
 }
 
 impl KeyRoute {
@@ -26,6 +28,7 @@ impl KeyRoute {
             groups: HashMap::new(),
             key: String::new(),
             name: String::new(),
+            opened: false,
         }
     }
 }
@@ -43,15 +46,24 @@ impl Route for KeyRoute {
         let no_time = CalendarTime::default();
         self.naming.write_name(partition, record.offset, &self.key, no_time, 0, now_millis, &mut self.name);
         if let Some(group) = self.groups.get(self.name.as_str()) {
+            self.opened = false;
             return Ok(Routed::Replace(*group));
         }
         ObjectNaming::check_name(&self.name)?;
         let name = ObjectName::from(self.name.as_str());
         self.groups.insert(Arc::clone(&name), GroupIndex(self.groups.len() as u32));
+        self.opened = true;
         Ok(Routed::Open { name, closes: None })
     }
 
+    fn undo(&mut self) {
+        if std::mem::take(&mut self.opened) {
+            self.groups.remove(self.name.as_str());
+        }
+    }
+
     fn cut(&mut self) {
+        self.opened = false;
         // Not `clear`: one cut with a million keys would hold its table for ever.
         self.groups = HashMap::with_capacity(self.groups.len().min(1024));
     }

@@ -33,6 +33,12 @@ impl Head {
         self.recent.iter().find(|(bucket, _)| bucket.holds(millis)).map(|(_, group)| *group)
     }
 
+    /// Forgets a group that was opened for a record that could not be stored.
+    fn forget(&mut self, opened: GroupIndex) {
+        self.groups.retain(|_, group| *group != opened);
+        self.recent.retain(|(_, group)| *group != opened);
+    }
+
     fn remember(&mut self, bucket: Bucket, group: GroupIndex) {
         self.groups.insert(bucket.shown, group);
         if self.recent.len() == BUCKETS {
@@ -107,11 +113,20 @@ pub(super) struct PartitionRoute {
     head: Option<Head>,
     /// Records in the newest group; counted only under a limit.
     count: u32,
+    /// If the last record opened a group, what it put aside.
+    before: Option<Before>,
+}
+
+/// What held before a group was opened.
+#[derive(Debug)]
+struct Before {
+    head: Option<Head>,
+    count: u32,
 }
 
 impl PartitionRoute {
     pub(super) fn new(naming: ObjectNaming) -> Self {
-        Self { names: Names::new(naming), head: None, count: 0 }
+        Self { names: Names::new(naming), head: None, count: 0, before: None }
     }
 
     #[cold]
@@ -130,6 +145,7 @@ impl PartitionRoute {
         {
             head.remember(bucket, group);
             self.count += u32::from(limited);
+            self.before = None;
             return Ok(Routed::Group(group));
         }
         let offset = match &self.head {
@@ -139,10 +155,9 @@ impl PartitionRoute {
         self.names.write(partition, offset, "", &bucket, record, now_millis)?;
         let closes = if limited && self.head.is_some() { Some(GroupIndex(self.names.opened - 1)) } else { None };
         let (name, group) = self.names.open();
-        if limited {
-            self.head = None;
-            self.count = 1;
-        }
+        let aside = if limited { self.head.take() } else { None };
+        self.before = Some(Before { head: aside, count: self.count });
+        self.count = u32::from(limited);
         self.head.get_or_insert_with(|| Head::new(offset)).remember(bucket, group);
         Ok(Routed::Open { name, closes })
     }
@@ -162,14 +177,33 @@ impl Route for PartitionRoute {
             && self.count < self.names.limit
         {
             self.count += u32::from(self.names.is_limited());
+            self.before = None;
             return Ok(Routed::Group(group));
         }
         self.miss(partition, record, millis, now_millis)
     }
 
+    fn undo(&mut self) {
+        let Some(before) = self.before.take() else {
+            self.count -= u32::from(self.names.is_limited());
+            return;
+        };
+        self.names.opened -= 1;
+        self.count = before.count;
+        if self.names.is_limited() {
+            self.head = before.head;
+        } else if let Some(head) = &mut self.head {
+            head.forget(GroupIndex(self.names.opened));
+            if head.groups.is_empty() {
+                self.head = None;
+            }
+        }
+    }
+
     fn cut(&mut self) {
         self.head = None;
         self.count = 0;
+        self.before = None;
         self.names.opened = 0;
     }
 }
@@ -182,39 +216,52 @@ pub(super) struct PartitionKeyRoute {
     scratch: ConverterScratch,
     key: String,
     heads: HashMap<Box<str>, Head>,
-    groups: Vec<Group>,
-    by_name: HashMap<ObjectName, GroupIndex>,
+    /// How many records each group has.
+    records: Vec<u32>,
+    /// The groups by name; only where two keys can share one.
+    by_name: Option<HashMap<ObjectName, GroupIndex>>,
+    last: Last,
 }
 
-/// What is known of a group that keys lead to.
+/// What the last record did.
 #[derive(Debug)]
-struct Group {
-    records: u32,
-    /// Keys that print alike beside a neighbouring number ("a1" + "2", "a" + "12") share a name and so a group.
-    shared: bool,
+enum Last {
+    /// It went to a group that its key led to before.
+    Joined(GroupIndex),
+    /// Its key leads to a group that it did not lead to before.
+    Led {
+        group: GroupIndex,
+        /// Whether the group is new; if not, another key led there before.
+        opened: bool,
+        /// The key's head before, if the record became the head in its place.
+        replaced: Option<Head>,
+    },
 }
 
 impl PartitionKeyRoute {
     pub(super) fn new(naming: ObjectNaming, keys: Converter) -> Self {
+        let by_name = naming.may_share_names().then(HashMap::new);
         Self {
             names: Names::new(naming),
             keys,
             scratch: ConverterScratch::default(),
             key: String::new(),
             heads: HashMap::new(),
-            groups: Vec::new(),
-            by_name: HashMap::new(),
+            records: Vec::new(),
+            by_name,
+            last: Last::Joined(GroupIndex(0)),
         }
     }
 
     fn joined(&mut self, group: GroupIndex) -> Routed {
-        let records = &mut self.groups[group.0 as usize].records;
+        let records = &mut self.records[group.0 as usize];
         *records = records.saturating_add(1);
+        self.last = Last::Joined(group);
         Routed::Group(group)
     }
 
     fn is_full(&self, group: GroupIndex) -> bool {
-        self.groups[group.0 as usize].records >= self.names.limit
+        self.records[group.0 as usize] >= self.names.limit
     }
 }
 
@@ -252,29 +299,65 @@ impl Route for PartitionKeyRoute {
         let written = self.names.write(partition, offset, &key, &bucket, record, now_millis);
         self.key = key;
         written?;
-        // Under a limit the groups of the old head get no record any more, unless another key shares them.
         let replaced = if limited { self.heads.remove(self.key.as_str()) } else { None };
+        // Under a limit the old head's group gets no record any more, unless another key shares it.
         let closes = replaced
-            .and_then(|head| head.recent.first().map(|(_, group)| *group))
-            .filter(|group| !self.groups[group.0 as usize].shared);
-        let known = self.by_name.get(self.names.name.as_str()).copied();
+            .as_ref()
+            .filter(|_| self.by_name.is_none())
+            .and_then(|head| head.recent.first().map(|(_, group)| *group));
+        let known = self.by_name.as_ref().and_then(|groups| groups.get(self.names.name.as_str()).copied());
         let group = known.unwrap_or(GroupIndex(self.names.opened));
         self.heads.entry(self.key.as_str().into()).or_insert_with(|| Head::new(offset)).remember(bucket, group);
+        let led = Last::Led { group, opened: known.is_none(), replaced };
         if let Some(group) = known {
-            self.groups[group.0 as usize].shared = true;
-            return Ok(self.joined(group));
+            let routed = self.joined(group);
+            self.last = led;
+            return Ok(routed);
         }
+        self.last = led;
         let (name, group) = self.names.open();
-        self.by_name.insert(Arc::clone(&name), group);
-        self.groups.push(Group { records: 1, shared: false });
+        if let Some(groups) = &mut self.by_name {
+            groups.insert(Arc::clone(&name), group);
+        }
+        self.records.push(1);
         Ok(Routed::Open { name, closes })
+    }
+
+    fn undo(&mut self) {
+        match std::mem::replace(&mut self.last, Last::Joined(GroupIndex(0))) {
+            Last::Joined(group) => self.records[group.0 as usize] -= 1,
+            Last::Led { group, opened, replaced } => {
+                if opened {
+                    self.names.opened -= 1;
+                    self.records.pop();
+                    if let Some(groups) = &mut self.by_name {
+                        groups.remove(self.names.name.as_str());
+                    }
+                } else {
+                    self.records[group.0 as usize] -= 1;
+                }
+                // `key` is still that of the last record.
+                let key = self.key.as_str();
+                if let Some(head) = self.heads.get_mut(key) {
+                    head.forget(group);
+                    if head.groups.is_empty() {
+                        self.heads.remove(key);
+                    }
+                }
+                if let Some(head) = replaced {
+                    self.heads.insert(key.into(), head);
+                }
+            }
+        }
     }
 
     fn cut(&mut self) {
         self.names.opened = 0;
-        self.groups.clear();
         // Not `clear`: one cut with a million keys would hold its tables for ever.
+        self.records = Vec::new();
         self.heads = HashMap::with_capacity(self.heads.len().min(1024));
-        self.by_name = HashMap::with_capacity(self.by_name.len().min(1024));
+        if let Some(groups) = &mut self.by_name {
+            *groups = HashMap::new();
+        }
     }
 }

@@ -75,6 +75,12 @@ impl NameTemplate {
         &self.unbound
     }
 
+    /// Whether two groups of a partition could print the same name: keys that end where a number begins ("a1" and 2,
+    /// "a" and 12) do. If not, the name shows the start offset between other characters, and that is the group's own.
+    pub(super) fn may_be_shared(&self) -> bool {
+        self.is_ambiguous() || self.pieces.iter().filter(|piece| matches!(piece, Piece::Key)).count() > 1
+    }
+
     /// The text before the first variable.
     pub(super) fn leading_text(&self) -> &str {
         match self.pieces.first() {

@@ -99,6 +99,11 @@ impl ObjectNaming {
         self.0.first_record_name.as_ref().map_or(&self.0.name, |first| &first.name)
     }
 
+    /// Whether groups of different keys of a partition can have one name.
+    pub(super) fn may_share_names(&self) -> bool {
+        self.object_name().may_be_shared()
+    }
+
     /// Which names objects of these topics can have.
     pub(crate) fn names(&self, topics: &TopicSelection) -> NamePattern {
         NamePattern::of(self.object_name(), topics)

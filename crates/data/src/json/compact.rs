@@ -1,12 +1,15 @@
+use super::names::{drop_repeated, hash, repeats};
+use super::scan::{ascii_end, digits_end, utf8_end};
 use super::unescape::unescape_bytes;
 use super::{JsonFault, JsonFaultKind};
 
 /// Jackson's limits (`StreamReadConstraints` of 2.15 and later), which Connect leaves at their defaults.
 const MAX_DEPTH: usize = 1000;
-/// Bytes here, UTF-16 units there: nothing between the two is refused that Jackson takes only because it is not ASCII,
-/// see [`Scan::length`].
+/// In UTF-16 units.
 const MAX_STRING: usize = 20_000_000;
+/// In UTF-16 units.
 const MAX_NAME: usize = 50_000;
+/// In bytes.
 const MAX_NUMBER: usize = 1000;
 
 /// Copies JSON documents without their insignificant whitespace, and refuses what Jackson refuses.
@@ -18,18 +21,17 @@ const MAX_NUMBER: usize = 1000;
 /// - of members with equal names the last is kept;
 /// - surrogates and overlong forms in the UTF-8, which Jackson decodes, become escapes and plain characters.
 ///
+/// Text in UTF-16 or UTF-32, which Jackson guesses from the first bytes, is refused.
+///
 /// One per thread; it keeps its buffers between documents.
 #[derive(Debug, Default)]
 pub struct Compactor {
-    /// Open containers.
+    /// Open arrays and objects.
     frames: Vec<Frame>,
     /// A hash of each name of the open objects, innermost last.
     hashes: Vec<u32>,
-    /// Where each of those names is in the output.
-    names: Vec<Name>,
-    /// For comparing names that have escapes.
-    left: Vec<u8>,
-    right: Vec<u8>,
+    /// A name without its escapes.
+    plain: Vec<u8>,
 }
 
 /// An open array or object.
@@ -37,15 +39,9 @@ pub struct Compactor {
 struct Frame {
     object: bool,
     /// How many names there were before its own.
-    names: usize,
-}
-
-/// A member's name, quotes included, as a range of the output counted from the document's start there. The range begins
-/// where the member begins.
-#[derive(Debug, Clone, Copy)]
-struct Name {
+    hashes: usize,
+    /// Where in the output its inside starts, from the document's start.
     start: usize,
-    end: usize,
 }
 
 impl Compactor {
@@ -59,459 +55,430 @@ impl Compactor {
     pub fn compact(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<bool, JsonFault> {
         self.frames.clear();
         self.hashes.clear();
-        self.names.clear();
         let origin = out.len();
         // A mark alone is none: Jackson looks for one only if there are four bytes.
         let begin = if text.len() > 3 && text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        let mut scan = Scan { text, at: begin, copied: begin, out, origin, state: self };
-        match scan.document() {
-            Ok(found) => Ok(found),
-            Err(fault) => {
-                out.truncate(origin);
-                Err(fault)
-            }
+        let copy = Copy { text, out, origin, copied: begin, utf8: Utf8::Unknown };
+        let found = self.document(text, begin, copy);
+        if found.is_err() {
+            out.truncate(origin);
         }
+        found
     }
-}
 
-/// One document on its way.
-struct Scan<'a> {
-    text: &'a [u8],
-    /// The next byte to look at.
-    at: usize,
-    /// Up to here the text is in the output or dropped. What lies between is copied in one go when something has to be
-    /// left out; a document without whitespace is one copy.
-    copied: usize,
-    out: &'a mut Vec<u8>,
-    /// Where in the output the document starts.
-    origin: usize,
-    state: &'a mut Compactor,
-}
-
-impl Scan<'_> {
-    fn document(&mut self) -> Result<bool, JsonFault> {
-        self.skip_whitespace();
-        self.copied = self.at;
-        if self.at == self.text.len() {
+    // `at`, the next byte to look at, is a local everywhere, so that it stays in a register.
+    fn document(&mut self, text: &[u8], begin: usize, mut copy: Copy<'_>) -> Result<bool, JsonFault> {
+        let mut at = copy.skip_whitespace(begin);
+        if at == text.len() {
             return Ok(false);
         }
+        // Whether the innermost container is an object.
+        let mut object = false;
         'value: loop {
-            match self.byte()? {
-                b'"' => {
-                    self.string(MAX_STRING)?;
-                }
+            match byte(text, at)? {
+                b'"' => at = copy.string(at, MAX_STRING)?.0,
                 b'{' => {
-                    self.open(true)?;
-                    if self.byte()? == b'}' {
-                        self.close();
-                    } else {
-                        self.name()?;
-                        continue 'value;
+                    self.open(true, &copy, at)?;
+                    object = true;
+                    at += 1;
+                    loop {
+                        match byte(text, at)? {
+                            b'"' => {
+                                at = self.name(&mut copy, at)?;
+                                continue 'value;
+                            }
+                            b'}' => {
+                                object = self.close(&mut copy, at);
+                                at += 1;
+                                break;
+                            }
+                            other => at = copy.whitespace(at, other)?,
+                        }
                     }
                 }
                 b'[' => {
-                    self.open(false)?;
-                    if self.byte()? == b']' {
-                        self.close();
-                    } else {
-                        continue 'value;
+                    self.open(false, &copy, at)?;
+                    object = false;
+                    at += 1;
+                    loop {
+                        match byte(text, at)? {
+                            b']' => {
+                                object = self.close(&mut copy, at);
+                                at += 1;
+                                break;
+                            }
+                            b' ' | b'\t' | b'\n' | b'\r' => at = copy.skip_whitespace(at),
+                            _ => continue 'value,
+                        }
                     }
                 }
-                b'-' | b'0'..=b'9' => self.number()?,
-                b't' => self.literal(b"true")?,
-                b'f' => self.literal(b"false")?,
-                b'n' => self.literal(b"null")?,
-                _ => return Err(self.unexpected()),
+                b'0'..=b'9' | b'-' => at = copy.number(at, self.frames.is_empty())?,
+                b't' => at = literal(text, at, b"true")?,
+                b'f' => at = literal(text, at, b"false")?,
+                b'n' => at = literal(text, at, b"null")?,
+                other => {
+                    at = copy.whitespace(at, other)?;
+                    continue 'value;
+                }
             }
             loop {
-                let Some(frame) = self.state.frames.last() else {
-                    self.copy();
+                if self.frames.is_empty() {
+                    copy.until(at);
                     return Ok(true);
-                };
-                let object = frame.object;
-                self.skip_whitespace();
-                match self.byte()? {
-                    b',' => {
-                        self.at += 1;
-                        self.skip_whitespace();
-                        if object {
-                            self.name()?;
+                }
+                match byte(text, at)? {
+                    b',' if object => {
+                        at += 1;
+                        loop {
+                            match byte(text, at)? {
+                                b'"' => {
+                                    at = self.name(&mut copy, at)?;
+                                    continue 'value;
+                                }
+                                other => at = copy.whitespace(at, other)?,
+                            }
                         }
+                    }
+                    b',' => {
+                        at += 1;
                         continue 'value;
                     }
-                    b'}' if object => self.close(),
-                    b']' if !object => self.close(),
-                    _ => return Err(self.unexpected()),
+                    b'}' if object => {
+                        object = self.close(&mut copy, at);
+                        at += 1;
+                    }
+                    b']' if !object => {
+                        object = self.close(&mut copy, at);
+                        at += 1;
+                    }
+                    other => at = copy.whitespace(at, other)?,
                 }
             }
         }
     }
 
-    /// The byte to look at.
-    #[inline]
-    fn byte(&self) -> Result<u8, JsonFault> {
-        match self.text.get(self.at) {
-            Some(byte) => Ok(*byte),
-            None => Err(self.fault(JsonFaultKind::End)),
+    #[inline(always)]
+    fn open(&mut self, object: bool, copy: &Copy<'_>, at: usize) -> Result<(), JsonFault> {
+        if self.frames.len() == MAX_DEPTH {
+            return Err(JsonFault { kind: JsonFaultKind::Depth, at });
         }
-    }
-
-    #[cold]
-    fn fault(&self, kind: JsonFaultKind) -> JsonFault {
-        JsonFault { kind, at: self.at }
-    }
-
-    #[cold]
-    fn unexpected(&self) -> JsonFault {
-        match self.text.get(self.at) {
-            Some(byte) => self.fault(JsonFaultKind::Byte(*byte)),
-            None => self.fault(JsonFaultKind::End),
-        }
-    }
-
-    /// Copies what has been looked at since the last copy.
-    #[inline]
-    fn copy(&mut self) {
-        self.out.extend_from_slice(&self.text[self.copied..self.at]);
-        self.copied = self.at;
-    }
-
-    /// Where the byte to look at will be in the output, counted from the document's start.
-    #[inline]
-    fn out_at(&self) -> usize {
-        self.out.len() - self.origin + (self.at - self.copied)
-    }
-
-    #[inline]
-    fn skip_whitespace(&mut self) {
-        if let Some(byte) = self.text.get(self.at)
-            && *byte <= b' '
-        {
-            self.drop_whitespace();
-        }
-    }
-
-    fn drop_whitespace(&mut self) {
-        self.copy();
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(self.at) {
-            self.at += 1;
-        }
-        self.copied = self.at;
-    }
-
-    fn open(&mut self, object: bool) -> Result<(), JsonFault> {
-        if self.state.frames.len() == MAX_DEPTH {
-            return Err(self.fault(JsonFaultKind::Depth));
-        }
-        self.state.frames.push(Frame { object, names: self.state.names.len() });
-        self.at += 1;
-        self.skip_whitespace();
+        self.frames.push(Frame { object, hashes: self.hashes.len(), start: copy.place(at + 1) });
         Ok(())
     }
 
-    fn close(&mut self) {
-        self.at += 1;
-        if let Some(frame) = self.state.frames.pop()
+    /// Closes the innermost container, whose bracket is at `at`; whether the one around it is an object.
+    #[inline(always)]
+    fn close(&mut self, copy: &mut Copy<'_>, at: usize) -> bool {
+        if let Some(frame) = self.frames.pop()
             && frame.object
         {
-            if repeats(&self.state.hashes[frame.names..]) {
-                self.drop_repeated(frame.names);
+            if repeats(&self.hashes[frame.hashes..]) {
+                copy.until(at);
+                drop_repeated(copy.out, copy.origin + frame.start);
             }
-            self.state.names.truncate(frame.names);
-            self.state.hashes.truncate(frame.names);
+            self.hashes.truncate(frame.hashes);
         }
+        self.frames.last().is_some_and(|frame| frame.object)
     }
 
-    /// A member's name and the colon behind it.
-    fn name(&mut self) -> Result<(), JsonFault> {
-        if self.byte()? != b'"' {
-            return Err(self.unexpected());
-        }
-        let start = self.out_at();
-        let (from, escaped) = (self.at, self.string(MAX_NAME)?);
+    /// A member's name, whose quote is at `at`, and the colon behind it; the place behind that.
+    #[inline(always)]
+    fn name(&mut self, copy: &mut Copy<'_>, at: usize) -> Result<usize, JsonFault> {
+        let text = copy.text;
+        let start = copy.place(at);
+        let (mut end, escaped) = copy.string(at, MAX_NAME)?;
         let hash = if escaped {
-            self.copy();
-            let plain = &mut self.state.left;
-            plain.clear();
-            unescape_bytes(&self.out[self.origin + start + 1..self.out.len() - 1], plain);
-            hash(plain)
+            copy.until(end);
+            self.plain.clear();
+            unescape_bytes(&copy.out[copy.origin + start + 1..copy.out.len() - 1], &mut self.plain);
+            hash(&self.plain)
         } else {
-            hash(&self.text[from + 1..self.at - 1])
+            hash(&text[at + 1..end - 1])
         };
-        let end = self.out_at();
-        self.state.hashes.push(hash);
-        self.state.names.push(Name { start, end });
-        self.skip_whitespace();
-        if self.byte()? != b':' {
-            return Err(self.unexpected());
+        self.hashes.push(hash);
+        loop {
+            match byte(text, end)? {
+                b':' => return Ok(end + 1),
+                other => end = copy.whitespace(end, other)?,
+            }
         }
-        self.at += 1;
-        self.skip_whitespace();
-        Ok(())
+    }
+}
+
+/// What is known of the text as UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Utf8 {
+    Unknown,
+    Valid,
+    Invalid,
+}
+
+/// A text on its way into the output.
+struct Copy<'a> {
+    text: &'a [u8],
+    out: &'a mut Vec<u8>,
+    /// Where in the output the document starts.
+    origin: usize,
+    /// Up to here the text is in the output or dropped. What follows is copied in one go when something has to be left
+    /// out; a document without whitespace is one copy.
+    copied: usize,
+    utf8: Utf8,
+}
+
+impl Copy<'_> {
+    /// Copies what lies before `at`.
+    #[inline(always)]
+    fn until(&mut self, at: usize) {
+        self.out.extend_from_slice(&self.text[self.copied..at]);
+        self.copied = at;
     }
 
-    /// A string, from quote to quote; whether its text is not what it stands for (escapes).
-    fn string(&mut self, limit: usize) -> Result<bool, JsonFault> {
-        self.at += 1;
-        let from = self.at;
-        let mut escaped = false;
+    /// Where `at` will be in the output, from the document's start.
+    #[inline(always)]
+    fn place(&self, at: usize) -> usize {
+        self.out.len() - self.origin + at - self.copied
+    }
+
+    /// Drops the whitespace at `at`, where `found` is; a fault if it is none.
+    #[inline(always)]
+    fn whitespace(&mut self, at: usize, found: u8) -> Result<usize, JsonFault> {
+        if matches!(found, b' ' | b'\t' | b'\n' | b'\r') {
+            Ok(self.skip_whitespace(at))
+        } else {
+            Err(JsonFault { kind: JsonFaultKind::Byte(found), at })
+        }
+    }
+
+    #[inline(never)]
+    fn skip_whitespace(&mut self, mut at: usize) -> usize {
+        self.until(at);
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(at) {
+            at += 1;
+        }
+        self.copied = at;
+        at
+    }
+
+    /// A string, whose quote is at `at`: the place behind it, and whether its text is not what it stands for.
+    #[inline(always)]
+    fn string(&mut self, at: usize, limit: usize) -> Result<(usize, bool), JsonFault> {
+        let end = ascii_end(self.text, at + 1);
+        // A limit in UTF-16 units; of ASCII each byte is one.
+        if self.text.get(end) == Some(&b'"') && end - at <= limit {
+            return Ok((end + 1, false));
+        }
+        self.string_rest(at + 1, end, limit)
+    }
+
+    /// The rest of a string that starts at `from` and is plain up to `at`.
+    #[inline(never)]
+    fn string_rest(&mut self, from: usize, mut at: usize, limit: usize) -> Result<(usize, bool), JsonFault> {
+        let mut changed = false;
         loop {
-            match self.byte()? {
+            match byte(self.text, at)? {
                 b'"' => {
-                    if self.at - from > limit {
-                        self.length(from, limit)?;
+                    if at - from > limit {
+                        within(&self.text[from..at], limit, from)?;
                     }
-                    self.at += 1;
-                    return Ok(escaped);
+                    return Ok((at + 1, changed));
                 }
                 b'\\' => {
-                    escaped = true;
-                    self.at += 1;
-                    self.escape()?;
+                    changed = true;
+                    at = escape(self.text, at + 1)?;
                 }
-                byte @ 0..0x20 => return Err(self.fault(JsonFaultKind::Control(byte))),
-                0x20..0x80 => self.at += 1,
-                _ => escaped |= self.multibyte()?,
-            }
-        }
-    }
-
-    /// What follows a backslash.
-    fn escape(&mut self) -> Result<(), JsonFault> {
-        match self.byte()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
-            b'u' => {
-                self.at += 1;
-                for _ in 0..4 {
-                    if !self.byte()?.is_ascii_hexdigit() {
-                        return Err(self.fault(JsonFaultKind::Escape));
+                byte @ 0..0x20 => return Err(JsonFault { kind: JsonFaultKind::Control(byte), at }),
+                0x20..0x80 => {}
+                _ => {
+                    if self.utf8 == Utf8::Unknown {
+                        let valid = std::str::from_utf8(&self.text[at..]).is_ok();
+                        self.utf8 = if valid { Utf8::Valid } else { Utf8::Invalid };
                     }
-                    self.at += 1;
+                    if self.utf8 == Utf8::Invalid {
+                        let (next, odd) = self.multibyte(at)?;
+                        (at, changed) = (next, changed || odd);
+                    }
                 }
             }
-            _ => return Err(self.fault(JsonFaultKind::Escape)),
+            at = match self.utf8 {
+                Utf8::Valid => utf8_end(self.text, at),
+                Utf8::Unknown | Utf8::Invalid => ascii_end(self.text, at),
+            };
         }
-        Ok(())
     }
 
-    /// Refuses a string that is too long as Jackson counts, in UTF-16 units.
-    #[cold]
-    fn length(&self, from: usize, limit: usize) -> Result<(), JsonFault> {
-        let mut plain = Vec::new();
-        unescape_bytes(&self.text[from..self.at], &mut plain);
-        let units: usize = String::from_utf8_lossy(&plain).chars().map(char::len_utf16).sum();
-        if units > limit { Err(JsonFault { kind: JsonFaultKind::Long, at: from }) } else { Ok(()) }
-    }
-
-    /// A character beyond ASCII; whether it was written in another form than it was read.
-    fn multibyte(&mut self) -> Result<bool, JsonFault> {
-        let rest = &self.text[self.at..];
-        let head = &rest[..rest.len().min(4)];
-        if let Some(len) = character(head) {
-            self.at += len;
-            return Ok(false);
+    /// A character beyond ASCII in a text that is not all UTF-8: the place behind it, and whether it was written in
+    /// another form than it was read.
+    fn multibyte(&mut self, at: usize) -> Result<(usize, bool), JsonFault> {
+        let rest = &self.text[at..];
+        if let Some(len) = character(&rest[..rest.len().min(4)]) {
+            return Ok((at + len, false));
         }
-        self.odd_multibyte()?;
-        Ok(true)
-    }
-
-    /// Bytes that are not UTF-8, but that Jackson decodes: its decoder checks lead and continuation bits, and nothing
-    /// else.
-    #[cold]
-    fn odd_multibyte(&mut self) -> Result<(), JsonFault> {
-        let lead = self.text[self.at];
-        let (len, mut code) = match lead {
-            0xC0..0xE0 => (2, u32::from(lead & 0x1F)),
-            0xE0..0xF0 => (3, u32::from(lead & 0x0F)),
-            0xF0..0xF8 => (4, u32::from(lead & 0x07)),
-            _ => return Err(self.fault(JsonFaultKind::Utf8)),
+        // Jackson's decoder checks lead and continuation bits, and nothing else.
+        let fault = JsonFault { kind: JsonFaultKind::Utf8, at };
+        let (len, mut code) = match rest[0] {
+            lead @ 0xC0..0xE0 => (2, u32::from(lead & 0x1F)),
+            lead @ 0xE0..0xF0 => (3, u32::from(lead & 0x0F)),
+            // Of four bytes Jackson makes two surrogates without asking whether they are any: refused, not garbled.
+            _ => return Err(fault),
         };
         for next in 1..len {
-            match self.text.get(self.at + next) {
-                Some(byte) if byte & 0xC0 == 0x80 => code = code << 6 | u32::from(byte & 0x3F),
-                Some(_) => return Err(JsonFault { kind: JsonFaultKind::Utf8, at: self.at + next }),
-                None => return Err(JsonFault { kind: JsonFaultKind::End, at: self.text.len() }),
+            let byte = byte(self.text, at + next)?;
+            if byte & 0xC0 != 0x80 {
+                return Err(JsonFault { at: at + next, ..fault });
             }
+            code = code << 6 | u32::from(byte & 0x3F);
         }
-        // Of four bytes Jackson makes two surrogates without asking whether they are any: refused rather than garbled.
-        if len == 4 && !(0x1_0000..0x11_0000).contains(&code) {
-            return Err(self.fault(JsonFaultKind::Utf8));
-        }
-        self.copy();
+        self.until(at);
         push_code(code, self.out);
-        self.at += len;
-        self.copied = self.at;
-        Ok(())
+        self.copied = at + len;
+        Ok((at + len, true))
     }
 
-    fn number(&mut self) -> Result<(), JsonFault> {
-        let from = self.at;
-        if self.text[self.at] == b'-' {
-            self.at += 1;
+    /// A number, which begins at `at`; the place behind it.
+    #[inline(always)]
+    fn number(&mut self, from: usize, outermost: bool) -> Result<usize, JsonFault> {
+        let text = self.text;
+        let first = from + usize::from(text[from] == b'-');
+        if text.get(first) == Some(&b'0') && text.get(first + 1).is_some_and(u8::is_ascii_digit) {
+            self.drop_zeros(first);
         }
-        if self.text.get(self.at) == Some(&b'0') && self.text.get(self.at + 1).is_some_and(u8::is_ascii_digit) {
-            self.drop_zeros();
+        let mut at = digits_end(text, first);
+        if at == first {
+            return Err(not_a_number(text, at));
         }
-        if !self.digits() {
-            return Err(self.not_a_number());
+        let next = text.get(at).copied().unwrap_or_default();
+        if matches!(next, b'.' | b'e' | b'E') {
+            at = fraction(text, at)?;
         }
-        let mut fraction = 0;
-        if self.text.get(self.at) == Some(&b'.') {
-            self.at += 1;
-            let from = self.at;
-            if !self.digits() {
-                return Err(self.not_a_number());
-            }
-            fraction = self.at - from;
-        }
-        if let Some(b'e' | b'E') = self.text.get(self.at) {
-            self.at += 1;
-            self.exponent(fraction)?;
-        }
-        if self.at - from > MAX_NUMBER {
+        if at - from > MAX_NUMBER {
             return Err(JsonFault { kind: JsonFaultKind::Long, at: from });
         }
         // Only outside of arrays and objects is there no token that would notice what follows.
-        if self.state.frames.is_empty()
-            && let Some(byte) = self.text.get(self.at)
+        if outermost
+            && let Some(byte) = text.get(at)
             && !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
         {
-            return Err(self.unexpected());
+            return Err(JsonFault { kind: JsonFaultKind::Byte(*byte), at });
         }
-        Ok(())
-    }
-
-    /// What follows the E of a number with `fraction` digits behind its full stop.
-    fn exponent(&mut self, fraction: usize) -> Result<(), JsonFault> {
-        let sign = self.text.get(self.at).copied();
-        if let Some(b'+' | b'-') = sign {
-            self.at += 1;
-        }
-        let from = self.at;
-        if !self.digits() {
-            return Err(self.not_a_number());
-        }
-        let digits = &self.text[from..self.at];
-        if digits.len() > 9 {
-            // Java's BigDecimal, through which Connect reads, has an exponent and a scale of 32 bits.
-            let leading = digits.iter().take_while(|digit| **digit == b'0').count();
-            let digits = &digits[leading..];
-            let exponent = digits.iter().take(11).fold(0_i64, |value, digit| value * 10 + i64::from(digit - b'0'));
-            let exponent = if sign == Some(b'-') { -exponent } else { exponent };
-            let fits = |value: i64| i32::try_from(value).is_ok();
-            if digits.len() > 10 || !fits(exponent) || !fits(fraction as i64 - exponent) {
-                return Err(JsonFault { kind: JsonFaultKind::Exponent, at: from });
-            }
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn not_a_number(&self) -> JsonFault {
-        match self.text.get(self.at) {
-            Some(_) => self.fault(JsonFaultKind::Number),
-            None => self.fault(JsonFaultKind::End),
-        }
-    }
-
-    /// Skips digits; whether there was one.
-    fn digits(&mut self) -> bool {
-        let from = self.at;
-        while self.text.get(self.at).is_some_and(u8::is_ascii_digit) {
-            self.at += 1;
-        }
-        self.at > from
+        Ok(at)
     }
 
     /// Drops zeros that stand before a further digit.
     #[cold]
-    fn drop_zeros(&mut self) {
-        self.copy();
-        while self.text[self.at] == b'0' && self.text.get(self.at + 1).is_some_and(u8::is_ascii_digit) {
-            self.at += 1;
+    fn drop_zeros(&mut self, mut at: usize) {
+        self.until(at);
+        while self.text[at] == b'0' && self.text.get(at + 1).is_some_and(u8::is_ascii_digit) {
+            at += 1;
         }
-        self.copied = self.at;
-    }
-
-    fn literal(&mut self, word: &[u8]) -> Result<(), JsonFault> {
-        for byte in word {
-            if self.byte()? != *byte {
-                return Err(self.unexpected());
-            }
-            self.at += 1;
-        }
-        // `nullx` is one word to Jackson, and not a known one.
-        match self.text.get(self.at) {
-            Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | 0x7F..) => Err(self.unexpected()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Of the members of the object that has just been closed, drops those whose name comes again later.
-    #[cold]
-    fn drop_repeated(&mut self, from: usize) {
-        self.copy();
-        let body = self.out_at();
-        // The last member's end: what follows is the closing brace.
-        let end = body - 1;
-        let mut order: Vec<usize> = (from..self.state.names.len()).collect();
-        order.sort_by_key(|index| (self.state.hashes[*index], *index));
-        let mut dropped = Vec::new();
-        for (place, earlier) in order.iter().enumerate() {
-            let hash = self.state.hashes[*earlier];
-            for later in &order[place + 1..] {
-                if self.state.hashes[*later] != hash {
-                    break;
-                }
-                if self.same_name(*earlier, *later) {
-                    dropped.push(*earlier);
-                    break;
-                }
-            }
-        }
-        dropped.sort_unstable();
-        for index in dropped.into_iter().rev() {
-            // Never the last member, hence there is a next one, and it starts behind the comma.
-            let next = self.state.names.get(index + 1).map_or(end, |name| name.start);
-            let start = self.state.names[index].start;
-            self.out.drain(self.origin + start..self.origin + next);
-        }
-    }
-
-    fn same_name(&mut self, one: usize, other: usize) -> bool {
-        let Compactor { names, left, right, .. } = &mut *self.state;
-        for (index, plain) in [(one, &mut *left), (other, &mut *right)] {
-            let Name { start, end } = names[index];
-            plain.clear();
-            unescape_bytes(&self.out[self.origin + start + 1..self.origin + end - 1], plain);
-        }
-        left == right
+        self.copied = at;
     }
 }
 
-/// Whether a hash comes twice. Two different names may share one.
-fn repeats(hashes: &[u32]) -> bool {
-    if hashes.len() > 64 {
-        let mut sorted = hashes.to_vec();
-        sorted.sort_unstable();
-        return sorted.windows(2).any(|pair| pair[0] == pair[1]);
+/// The byte at `at`.
+#[inline(always)]
+fn byte(text: &[u8], at: usize) -> Result<u8, JsonFault> {
+    match text.get(at) {
+        Some(byte) => Ok(*byte),
+        None => Err(JsonFault { kind: JsonFaultKind::End, at }),
     }
-    // Every comparison is made, so that the compiler may make eight at a time.
-    let among = |hash: u32, earlier: &[u32]| earlier.iter().fold(0, |hits, other| hits + u32::from(hash == *other)) > 0;
-    hashes.iter().enumerate().any(|(index, hash)| among(*hash, &hashes[..index]))
 }
 
-fn hash(text: &[u8]) -> u32 {
-    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut state = text.len() as u64;
-    let (words, rest) = text.as_chunks::<8>();
-    for word in words {
-        state = (state.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(FACTOR);
+#[inline(always)]
+fn literal<const N: usize>(text: &[u8], at: usize, word: &[u8; N]) -> Result<usize, JsonFault> {
+    if text.get(at..).and_then(|rest| rest.first_chunk::<N>()) != Some(word) {
+        return Err(not_literal(text, at, word));
     }
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    state = (state.rotate_left(23) ^ u64::from_le_bytes(last)).wrapping_mul(FACTOR);
-    (state >> 32) as u32
+    // `nullx` is one word to Jackson, and not a known one.
+    match text.get(at + N) {
+        Some(byte @ (b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | 0x7F..)) => {
+            Err(JsonFault { kind: JsonFaultKind::Byte(*byte), at: at + N })
+        }
+        _ => Ok(at + N),
+    }
+}
+
+#[cold]
+fn not_literal(text: &[u8], at: usize, word: &[u8]) -> JsonFault {
+    let right = text[at..].iter().zip(word).take_while(|(found, expected)| found == expected).count();
+    match text.get(at + right) {
+        Some(byte) => JsonFault { kind: JsonFaultKind::Byte(*byte), at: at + right },
+        None => JsonFault { kind: JsonFaultKind::End, at: text.len() },
+    }
+}
+
+/// What follows a backslash, which begins at `at`; the place behind it.
+fn escape(text: &[u8], at: usize) -> Result<usize, JsonFault> {
+    match byte(text, at)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
+        b'u' => {
+            for digit in at + 1..at + 5 {
+                if !byte(text, digit)?.is_ascii_hexdigit() {
+                    return Err(JsonFault { kind: JsonFaultKind::Escape, at: digit });
+                }
+            }
+            Ok(at + 5)
+        }
+        _ => Err(JsonFault { kind: JsonFaultKind::Escape, at }),
+    }
+}
+
+/// Refuses a string of more than `limit` UTF-16 units.
+#[cold]
+fn within(text: &[u8], limit: usize, at: usize) -> Result<(), JsonFault> {
+    let mut plain = Vec::new();
+    unescape_bytes(text, &mut plain);
+    let units: usize = String::from_utf8_lossy(&plain).chars().map(char::len_utf16).sum();
+    if units > limit { Err(JsonFault { kind: JsonFaultKind::Long, at }) } else { Ok(()) }
+}
+
+/// The fraction and exponent of a number, which begin at `at`; the place behind them.
+#[inline(never)]
+fn fraction(text: &[u8], mut at: usize) -> Result<usize, JsonFault> {
+    let mut fraction = 0;
+    if text[at] == b'.' {
+        let end = digits_end(text, at + 1);
+        fraction = end - at - 1;
+        if fraction == 0 {
+            return Err(not_a_number(text, end));
+        }
+        at = end;
+    }
+    if !matches!(text.get(at), Some(b'e' | b'E')) {
+        return Ok(at);
+    }
+    at += 1;
+    let negative = text.get(at) == Some(&b'-');
+    if matches!(text.get(at), Some(b'+' | b'-')) {
+        at += 1;
+    }
+    let end = digits_end(text, at);
+    if end == at {
+        return Err(not_a_number(text, at));
+    }
+    if end - at > 9 && !in_range(&text[at..end], negative, fraction) {
+        return Err(JsonFault { kind: JsonFaultKind::Exponent, at });
+    }
+    Ok(end)
+}
+
+/// Whether Java's `BigDecimal`, through which Connect reads, has room for an exponent: it and the scale have 32 bits.
+#[cold]
+fn in_range(digits: &[u8], negative: bool, fraction: usize) -> bool {
+    let leading = digits.iter().take_while(|digit| **digit == b'0').count();
+    let digits = &digits[leading..];
+    if digits.len() > 10 {
+        return false;
+    }
+    let exponent = digits.iter().fold(0_i64, |value, digit| value * 10 + i64::from(digit - b'0'));
+    let exponent = if negative { -exponent } else { exponent };
+    let fits = |value: i64| i32::try_from(value).is_ok();
+    fits(exponent) && fits(fraction as i64 - exponent)
+}
+
+#[cold]
+fn not_a_number(text: &[u8], at: usize) -> JsonFault {
+    let kind = if at < text.len() { JsonFaultKind::Number } else { JsonFaultKind::End };
+    JsonFault { kind, at }
 }
 
 /// How many bytes the character at the start of valid UTF-8 has; never more than there are.

@@ -2,7 +2,9 @@
 
 mod compact;
 mod fault;
+mod names;
 mod node;
+mod scan;
 mod unescape;
 
 pub use compact::Compactor;

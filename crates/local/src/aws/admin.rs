@@ -29,7 +29,10 @@ pub(super) fn handle(shared: &Shared, parts: &Parts, from_here: bool, body: &Byt
             say(StatusCode::OK, &json!(rules))
         }
         ("POST", "faults", "") => match serde_json::from_slice::<FaultRule>(body) {
-            Ok(rule) => say(StatusCode::CREATED, &json!({"number": shared.faults.add(rule)})),
+            Ok(rule) => match shared.faults.add(rule) {
+                Ok(number) => say(StatusCode::CREATED, &json!({"number": number})),
+                Err(error) => say(StatusCode::BAD_REQUEST, &json!({"error": error.to_string()})),
+            },
             Err(error) => say(StatusCode::BAD_REQUEST, &json!({"error": error.to_string()})),
         },
         ("DELETE", "faults", "") => {

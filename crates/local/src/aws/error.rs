@@ -58,6 +58,12 @@ pub enum AwsError {
         #[source]
         source: iam::PolicyError,
     },
+    /// A fault is to answer with an error that AWS does not have.
+    #[error("aws has no error {code}")]
+    ErrorCode {
+        /// The code asked for.
+        code: String,
+    },
     /// A trust policy names somebody who does not exist.
     #[error("the trust policy of {what} names {principal}, who does not exist")]
     Principal {
@@ -77,6 +83,7 @@ impl Diagnose for AwsError {
             Self::Exists { .. } => "local.exists",
             Self::Name { .. } => "local.name",
             Self::Policy { .. } => "local.policy",
+            Self::ErrorCode { .. } => "local.error-code",
             Self::Principal { .. } => "local.principal",
         }
     }
@@ -97,6 +104,7 @@ impl Diagnose for AwsError {
             Self::Exists { .. } => "choose another name",
             Self::Name { .. } => "use letters, digits and _+=,.@- (buckets: lower case, digits, dots and dashes)",
             Self::Policy { .. } => "mend the policy where the cause says",
+            Self::ErrorCode { .. } => "use a code of the S3 or STS API reference, as in SlowDown or InternalError",
             Self::Principal { .. } => "create the principal first, then the role that trusts it",
         }))
     }

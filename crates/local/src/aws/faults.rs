@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use super::error::ApiError;
+use super::error::{ApiError, AwsError};
 
 /// What a fault does to a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -176,15 +176,20 @@ impl Faults {
         Self { seed, state: Mutex::default() }
     }
 
-    /// Adds a rule and gives its number. An `Error` whose code AWS does not have strikes as `InternalError`.
-    pub fn add(&self, rule: FaultRule) -> u64 {
+    /// Adds a rule and gives its number. Refuses one whose error AWS does not have.
+    pub fn add(&self, rule: FaultRule) -> Result<u64, AwsError> {
+        if let Effect::Error { code, .. } | Effect::ErrorInBody { code } = &rule.effect
+            && ApiError::known(code).is_none()
+        {
+            return Err(AwsError::ErrorCode { code: code.clone() });
+        }
         let mut state = self.state.lock().expect("no thread panics while it holds this lock");
         state.added += 1;
         let number = state.added;
         // Any odd constant will do: it only keeps the rules' seeds apart.
         let dice = StdRng::seed_from_u64(self.seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         state.rules.push(Armed { number, rule, dice, seen: 0, struck: 0 });
-        number
+        Ok(number)
     }
 
     /// Removes a rule.
@@ -299,7 +304,7 @@ mod tests {
     fn struck(seed: u64, rules: &[FaultRule], requests: usize) -> Vec<bool> {
         let faults = Faults::new(seed);
         for rule in rules {
-            faults.add(rule.clone());
+            faults.add(rule.clone()).unwrap();
         }
         (0..requests).map(|_| faults.decide("PutObject", "b", "k").end.is_some()).collect()
     }
@@ -321,10 +326,16 @@ mod tests {
     }
 
     #[test]
+    fn an_error_that_aws_does_not_have_is_refused() {
+        let rule = FaultRule::new(Effect::Error { code: "Tired".to_owned(), applied: false });
+        assert!(Faults::new(0).add(rule).is_err());
+    }
+
+    #[test]
     fn the_first_end_wins() {
         let faults = Faults::new(0);
-        faults.add(FaultRule::new(Effect::ErrorInBody { code: "InternalError".to_owned() }));
-        faults.add(FaultRule::new(Effect::Reset { applied: false }));
+        faults.add(FaultRule::new(Effect::ErrorInBody { code: "InternalError".to_owned() })).unwrap();
+        faults.add(FaultRule::new(Effect::Reset { applied: false })).unwrap();
         assert!(matches!(faults.decide("PutObject", "b", "k").end, Some(End::Reset { .. })));
         assert!(matches!(faults.decide("CopyObject", "b", "k").end, Some(End::ErrorInBody(_))));
     }

@@ -20,6 +20,7 @@
 
 mod account;
 mod admin;
+mod asked;
 mod authorize;
 mod connection;
 mod directory;
