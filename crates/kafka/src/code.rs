@@ -68,6 +68,8 @@ impl ErrorCode {
     pub const UNKNOWN_PRODUCER_ID: Self = Self(59);
     /// `UNKNOWN_TOPIC_OR_PARTITION`.
     pub const UNKNOWN_TOPIC_OR_PARTITION: Self = Self(3);
+    /// `UNRELEASED_INSTANCE_ID`: another member still has our `group.instance.id` (KIP-848).
+    pub const UNRELEASED_INSTANCE_ID: Self = Self(111);
     /// `UNSTABLE_OFFSET_COMMIT`: a transaction that commits these offsets is still open.
     pub const UNSTABLE_OFFSET_COMMIT: Self = Self(88);
     /// `UNSUPPORTED_SASL_MECHANISM`.
@@ -193,6 +195,7 @@ mod tests {
             (ErrorCode::UNKNOWN_MEMBER_ID, "UNKNOWN_MEMBER_ID"),
             (ErrorCode::UNKNOWN_PRODUCER_ID, "UNKNOWN_PRODUCER_ID"),
             (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "UNKNOWN_TOPIC_OR_PARTITION"),
+            (ErrorCode::UNRELEASED_INSTANCE_ID, "UNRELEASED_INSTANCE_ID"),
             (ErrorCode::UNSTABLE_OFFSET_COMMIT, "UNSTABLE_OFFSET_COMMIT"),
             (ErrorCode::UNSUPPORTED_SASL_MECHANISM, "UNSUPPORTED_SASL_MECHANISM"),
             (ErrorCode::UNSUPPORTED_VERSION, "UNSUPPORTED_VERSION"),

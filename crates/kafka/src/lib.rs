@@ -20,9 +20,12 @@ pub mod admin;
 pub mod cluster;
 mod code;
 pub mod config;
+pub mod fetch;
+pub mod group;
 pub mod net;
 pub mod produce;
 pub mod records;
+pub mod source;
 
 pub use cluster::Cluster;
 pub use code::ErrorCode;

@@ -150,14 +150,13 @@ impl Supervision {
                     Some(wait)
                 }
             };
-            let stopped = self.stopped.wait_for(|stop| *stop);
-            match wait {
-                Some(wait) if tokio::time::timeout(wait, stopped).await.is_err() => {}
-                Some(_) => break,
-                None => {
-                    stopped.await.map(drop).unwrap_or_default();
-                    break;
-                }
+            let Some(wait) = wait else {
+                // An error means that nobody is left who could stop it, or wants it.
+                self.stopped.wait_for(|stop| *stop).await.map(drop).unwrap_or_default();
+                break;
+            };
+            if tokio::time::timeout(wait, self.stopped.wait_for(|stop| *stop)).await.is_ok() {
+                break;
             }
         }
         self.state.set(State::Stopped);

@@ -71,7 +71,7 @@ pub(crate) fn client(properties: &ClientProperties) -> Result<(ClientConfig, Vec
 pub(crate) fn consumer(plan: &ConnectorPlan) -> Result<(Consumer, Vec<Warning>), Problems> {
     let mut properties = Properties::new(plan.consumer().as_map());
     let client = ClientConfig::read(&mut properties, None);
-    let group = group(plan, &client, &mut properties);
+    let group = group(plan, &mut properties);
     let fetch = fetch(&group, &mut properties);
     properties.ignore("enable.auto.commit", "offsets are committed with the objects they belong to");
     properties.ignore("max.poll.records", "records are taken up in whole batches, inside --memory");
@@ -84,7 +84,7 @@ pub(crate) fn consumer(plan: &ConnectorPlan) -> Result<(Consumer, Vec<Warning>),
     Ok((Consumer { client, group, fetch }, warnings))
 }
 
-fn group(plan: &ConnectorPlan, client: &ClientConfig, properties: &mut Properties<'_>) -> GroupOptions {
+fn group(plan: &ConnectorPlan, properties: &mut Properties<'_>) -> GroupOptions {
     let subscription = match plan.topics() {
         TopicSelection::Named(names) => Subscription::topics(names.iter().map(String::as_str)),
         TopicSelection::Matching(pattern) => match TopicPattern::new(pattern.as_str()) {
@@ -106,8 +106,6 @@ fn group(plan: &ConnectorPlan, client: &ClientConfig, properties: &mut Propertie
         heartbeat_interval: properties.millis("heartbeat.interval.ms", 3_000, 1),
         max_poll_interval,
         revocation_patience: GroupOptions::patience_for(max_poll_interval),
-        metadata_max_age: client.metadata_max_age,
-        request_timeout: client.request_timeout,
         offset_reset: properties.choice(
             "auto.offset.reset",
             OffsetReset::Earliest,

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use connectors::{ConnectorPlan, DeadLetterQueue};
 use fault::{Blame, Code, Diagnose, Fault, Retry};
-use kafka::Cluster;
+use kafka::{Cluster, ErrorCode};
 use kafka::admin::NewTopic;
 use kafka::config::{Problems, Properties};
 use kafka::produce::{Producer, ProducerConfig, Record};
-use transit::{DeadLetter, DeadLetters};
+use transit::{DeadLetter, DeadLetters, Header};
 
 use crate::consumer;
 
@@ -54,7 +54,7 @@ async fn open_queue(plan: &ConnectorPlan, queue: &DeadLetterQueue) -> Result<Que
         match admin.create_topic(&new).await {
             Ok(()) => tracing::info!(connector = plan.name(), topic = &*topic, "created the dead letters' topic"),
             // Another worker was faster.
-            Err(error) if error.kafka_code().is_some_and(|code| code.name() == "TOPIC_ALREADY_EXISTS") => {}
+            Err(error) if error.kafka_code().is_some_and(|code| code == ErrorCode::TOPIC_ALREADY_EXISTS) => {}
             Err(source) => return Err(Fault::new(NoQueue { topic: queue.topic.clone(), source })),
         }
     }
@@ -81,9 +81,9 @@ impl DeadLetters for ConnectDeadLetters {
         let mut deliveries = Vec::with_capacity(letters.len());
         for letter in &letters {
             let context = if queue.context_headers { self.context(letter) } else { Vec::new() };
-            let mut headers: Vec<(&str, Option<&[u8]>)> =
-                letter.headers.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
-            headers.extend(context.iter().map(|(key, value)| (*key, Some(value.as_bytes()))));
+            let own = letter.headers.iter().map(|(key, value)| (key.as_bytes(), value.as_deref()));
+            let about = context.iter().map(|(key, value)| (key.as_bytes(), Some(value.as_bytes())));
+            let headers: Vec<Header<'_>> = own.chain(about).map(|(key, value)| Header { key, value }).collect();
             let record = Record {
                 topic: &queue.topic,
                 partition: None,
@@ -170,10 +170,9 @@ impl Diagnose for NoQueue {
         self.source.retry()
     }
     fn hint(&self) -> Option<std::borrow::Cow<'static, str>> {
-        let code = self.source.kafka_code().map(|code| code.name());
-        match code {
+        match self.source.kafka_code() {
             // The classic trap: Connect's default of 3 replicas on a cluster of one broker.
-            Some("INVALID_REPLICATION_FACTOR") => Some(
+            Some(code) if code.to_string() == "INVALID_REPLICATION_FACTOR" => Some(
                 "set errors.deadletterqueue.topic.replication.factor to at most the number of brokers, or create the topic"
                     .into(),
             ),

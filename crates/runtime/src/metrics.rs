@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
@@ -52,7 +52,7 @@ impl<L: EncodeLabelSet> Sample<L> {
     fn write(&self, encoder: &mut MetricEncoder<'_>, kind: MetricType) -> fmt::Result {
         let mut encoder = encoder.encode_family(&self.0)?;
         match kind {
-            MetricType::Counter => encoder.encode_counter::<(), _, u64>(&self.1, None),
+            MetricType::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&self.1, None),
             _ => encoder.encode_gauge(&self.1),
         }
     }

@@ -109,7 +109,7 @@ fn s3_options(plan: &ConnectorPlan) -> S3Options {
         endpoint: s3.endpoint.clone(),
         path_style: s3.path_style,
         server_side_encryption: s3.server_side_encryption.clone(),
-        backoff: aws::Backoff { first: s3.retry.delay, longest: s3.retry.max_delay },
+        backoff: aws::Backoff { base: s3.retry.delay, cap: s3.retry.max_delay },
         existing: match s3.existing {
             connectors::ExistingObject::Overwrite => ExistingObject::Overwrite,
             connectors::ExistingObject::Fail => ExistingObject::Fail,

@@ -201,6 +201,11 @@ impl Connection {
         Ok(RawResponse { version, body })
     }
 
+    /// Decodes what [`Connection::call_raw`] answered. Byte fields stay slices of the response's buffer.
+    pub fn decode<R: Request>(&self, raw: RawResponse) -> Result<R::Response, Error> {
+        self.shared.decode::<R>(raw.body, raw.version)
+    }
+
     /// The version in which a call of `R` would be made, for requests that look different by version.
     pub fn version<R: Request>(&self, max_version: Option<i16>) -> Result<i16, Error> {
         self.shared.version::<R>(max_version)

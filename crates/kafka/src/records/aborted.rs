@@ -13,7 +13,7 @@ pub struct AbortedTransaction {
 ///
 /// The algorithm of the Java consumer (`CompletedFetch`): a transaction of the response's list counts as open from its
 /// first offset on, until the abort marker of its producer.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct AbortedFilter {
     /// Those that have not begun yet, the earliest last.
     ahead: Vec<AbortedTransaction>,
@@ -24,6 +24,11 @@ impl AbortedFilter {
     pub(super) fn new(mut transactions: Vec<AbortedTransaction>) -> Self {
         transactions.sort_unstable_by_key(|transaction| std::cmp::Reverse(transaction.first_offset));
         Self { ahead: transactions, open: HashSet::new() }
+    }
+
+    /// Whether there is nothing to leave out any more.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ahead.is_empty() && self.open.is_empty()
     }
 
     /// Opens the transactions that begin at or before `last`, the last offset of the batch at hand.

@@ -93,6 +93,21 @@ pub(super) fn decode(
     records(&header, body, from, limit, arena)
 }
 
+/// Does to `aborted` what decoding the batch would. A damaged one changes nothing; it is named when it is decoded.
+pub(super) fn pass_over(frame: &Frame<'_>, limit: usize, aborted: &mut AbortedFilter) {
+    if frame.magic != 2 || aborted.is_empty() {
+        return;
+    }
+    let Ok(header) = Header::read(frame) else { return };
+    if header.producer_id >= 0 {
+        aborted.reach(header.last_offset);
+        let body = &frame.bytes[V2_HEADER..];
+        if header.is(CONTROL) && marks_abort(&header, body, limit, &mut Arena::new()) == Ok(true) {
+            aborted.close(header.producer_id);
+        }
+    }
+}
+
 /// Whether a control batch ends its producer's transaction by aborting it. Leaves the arena empty.
 fn marks_abort(header: &Header, body: &[u8], limit: usize, arena: &mut Arena) -> Result<bool, Malformed> {
     records(header, body, i64::MIN, limit, arena)?;

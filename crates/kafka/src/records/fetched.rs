@@ -1,7 +1,8 @@
+use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use transit::{Arena, Assignment, Fetched, Offset, Permit, PoisonBatch, TopicPartition};
+use transit::{Arena, Assignment, Fetched, Offset, PoisonBatch, TopicPartition};
 
 use super::aborted::{AbortedFilter, AbortedTransaction};
 use super::frame::{Frame, Framed};
@@ -38,10 +39,12 @@ pub struct Response {
     pub high_watermark: Offset,
     /// The most bytes that one batch may take once decompressed; see [`DEFAULT_BATCH_LIMIT`].
     pub batch_limit: usize,
-    /// The bytes of the whole response in the budget, shared with its other partitions: they are slices of one buffer,
-    /// which is free only when all of them are.
-    pub permit: Arc<Permit>,
+    /// Kept until the records are dropped: a permit of the byte budget, a place in a queue.
+    pub held: Held,
 }
+
+/// Something that is to be dropped when the last of the records that share it are.
+pub type Held = Arc<dyn Any + Send + Sync>;
 
 /// Record batches of one partition, as one Fetch response brought them.
 #[derive(Debug)]
@@ -56,17 +59,23 @@ pub struct FetchedRecords {
     /// The offset that comes next.
     position: i64,
     next_offset: i64,
+    /// Whether all batches end before the offset that was asked for.
+    behind: bool,
+    leader_epoch: i32,
     isolation: Isolation,
     aborted: AbortedFilter,
     batch_limit: usize,
-    _permit: Arc<Permit>,
+    held: Held,
 }
 
 impl FetchedRecords {
     /// Takes a partition's records over. Looks at the batches' lengths and offsets only.
     pub fn new(response: Response) -> Self {
         let Response { partition, assignment, from, records, aborted, isolation, high_watermark, .. } = response;
-        let (end, next_offset) = measure(&records, from.0, high_watermark.0);
+        let Measured { end, next_offset, leader_epoch } = measure(&records, from.0, high_watermark.0);
+        // Such batches would be asked for for ever.
+        let behind = end > 0 && next_offset <= from.0;
+        let next_offset = if behind { from.0.saturating_add(1) } else { next_offset };
         Self {
             partition,
             assignment,
@@ -75,16 +84,62 @@ impl FetchedRecords {
             previous: BEFORE_ALL,
             position: from.0,
             next_offset,
+            behind,
+            leader_epoch,
             isolation,
             aborted: AbortedFilter::new(aborted),
             batch_limit: response.batch_limit,
-            _permit: response.permit,
+            held: response.held,
         }
+    }
+
+    /// The offset that decoding goes on from.
+    pub fn position(&self) -> Offset {
+        Offset(self.position)
+    }
+
+    /// The leader epoch of the last batch, -1 if it has none (an old format).
+    pub fn leader_epoch(&self) -> i32 {
+        self.leader_epoch
     }
 
     /// Whether it holds no whole batch, so that there is nothing to hand over and reading goes on where it was.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    /// Takes batches of together at least `size` bytes off the front, unless nothing would be left. Both parts together
+    /// decode to what the whole would have.
+    pub fn split_front(&mut self, size: usize) -> Option<Self> {
+        let (mut at, mut previous, mut end) = (self.at, self.previous, self.position);
+        let mut aborted = self.aborted.clone();
+        while at < self.at + size {
+            let Framed::Whole(frame) = Frame::at(&self.records[at..], previous) else { return None };
+            if self.isolation == Isolation::ReadCommitted {
+                batch::pass_over(&frame, self.batch_limit, &mut aborted);
+            }
+            (at, previous, end) = (at + frame.bytes.len(), frame.offset, frame.last_offset().saturating_add(1));
+        }
+        let Framed::Whole(next) = Frame::at(&self.records[at..], previous) else { return None };
+        // What lies between two batches counts with the former. Of an old message set only the last offset is known.
+        let boundary = if next.magic == 2 { next.offset } else { end.min(next.offset) }.max(self.position);
+        let front = Self {
+            partition: self.partition.clone(),
+            assignment: self.assignment,
+            records: self.records.slice(..at),
+            at: self.at,
+            previous: self.previous,
+            position: self.position,
+            next_offset: boundary,
+            behind: false,
+            leader_epoch: self.leader_epoch,
+            isolation: self.isolation,
+            aborted: std::mem::replace(&mut self.aborted, aborted),
+            batch_limit: self.batch_limit,
+            held: self.held.clone(),
+        };
+        (self.records, self.at, self.previous, self.position) = (self.records.slice(at..), 0, previous, boundary);
+        Some(front)
     }
 
     fn poison(&self, first: i64, last: i64, why: &Malformed) -> PoisonBatch {
@@ -107,9 +162,17 @@ impl FetchedRecords {
     }
 }
 
-/// How many of the bytes are whole batches, and the offset after them. Only the last batch's word counts for the latter:
-/// offsets rise from batch to batch.
-fn measure(records: &[u8], from: i64, high_watermark: i64) -> (usize, i64) {
+/// What can be said of a response's bytes from the headers alone.
+struct Measured {
+    /// How many of the bytes are whole batches.
+    end: usize,
+    /// The offset after them.
+    next_offset: i64,
+    leader_epoch: i32,
+}
+
+/// Only the last batch's word counts for where it ends: offsets rise from batch to batch.
+fn measure(records: &[u8], from: i64, high_watermark: i64) -> Measured {
     let (mut at, mut previous, mut last) = (0, BEFORE_ALL, None);
     loop {
         let framed = Frame::at(&records[at..], previous);
@@ -124,14 +187,13 @@ fn measure(records: &[u8], from: i64, high_watermark: i64) -> (usize, i64) {
             // No record lies at or above the high watermark, so this header lies, and to go on behind what it says
             // could leave records out.
             let lies = high_watermark >= 0 && last >= high_watermark && !sound(&frame);
-            let next = if lies { frame.offset } else { last };
-            // Batches that all end below the offset that was asked for would be asked for for ever.
-            from.max(next).saturating_add(1)
+            from.max(if lies { frame.offset } else { last }.saturating_add(1))
         });
+        let leader_epoch = last.map_or(-1, |frame| frame.leader_epoch());
         return match framed {
             // Where the next batch begins, nobody knows; the offset that could not be read is named at least.
-            Framed::Lost(_) => (records.len(), next.saturating_add(1)),
-            Framed::End | Framed::Whole(_) => (at, next),
+            Framed::Lost(_) => Measured { end: records.len(), next_offset: next.saturating_add(1), leader_epoch },
+            Framed::End | Framed::Whole(_) => Measured { end: at, next_offset: next, leader_epoch },
         };
     }
 }
@@ -155,7 +217,7 @@ impl Fetched for FetchedRecords {
     }
 
     fn size(&self) -> usize {
-        self.records.len()
+        self.records.len() - self.at
     }
 
     fn decode(&mut self, arena: &mut Arena) -> Result<bool, PoisonBatch> {
@@ -164,9 +226,9 @@ impl Fetched for FetchedRecords {
         loop {
             arena.clear();
             let frame = match Frame::at(&records[self.at..], self.previous) {
-                Framed::End if self.position < self.next_offset => {
-                    let first = std::mem::replace(&mut self.position, self.next_offset);
-                    return Err(self.poison(first, self.next_offset - 1, &Malformed::Behind));
+                Framed::End if std::mem::take(&mut self.behind) => {
+                    let last = self.next_offset - 1;
+                    return Err(self.poison(last, last, &Malformed::Behind));
                 }
                 Framed::End => return Ok(false),
                 Framed::Lost(why) => {

@@ -50,6 +50,11 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// The leader epoch under which it was written, -1 in the old formats.
+    pub(super) fn leader_epoch(&self) -> i32 {
+        if self.magic == 2 { Cursor::at(self.bytes, LOG_OVERHEAD).i32().unwrap_or(-1) } else { -1 }
+    }
+
     /// The last offset that it claims; at least the first one, however damaged it is.
     pub(super) fn last_offset(&self) -> i64 {
         if self.magic != 2 {

@@ -30,4 +30,4 @@ mod malformed;
 mod tests;
 
 pub use aborted::AbortedTransaction;
-pub use fetched::{DEFAULT_BATCH_LIMIT, FetchedRecords, Response};
+pub use fetched::{DEFAULT_BATCH_LIMIT, FetchedRecords, Held, Response};

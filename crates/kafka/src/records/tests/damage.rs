@@ -25,9 +25,10 @@ fn all_codecs() -> [Compression; 6] {
 
 /// What must hold of anything that is read, however damaged: offsets rise, and all that is not handed out is named.
 fn check(bytes: Vec<u8>, from: i64) -> Result<(), TestCaseError> {
-    let (all, next) = drain(response(bytes, from));
+    let (all, next) = drain(response(bytes.clone(), from));
     let mut last = from - 1;
-    for outcome in all {
+    let good: Vec<_> = all.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
+    for outcome in &all {
         match outcome {
             Ok(records) => {
                 for record in records {
@@ -42,6 +43,9 @@ fn check(bytes: Vec<u8>, from: i64) -> Result<(), TestCaseError> {
         }
     }
     prop_assert!(next > last, "{next} after {last}");
+    let (pieces, end) = drain_in_pieces(response(bytes, from), 200);
+    let pieces: Vec<_> = pieces.iter().filter_map(|piece| piece.as_ref().ok()).collect();
+    prop_assert_eq!((pieces, end), (good, next));
     Ok(())
 }
 

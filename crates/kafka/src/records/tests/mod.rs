@@ -7,7 +7,7 @@ mod transactions;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use transit::{Arena, Assignment, Budget, Fetched, Offset, PoisonBatch, TopicPartition};
+use transit::{Arena, Assignment, Fetched, Offset, PoisonBatch, TopicPartition};
 
 use super::{AbortedTransaction, FetchedRecords, Response};
 use crate::admin::Isolation;
@@ -45,7 +45,7 @@ fn response(records: impl Into<Bytes>, from: i64) -> Response {
         isolation: Isolation::ReadUncommitted,
         high_watermark: Offset(i64::MAX),
         batch_limit: 1 << 24,
-        permit: Arc::new(Budget::new(1).charge(0)),
+        held: Arc::new(()),
     }
 }
 
@@ -66,6 +66,36 @@ fn drain(response: Response) -> (Vec<Result<Vec<Seen>, PoisonBatch>>, i64) {
         }
         assert!(all.len() < 100_000, "decoding does not end");
     }
+}
+
+/// The same, in pieces of about `size` bytes.
+fn drain_in_pieces(response: Response, size: usize) -> (Vec<Result<Vec<Seen>, String>>, i64) {
+    let mut rest = FetchedRecords::new(response);
+    let mut all = Vec::new();
+    let mut arena = Arena::new();
+    let mut next = rest.position().0;
+    loop {
+        let (mut piece, last) = match rest.split_front(size) {
+            Some(front) => (front, false),
+            None => (std::mem::replace(&mut rest, FetchedRecords::new(response_of_nothing())), true),
+        };
+        assert_eq!(piece.position().0, next, "pieces join");
+        loop {
+            match piece.decode(&mut arena) {
+                Ok(true) => all.push(Ok(seen(&arena))),
+                Ok(false) => break,
+                Err(poison) => all.push(Err(poison.to_string())),
+            }
+        }
+        next = piece.next_offset().0;
+        if last {
+            return (all, next);
+        }
+    }
+}
+
+fn response_of_nothing() -> Response {
+    response(Bytes::new(), 0)
 }
 
 /// Reads all of it, where nothing may be poison.

@@ -89,7 +89,11 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
-    fn committed_records_and_only_those_come_out_from_any_offset_on(steps in vec(step(), 0..40), at in any::<prop::sample::Index>()) {
+    fn committed_records_and_only_those_come_out_from_any_offset_on(
+        steps in vec(step(), 0..40),
+        at in any::<prop::sample::Index>(),
+        size in 1..400_usize,
+    ) {
         let log = play(&steps);
         let from = at.index(log.next as usize + 1) as i64;
         let bytes: Vec<u8> = log
@@ -99,7 +103,7 @@ proptest! {
             .flat_map(Batch::encode)
             .collect();
         // As a broker answers: the aborted transactions that reach into what it sends, in no particular order.
-        let aborted = log
+        let aborted: Vec<_> = log
             .ended
             .iter()
             .rev()
@@ -118,6 +122,9 @@ proptest! {
         };
         let wanted: Vec<_> =
             log.records.iter().filter(|record| record.0 >= from && !is_aborted(**record)).map(|record| record.0).collect();
+        let (pieces, next) = drain_in_pieces(committed(bytes.clone(), from, aborted.clone()), size);
+        let pieces: Vec<_> = pieces.into_iter().flat_map(Result::unwrap).map(|record| record.offset).collect();
+        prop_assert_eq!((&pieces, next), (&wanted, log.next.max(from)));
         prop_assert_eq!(offsets(committed(bytes.clone(), from, aborted)), (wanted, log.next.max(from)));
         let all: Vec<_> = log.records.iter().map(|record| record.0).filter(|offset| *offset >= from).collect();
         prop_assert_eq!(offsets(response(bytes, from)), (all, log.next.max(from)));

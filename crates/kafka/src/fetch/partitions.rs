@@ -1,0 +1,567 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use data::{Offset, TopicPartition};
+use kafka_protocol::messages::fetch_response::PartitionData;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use transit::{Assignment, Fetched, Permit};
+use uuid::Uuid;
+
+use super::session::Ask;
+use super::{Delivery, FetchError, FetchOptions, OffsetReset};
+use crate::ErrorCode;
+use crate::cluster::{Backoff, Metadata};
+use crate::records::{AbortedTransaction, FetchedRecords, Response};
+
+/// Java's `max.partition.fetch.bytes`, and the most that a lone partition may have of a response.
+const PARTITION_BYTES: usize = 1 << 20;
+const LONE_PARTITION_BYTES: usize = 8 << 20;
+/// A partition is not asked for while more than this many of its largest answers are not worked off: one that is being
+/// worked on, and one that waits.
+const ANSWERS_AHEAD: usize = 2;
+
+/// What the tasks of a fetcher share: the partitions, and what is ready for [`super::Fetcher::next`].
+#[derive(Debug)]
+pub(super) struct Partitions {
+    state: Mutex<State>,
+    pub(super) options: FetchOptions,
+    pub(super) max_bytes: usize,
+    /// Something can be asked for that could not before.
+    pub(super) askable: Arc<Notify>,
+    /// A partition needs a leader or an offset.
+    pub(super) needy: Notify,
+    /// Something is ready, or fetching has failed.
+    pub(super) ready: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    partitions: HashMap<TopicPartition, Partition>,
+    ready: VecDeque<Delivery>,
+    failure: Option<FetchError>,
+    /// Counts the answers with records, to see who has waited longest.
+    turn: u64,
+}
+
+#[derive(Debug)]
+struct Partition {
+    assignment: Assignment,
+    /// What is asked for next.
+    position: i64,
+    /// The leader epoch of the batch before it, -1 if unknown.
+    last_epoch: i32,
+    standing: Standing,
+    backoff: Backoff,
+    handed: Arc<Handed>,
+    /// What one answer had to be raised to for a whole batch to fit in.
+    least_bytes: usize,
+    turn: u64,
+    high_watermark: i64,
+    last_stable: i64,
+    log_start: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Standing {
+    /// Nobody is known to ask, or who was asked is not the right one (`stale`).
+    Leaderless { stale: bool, not_before: Instant },
+    /// This broker is asked.
+    Led(Lead),
+    /// The offset is not in the log: where does the log begin and end?
+    Astray { not_before: Instant },
+    /// That has been asked.
+    Asking,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lead {
+    node: i32,
+    epoch: i32,
+    topic_id: Uuid,
+}
+
+/// The bytes of a partition that were made ready and are not dropped yet.
+#[derive(Debug)]
+struct Handed(AtomicUsize);
+
+/// Keeps an answer's bytes counted until its last record is dropped.
+#[derive(Debug)]
+struct Place {
+    handed: Arc<Handed>,
+    bytes: usize,
+    /// Below this the partition can be asked for again.
+    limit: usize,
+    askable: Arc<Notify>,
+    _permits: Arc<ResponsePermits>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let before = self.handed.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        if before >= self.limit && before - self.bytes < self.limit {
+            self.askable.notify_waiters();
+        }
+    }
+}
+
+/// A response's bytes, charged to the share of fetched records and to the whole budget.
+#[derive(Debug)]
+pub(super) struct ResponsePermits {
+    pub(super) share: Permit,
+    pub(super) whole: Permit,
+}
+
+impl ResponsePermits {
+    pub(super) fn resize(&mut self, bytes: usize) {
+        self.share.resize(bytes);
+        self.whole.resize(bytes);
+    }
+}
+
+/// What to ask a broker for.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// Those that waited longest first.
+    pub(super) asks: Vec<(TopicPartition, Ask)>,
+    /// Whether there are more, which have to work off what they were given.
+    pub(super) others_are_behind: bool,
+}
+
+/// What the upkeep has to do.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    pub(super) leaderless: Vec<TopicPartition>,
+    /// Whether what the metadata say about some of them has proved wrong.
+    pub(super) stale: bool,
+    pub(super) astray: Vec<TopicPartition>,
+    /// When there will be more.
+    pub(super) next: Option<Instant>,
+}
+
+/// How far the fetching of a partition is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Which partition.
+    pub partition: TopicPartition,
+    /// The next offset to be fetched.
+    pub position: Offset,
+    /// The end of the log as the leader last said; `None` before its first answer.
+    pub high_watermark: Option<Offset>,
+    /// The end of what `read_committed` may read; `None` before the first answer.
+    pub last_stable: Option<Offset>,
+    /// The first offset that retention has left; `None` before the first answer.
+    pub log_start: Option<Offset>,
+}
+
+impl Progress {
+    /// How many offsets are still to be fetched.
+    pub fn lag(&self) -> Option<i64> {
+        self.high_watermark.map(|end| (end.0 - self.position.0).max(0))
+    }
+}
+
+impl Partitions {
+    pub(super) fn new(options: FetchOptions, max_bytes: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            options,
+            max_bytes,
+            askable: Arc::default(),
+            needy: Notify::new(),
+            ready: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no code panics while it holds this lock")
+    }
+
+    // ---- for the fetcher's owner ----
+
+    pub(super) fn add(&self, partition: TopicPartition, assignment: Assignment, at: Offset, backoff: Backoff) {
+        let mut state = self.state();
+        state.forget_ready(&partition);
+        state.partitions.insert(
+            partition,
+            Partition {
+                assignment,
+                position: at.0,
+                last_epoch: -1,
+                standing: Standing::Leaderless { stale: false, not_before: Instant::now() },
+                backoff,
+                handed: Arc::new(Handed(AtomicUsize::new(0))),
+                least_bytes: 0,
+                turn: 0,
+                high_watermark: -1,
+                last_stable: -1,
+                log_start: -1,
+            },
+        );
+        drop(state);
+        self.needy.notify_one();
+    }
+
+    pub(super) fn remove(&self, partition: &TopicPartition) {
+        let mut state = self.state();
+        state.partitions.remove(partition);
+        state.forget_ready(partition);
+    }
+
+    /// The next thing that is ready; an error once fetching has failed.
+    pub(super) fn take(&self) -> Result<Option<Delivery>, FetchError> {
+        let mut state = self.state();
+        match state.ready.pop_front() {
+            Some(delivery) => Ok(Some(delivery)),
+            None => state.failure.clone().map_or(Ok(None), Err),
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        let mut state = self.state();
+        state.partitions.clear();
+        state.ready.clear();
+    }
+
+    pub(super) fn progress(&self) -> Vec<Progress> {
+        let known = |offset: i64| Some(Offset(offset)).filter(|offset| offset.0 >= 0);
+        let state = self.state();
+        let progress = |(name, partition): (&TopicPartition, &Partition)| Progress {
+            partition: name.clone(),
+            position: Offset(partition.position),
+            high_watermark: known(partition.high_watermark),
+            last_stable: known(partition.last_stable),
+            log_start: known(partition.log_start),
+        };
+        state.partitions.iter().map(progress).collect()
+    }
+
+    pub(super) fn fail(&self, error: FetchError) {
+        self.state().failure.get_or_insert(error);
+        self.ready.notify_waiters();
+    }
+
+    // ---- for the loop of a broker ----
+
+    /// Waits until broker `node` can be asked for something.
+    pub(super) async fn until_askable(&self, node: i32) {
+        loop {
+            let askable = self.askable.notified();
+            tokio::pin!(askable);
+            askable.as_mut().enable();
+            if !self.wanted(node).asks.is_empty() {
+                return;
+            }
+            askable.await;
+        }
+    }
+
+    pub(super) fn wanted(&self, node: i32) -> Wanted {
+        let state = self.state();
+        let led = || {
+            state.partitions.iter().filter_map(|(name, partition)| match partition.standing {
+                Standing::Led(lead) if lead.node == node => Some((name, partition, lead)),
+                _ => None,
+            })
+        };
+        let most = self.partition_bytes(led().count());
+        let mut wanted: Vec<_> = led()
+            .filter(|(_, partition, _)| partition.handed.0.load(Ordering::Relaxed) < most * ANSWERS_AHEAD)
+            .collect();
+        let others_are_behind = wanted.len() < led().count();
+        wanted.sort_by(|(a_name, a, _), (b_name, b, _)| (a.turn, a_name).cmp(&(b.turn, b_name)));
+        let ask = |(name, partition, lead): (&TopicPartition, &Partition, Lead)| {
+            let ask = Ask {
+                topic_id: lead.topic_id,
+                offset: partition.position,
+                max_bytes: most.max(partition.least_bytes) as i32,
+                leader_epoch: lead.epoch,
+                last_epoch: partition.last_epoch,
+            };
+            (name.clone(), ask)
+        };
+        Wanted { asks: wanted.into_iter().map(ask).collect(), others_are_behind }
+    }
+
+    /// How much one partition of `count` may have of a response.
+    fn partition_bytes(&self, count: usize) -> usize {
+        let most = self.options.partition_max_bytes.unwrap_or_else(|| {
+            // In powers of two: a broker is told again whenever it changes.
+            let fair = (self.max_bytes / count.max(1)).max(1);
+            (1 << fair.ilog2()).clamp(PARTITION_BYTES, LONE_PARTITION_BYTES)
+        });
+        most.min(self.max_bytes)
+    }
+
+    /// Broker `node` could not be asked: its partitions need a look at who leads them now, but not before the pause.
+    pub(super) fn lost_broker(&self, node: i32, not_before: Instant) {
+        for partition in self.state().partitions.values_mut() {
+            if matches!(partition.standing, Standing::Led(lead) if lead.node == node) {
+                partition.standing = Standing::Leaderless { stale: true, not_before };
+            }
+        }
+        self.needy.notify_one();
+    }
+
+    /// Takes in what a broker answered about one partition to `asked`.
+    pub(super) fn answered(
+        &self,
+        name: &TopicPartition,
+        asked: &Ask,
+        data: PartitionData,
+        permits: &Arc<ResponsePermits>,
+    ) {
+        let mut state = self.state();
+        state.turn += 1;
+        let turn = state.turn;
+        let Some(partition) = state.partitions.get_mut(name) else { return };
+        // Removed and added again, or answered by another broker: this is about the past.
+        if partition.position != asked.offset {
+            return;
+        }
+        if let Err(code) = ErrorCode::check(data.error_code) {
+            return self.refused(&mut state, name, code);
+        }
+        partition.backoff.reset();
+        if data.diverging_epoch.epoch >= 0 || data.diverging_epoch.end_offset >= 0 {
+            let end = data.diverging_epoch.end_offset;
+            return self.diverged(&mut state, name, end, data.diverging_epoch.epoch);
+        }
+        partition.high_watermark = data.high_watermark;
+        partition.last_stable = data.last_stable_offset;
+        partition.log_start = data.log_start_offset;
+        let aborted = aborted(&data);
+        let Some(records) = data.records.filter(|records| !records.is_empty()) else { return };
+        let bytes = records.len();
+        let limit = asked.max_bytes as usize * ANSWERS_AHEAD;
+        partition.handed.0.fetch_add(bytes, Ordering::Relaxed);
+        let (handed, askable) = (partition.handed.clone(), self.askable.clone());
+        let mut fetched = FetchedRecords::new(Response {
+            partition: name.clone(),
+            assignment: partition.assignment,
+            from: Offset(asked.offset),
+            records,
+            aborted,
+            isolation: self.options.isolation,
+            high_watermark: Offset(data.high_watermark),
+            batch_limit: self.options.batch_limit,
+            held: Arc::new(Place { handed, bytes, limit, askable, _permits: permits.clone() }),
+        });
+        if fetched.is_empty() {
+            // Brokers since 0.10.1 send at least one whole batch (KIP-74); should one not, this ends the waiting.
+            partition.least_bytes = (bytes.max(asked.max_bytes as usize) * 2).min(i32::MAX as usize);
+            return;
+        }
+        partition.position = fetched.next_offset().0;
+        partition.last_epoch = fetched.leader_epoch();
+        partition.turn = turn;
+        while let Some(piece) = fetched.split_front(self.options.piece) {
+            state.ready.push_back(Delivery::Records(piece));
+        }
+        state.ready.push_back(Delivery::Records(fetched));
+        drop(state);
+        self.ready.notify_waiters();
+    }
+
+    fn refused(&self, state: &mut State, name: &TopicPartition, code: ErrorCode) {
+        let Some(partition) = state.partitions.get_mut(name) else { return };
+        let position = Offset(partition.position);
+        match code {
+            ErrorCode::TOPIC_AUTHORIZATION_FAILED => {
+                state.failure.get_or_insert(FetchError::Denied { topic: name.topic.clone() });
+                self.ready.notify_waiters();
+            }
+            ErrorCode::CORRUPT_MESSAGE => {
+                state.failure.get_or_insert(FetchError::Corrupt { partition: name.clone(), position });
+                self.ready.notify_waiters();
+            }
+            ErrorCode::OFFSET_OUT_OF_RANGE => {
+                partition.standing = Standing::Astray { not_before: Instant::now() };
+                self.needy.notify_one();
+            }
+            code => {
+                let pause = partition.backoff.next_pause();
+                if code.is_stale_metadata() {
+                    tracing::debug!(partition = %name, %code, ?pause, "fetching again after a look at who leads it");
+                } else {
+                    tracing::warn!(partition = %name, %position, %code, ?pause, "fetch refused, trying again");
+                }
+                partition.standing = Standing::Leaderless { stale: true, not_before: Instant::now() + pause };
+                self.needy.notify_one();
+            }
+        }
+    }
+
+    /// The leader's log has no such records as were read last: its end under their epoch is `end`.
+    fn diverged(&self, state: &mut State, name: &TopicPartition, end: i64, epoch: i32) {
+        let Some(partition) = state.partitions.get_mut(name) else { return };
+        let position = partition.position;
+        if end >= position {
+            // Other records under the same offsets; how many, nobody can tell.
+            tracing::error!(
+                partition = %name, position,
+                "the log was replaced by another replica's that differs (unclean leader election)"
+            );
+            partition.last_epoch = epoch;
+            return;
+        }
+        if self.options.reset == OffsetReset::None {
+            let (position, end) = (Offset(position), Offset(end));
+            state.failure.get_or_insert(FetchError::Truncated { partition: name.clone(), position, end });
+        } else {
+            tracing::error!(
+                partition = %name, position, end, lost = position - end,
+                "the cluster has lost records that were read already (unclean leader election); going on at the \
+                 log's end"
+            );
+            state.rewind(name, end.max(0));
+        }
+        self.ready.notify_waiters();
+    }
+
+    // ---- for the upkeep ----
+
+    pub(super) fn due(&self, now: Instant) -> Due {
+        let mut due = Due::default();
+        for (name, partition) in &mut self.state().partitions {
+            match partition.standing {
+                Standing::Leaderless { stale, not_before } if not_before <= now => {
+                    due.leaderless.push(name.clone());
+                    due.stale |= stale;
+                }
+                Standing::Astray { not_before } if not_before <= now => {
+                    partition.standing = Standing::Asking;
+                    due.astray.push(name.clone());
+                }
+                Standing::Leaderless { not_before, .. } | Standing::Astray { not_before } => {
+                    due.next = Some(due.next.map_or(not_before, |next| next.min(not_before)));
+                }
+                Standing::Led(_) | Standing::Asking => {}
+            }
+        }
+        due
+    }
+
+    /// Gives partitions the leaders that `metadata` names; answers which brokers these are. A partition without one has
+    /// to wait.
+    pub(super) fn lead(&self, names: &[TopicPartition], metadata: &Metadata) -> Vec<i32> {
+        let mut state = self.state();
+        let mut nodes = Vec::new();
+        for name in names {
+            let Some(partition) = state.partitions.get_mut(name) else { continue };
+            let Standing::Leaderless { .. } = partition.standing else { continue };
+            let topic = metadata.topics.get(&name.topic);
+            if let (Some(leader), Some(topic)) = (metadata.leader(name), topic) {
+                let lead = Lead { node: leader.node, epoch: leader.epoch, topic_id: topic.id };
+                partition.standing = Standing::Led(lead);
+                nodes.push(leader.node);
+                continue;
+            }
+            let error = topic.and_then(|topic| topic.error);
+            if error == Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED) {
+                state.failure.get_or_insert(FetchError::Denied { topic: name.topic.clone() });
+                self.ready.notify_waiters();
+                break;
+            }
+            let pause = partition.backoff.next_pause();
+            tracing::warn!(partition = %name, ?pause, ?error, "no leader, looking again");
+            partition.standing = Standing::Leaderless { stale: true, not_before: Instant::now() + pause };
+        }
+        nodes.sort_unstable();
+        nodes.dedup();
+        drop(state);
+        self.askable.notify_waiters();
+        nodes
+    }
+
+    /// What was due could not be done: not before `not_before` again.
+    pub(super) fn postpone(&self, names: &[TopicPartition], not_before: Instant) {
+        let mut state = self.state();
+        for name in names {
+            let Some(partition) = state.partitions.get_mut(name) else { continue };
+            partition.standing = match partition.standing {
+                Standing::Leaderless { .. } => Standing::Leaderless { stale: true, not_before },
+                Standing::Asking => Standing::Astray { not_before },
+                other @ (Standing::Led(_) | Standing::Astray { .. }) => other,
+            };
+        }
+        drop(state);
+        self.needy.notify_one();
+    }
+
+    /// Moves a partition whose offset is not in the log to where the log, which holds `[earliest, latest)`, has records.
+    pub(super) fn found(&self, name: &TopicPartition, earliest: Offset, latest: Offset) {
+        let mut state = self.state();
+        let Some(partition) = state.partitions.get_mut(name) else { return };
+        let Standing::Asking = partition.standing else { return };
+        let position = partition.position;
+        let target = match self.options.reset {
+            _ if (earliest.0..=latest.0).contains(&position) => {
+                // It is there after all: a leader that was behind, or that does not know the epoch of what was read.
+                tracing::warn!(partition = %name, position, "the offset is there again after OFFSET_OUT_OF_RANGE");
+                position
+            }
+            OffsetReset::Earliest => earliest.0,
+            OffsetReset::Latest => latest.0,
+            OffsetReset::None => {
+                let (partition, position) = (name.clone(), Offset(position));
+                state.failure.get_or_insert(FetchError::OutOfRange { partition, position, earliest, latest });
+                drop(state);
+                self.ready.notify_waiters();
+                return;
+            }
+        };
+        if target < position {
+            tracing::error!(
+                partition = %name, position, target, end = latest.0,
+                "the log ends before the wanted offset: the topic was made again or has lost records; reading again \
+                 from auto.offset.reset"
+            );
+            state.rewind(name, target);
+            drop(state);
+            self.ready.notify_waiters();
+            return;
+        }
+        if target > position {
+            tracing::error!(
+                partition = %name, position, target, gone = earliest.0 - position, skipped = target - earliest.0,
+                "offsets are gone before they could be read (retention or deletion); going on behind them"
+            );
+        }
+        partition.position = target;
+        partition.last_epoch = -1;
+        let pause = partition.backoff.next_pause();
+        partition.standing = Standing::Leaderless { stale: true, not_before: Instant::now() + pause };
+        drop(state);
+        self.needy.notify_one();
+    }
+}
+
+fn aborted(data: &PartitionData) -> Vec<AbortedTransaction> {
+    let aborted = data.aborted_transactions.iter().flatten();
+    aborted
+        .map(|transaction| AbortedTransaction {
+            producer_id: transaction.producer_id.0,
+            first_offset: transaction.first_offset,
+        })
+        .collect()
+}
+
+impl State {
+    fn forget_ready(&mut self, partition: &TopicPartition) {
+        self.ready.retain(|delivery| delivery.partition() != partition);
+    }
+
+    /// Ends the partition's stay here: what was read from `at` on is not in the log any more.
+    fn rewind(&mut self, name: &TopicPartition, at: i64) {
+        self.forget_ready(name);
+        if let Some(partition) = self.partitions.remove(name) {
+            self.ready.push_back(Delivery::Rewound {
+                partition: name.clone(),
+                assignment: partition.assignment,
+                at: Offset(at),
+            });
+        }
+    }
+}
