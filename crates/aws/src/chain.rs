@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_config::ecs::EcsCredentialsProvider;
@@ -38,7 +39,7 @@ impl Chain<'_> {
             Some(keys) => return Ok(keys.into()),
             None => tried.push("environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set)".to_owned()),
         }
-        match self.ask(&Base::Profile(None), &self.profile_provider(None)).await? {
+        match self.ask(&Base::Profile(None), &self.profile_provider(None).await).await? {
             Ok(signer) => return Ok(signer),
             Err(reason) => tried.push(format!("profile ({reason})")),
         }
@@ -76,7 +77,7 @@ impl Chain<'_> {
     }
 
     pub(crate) async fn profile(self, name: Option<&str>) -> Result<Signer, Error> {
-        self.only(&Base::Profile(name.map(str::to_owned)), &self.profile_provider(name)).await
+        self.only(&Base::Profile(name.map(str::to_owned)), &self.profile_provider(name).await).await
     }
 
     fn environment_keys(self) -> Option<StaticKeys> {
@@ -88,23 +89,37 @@ impl Chain<'_> {
         })
     }
 
-    fn profile_provider(self, name: Option<&str>) -> ProfileFileCredentialsProvider {
-        let environment = &self.sts.environment;
+    async fn profile_provider(self, name: Option<&str>) -> ProfileFileCredentialsProvider {
         let mut files = EnvConfigFiles::builder();
-        match environment.get("AWS_CONFIG_FILE") {
-            Some(file) => files = files.with_file(EnvConfigFileKind::Config, file),
-            None => files = files.include_default_config_file(true),
-        }
-        match environment.get("AWS_SHARED_CREDENTIALS_FILE") {
-            Some(file) => files = files.with_file(EnvConfigFileKind::Credentials, file),
-            None => files = files.include_default_credentials_file(true),
+        for (kind, variable, usual) in [
+            (EnvConfigFileKind::Config, "AWS_CONFIG_FILE", "config"),
+            (EnvConfigFileKind::Credentials, "AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        ] {
+            // A file that is not there is an empty one, as for every AWS tool.
+            let text = self.profile_file(variable, usual).await.unwrap_or_default();
+            files = files.with_contents(kind, text);
         }
         let mut provider =
             ProfileFileCredentialsProvider::builder().configure(&self.provider_config()).profile_files(files.build());
-        if let Some(name) = name.map(str::to_owned).or_else(|| environment.get("AWS_PROFILE")) {
+        if let Some(name) = name.map(str::to_owned).or_else(|| self.sts.environment.get("AWS_PROFILE")) {
             provider = provider.profile_name(name);
         }
         provider.build()
+    }
+
+    async fn profile_file(self, variable: &str, usual: &str) -> Option<String> {
+        let environment = &self.sts.environment;
+        let path = match environment.get(variable) {
+            Some(path) => PathBuf::from(path),
+            None => PathBuf::from(environment.get("HOME")?).join(".aws").join(usual),
+        };
+        match tokio::fs::read_to_string(&path).await {
+            Ok(text) => Some(text),
+            Err(error) => {
+                tracing::debug!(path = %path.display(), %error, "profile file not read");
+                None
+            }
+        }
     }
 
     fn instance_provider(self) -> Result<ImdsCredentialsProvider, Error> {

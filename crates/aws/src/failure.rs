@@ -2,6 +2,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::DateTime;
@@ -39,6 +40,9 @@ pub(crate) enum Loss {
     /// Name not found, connection refused, reset, closed, or an answer cut short.
     #[error("connection failed")]
     Connection(#[source] Arc<dyn StdError + Send + Sync>),
+    /// The session ended between being asked for and being used: it is asked for again.
+    #[error("no session to sign with")]
+    Session(#[source] Arc<dyn StdError + Send + Sync>),
     /// No byte of the body was taken for this long.
     #[error("the far side took no bytes for {} s", .0.as_secs())]
     Stalled(Duration),
@@ -52,6 +56,7 @@ impl Loss {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Connection(_) => "connection",
+            Self::Session(_) => "session",
             Self::Stalled(_) => "stalled",
             Self::Silent(_) => "silent",
         }
@@ -63,6 +68,9 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
+        if caused_by_credentials(&error) {
+            return Self::Lost(Loss::Session(Arc::new(error)));
+        }
         match error {
             SdkError::ServiceError(context) => {
                 let answer = Answer::of(context.raw(), context.err().code(), context.err().message());
@@ -82,6 +90,17 @@ where
             error => Self::Lost(Loss::Connection(Arc::new(error))),
         }
     }
+}
+
+fn caused_by_credentials(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<CredentialsError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl Answer {
@@ -118,6 +137,32 @@ fn expected_region(message: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_session_that_ends_before_it_signs_is_no_reason_to_give_up() {
+        use aws_credential_types::provider::future;
+        use aws_sdk_s3::config::{BehaviorVersion, Config, ProvideCredentials, Region, retry::RetryConfig};
+
+        #[derive(Debug)]
+        struct NoMore;
+        impl ProvideCredentials for NoMore {
+            fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+            where
+                Self: 'a,
+            {
+                future::ProvideCredentials::ready(Err(CredentialsError::provider_error("it was live a moment ago")))
+            }
+        }
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-central-1"))
+            .retry_config(RetryConfig::disabled())
+            .credentials_provider(NoMore)
+            .build();
+        let client = aws_sdk_s3::Client::from_conf(config);
+        let error = client.head_object().bucket("b").key("k").send().await.unwrap_err();
+        assert!(matches!(Failure::from(error), Failure::Lost(Loss::Session(_))));
+    }
 
     #[test]
     fn the_expected_region_is_read_out_of_the_message() {

@@ -26,5 +26,5 @@ mod verdict;
 pub use error::{Error, Refusal};
 pub use options::{ExistingObject, Payload, S3Options};
 pub use read::Listed;
-pub use sink::S3Sink;
+pub use sink::{S3Sink, Trouble};
 pub use sweep::{Sweep, Swept};

@@ -141,7 +141,7 @@ impl Sts {
                 }
                 Error::Refused(Arc::new(refusal))
             }
-            Failure::Lost(Loss::Connection(source)) | Failure::Unsent(source) => {
+            Failure::Lost(Loss::Connection(source) | Loss::Session(source)) | Failure::Unsent(source) => {
                 Error::Unreachable { operation, target, endpoint: host(sts), source }
             }
             Failure::Lost(loss @ (Loss::Silent(_) | Loss::Stalled(_))) => {

@@ -1,18 +1,16 @@
 //! The connector classes that there are, and how a configuration becomes a plan.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
 use format::text::Converters;
-use serde_json::{Value, json};
 
+use crate::clients::Clients;
 use crate::config::Config;
 use crate::define::{KeyDef, Values, evaluate, warn_unknown};
-use crate::faults::{ConfigFault, ConfigFaults, ConfigWarning, Findings};
+use crate::faults::{ConfigFault, ConfigFaults, Findings};
 use crate::framework::{self, FRAMEWORK_KEYS, FRAMEWORK_PREFIXES};
 use crate::load::ConnectorFile;
 use crate::own::{self, OWN_KEYS};
 use crate::plan::{ConnectorPlan, PlanParts, SinkPlan};
+use crate::report::CheckReport;
 use crate::worker::WorkerConfig;
 use crate::{aiven, clients, converter};
 
@@ -81,6 +79,46 @@ pub fn plan(file: &ConnectorFile, worker: &WorkerConfig) -> Result<ConnectorPlan
     }
 }
 
+/// The settings of a connector's Kafka clients, whatever else is wrong with it: so that faults that only the clients can
+/// find are shown together with those of [`check`] ([`CheckReport::add_fault`]).
+pub fn client_properties(file: &ConnectorFile, worker: &WorkerConfig) -> Clients {
+    // What is wrong here is told by `plan`.
+    let mut found = Findings::default();
+    let mut config = file.config().clone();
+    worker.providers().resolve(&mut config, &mut found);
+    let name = config.get("name").unwrap_or_default().trim().to_owned();
+    clients::clients(&name, &config, worker.config(), &mut found)
+}
+
+/// Plans the connectors of one process: each by itself, and none under another's name, whose offsets it would take over.
+pub fn plan_all(files: &[ConnectorFile], worker: &WorkerConfig) -> Vec<Result<ConnectorPlan, ConfigFaults>> {
+    let mut plans: Vec<Result<ConnectorPlan, ConfigFaults>> = Vec::with_capacity(files.len());
+    for file in files {
+        let planned = plan(file, worker).and_then(|plan| {
+            let before =
+                plans.iter().flatten().find(|other| other.name() == plan.name() || other.group() == plan.group());
+            match before {
+                None => Ok(plan),
+                Some(other) => Err(taken(&plan, other)),
+            }
+        });
+        plans.push(planned);
+    }
+    plans
+}
+
+fn taken(plan: &ConnectorPlan, other: &ConnectorPlan) -> ConfigFaults {
+    let fault = if plan.name() == other.name() {
+        let text = format!("Connector {} already exists", plan.name());
+        ConfigFault::new("name", Some(plan.name().to_owned()), text).hint("give each connector a name of its own")
+    } else {
+        let text = format!("Consumer group {} is that of connector {} already", plan.group(), other.name());
+        ConfigFault::new("consumer.override.group.id", Some(plan.group().to_owned()), text)
+            .hint("give each connector a group of its own")
+    };
+    ConfigFaults::new(plan.name(), vec![fault], plan.warnings().to_vec())
+}
+
 fn assemble(config: &Config, worker: &WorkerConfig, found: &mut Findings) -> Option<PlanParts> {
     let class = config.get("connector.class").map(str::trim);
     let known = class.and_then(ConnectorClass::find);
@@ -132,122 +170,12 @@ fn unknown_class(class: &str) -> ConfigFault {
     fault
 }
 
-/// What `tidegate check` says about one connector.
-#[derive(Debug, Clone)]
-pub struct CheckReport {
-    name: String,
-    faults: Vec<ConfigFault>,
-    warnings: Vec<ConfigWarning>,
-    plan: Option<ConnectorPlan>,
-}
-
 /// Checks a configuration without moving anything.
 pub fn check(file: &ConnectorFile, worker: &WorkerConfig) -> CheckReport {
-    match plan(file, worker) {
-        Ok(plan) => CheckReport {
-            name: plan.name().to_owned(),
-            faults: Vec::new(),
-            warnings: plan.warnings().to_vec(),
-            plan: Some(plan),
-        },
-        Err(faults) => CheckReport::from(faults),
-    }
+    plan(file, worker).map_or_else(CheckReport::from, CheckReport::from)
 }
 
-impl From<ConfigFaults> for CheckReport {
-    fn from(faults: ConfigFaults) -> Self {
-        Self {
-            name: faults.name().to_owned(),
-            faults: faults.faults().to_vec(),
-            warnings: faults.warnings().to_vec(),
-            plan: None,
-        }
-    }
-}
-
-impl CheckReport {
-    /// The connector's name, or the file's if it has none.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What is wrong.
-    pub fn faults(&self) -> &[ConfigFault] {
-        &self.faults
-    }
-
-    /// What works, but probably not as meant.
-    pub fn warnings(&self) -> &[ConfigWarning] {
-        &self.warnings
-    }
-
-    /// The plan, if nothing is wrong.
-    pub fn plan(&self) -> Option<&ConnectorPlan> {
-        self.plan.as_ref()
-    }
-
-    /// Adds what somebody else found wrong with the plan, which then is none.
-    pub fn refuse(&mut self, faults: impl IntoIterator<Item = ConfigFault>) {
-        self.faults.extend(faults);
-        if !self.faults.is_empty() {
-            self.plan = None;
-        }
-    }
-
-    /// Adds what somebody else noticed.
-    pub fn warn(&mut self, warnings: impl IntoIterator<Item = ConfigWarning>) {
-        self.warnings.extend(warnings);
-    }
-
-    /// Whether nothing is wrong.
-    pub fn is_ok(&self) -> bool {
-        self.faults.is_empty()
-    }
-
-    /// `{"name", "errors": {KEY: [TEXT..]}, "faults": [..], "warnings": [..], "plan"}`; faults carry what texts alone do
-    /// not: value, allowed values, hint.
-    pub fn to_json(&self) -> Value {
-        let mut errors: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for fault in &self.faults {
-            errors.entry(&fault.key).or_default().push(&fault.text);
-        }
-        let faults: Vec<_> = self.faults.iter().map(|fault| {
-            json!({ "key": fault.key, "value": fault.value, "text": fault.text, "allowed": fault.allowed, "hint": fault.hint })
-        }).collect();
-        let warnings: Vec<_> =
-            self.warnings.iter().map(|warning| json!({ "key": warning.key, "text": warning.text })).collect();
-        json!({
-            "name": self.name,
-            "errors": errors,
-            "faults": faults,
-            "warnings": warnings,
-            "plan": self.plan.as_ref().map(ConnectorPlan::to_json),
-        })
-    }
-}
-
-impl fmt::Display for CheckReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.faults.len() {
-            0 => writeln!(f, "{}: ok", self.name)?,
-            1 => writeln!(f, "{}: refused", self.name)?,
-            count => writeln!(f, "{}: refused, {count} faults", self.name)?,
-        }
-        for fault in &self.faults {
-            writeln!(f, "  error    {fault}")?;
-            if !fault.allowed.is_empty() && !fault.allowed.iter().all(|allowed| fault.text.contains(allowed.as_str())) {
-                writeln!(f, "           allowed: {}", fault.allowed.join(", "))?;
-            }
-            if let Some(hint) = &fault.hint {
-                writeln!(f, "           hint: {hint}")?;
-            }
-        }
-        for warning in &self.warnings {
-            writeln!(f, "  warning  {warning}")?;
-        }
-        match &self.plan {
-            Some(plan) => plan.fmt(f),
-            None => Ok(()),
-        }
-    }
+/// Checks the connectors of one process.
+pub fn check_all(files: &[ConnectorFile], worker: &WorkerConfig) -> Vec<CheckReport> {
+    plan_all(files, worker).into_iter().map(|plan| plan.map_or_else(CheckReport::from, CheckReport::from)).collect()
 }

@@ -36,10 +36,11 @@ impl fmt::Debug for ClientProperties {
     }
 }
 
-/// The settings that Kafka's clients define as PASSWORD, and whatever else is called like one.
+/// The settings that Kafka's clients define as PASSWORD, and whatever else is called like them.
 pub(crate) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    ["password", "secret", "jaas.config", "keystore.key", "token", "credential", "private.key", "assertion.claim"]
+    // Certificates are PASSWORD to Kafka because they come with keys; a chain may hold one.
+    ["password", "passphrase", "secret", "jaas.config", "keystore.key", "certificate"]
         .iter()
         .any(|word| key.contains(word))
 }
@@ -169,6 +170,27 @@ mod tests {
         );
         assert_eq!(consumer.get("sasl.jaas.config"), Some("secret"));
         assert!(!format!("{consumer:?}").contains("\"secret\""));
+    }
+
+    /// The PASSWORD keys of the Java clients (Kafka 4.1), as they come with a prefix too.
+    #[test]
+    fn passwords_of_kafkas_clients_are_known() {
+        for key in [
+            "sasl.jaas.config",
+            "ssl.key.password",
+            "ssl.keystore.certificate.chain",
+            "ssl.keystore.key",
+            "ssl.keystore.password",
+            "ssl.truststore.certificates",
+            "ssl.truststore.password",
+            "sasl.oauthbearer.client.credentials.client.secret",
+            "sasl.oauthbearer.assertion.private.key.passphrase",
+        ] {
+            assert!(is_secret(key), "{key}");
+        }
+        for key in ["bootstrap.servers", "sasl.oauthbearer.token.endpoint.url", "ssl.keystore.location", "group.id"] {
+            assert!(!is_secret(key), "{key}");
+        }
     }
 
     #[test]

@@ -29,10 +29,11 @@ pub mod naming;
 mod own;
 mod pattern;
 mod plan;
+mod report;
 mod suggest;
 mod worker;
 
-pub use catalogue::{CheckReport, ConnectorClass, check, classes, plan};
+pub use catalogue::{ConnectorClass, check, check_all, classes, client_properties, plan, plan_all};
 pub use clients::{ClientProperties, Clients};
 pub use config::Config;
 pub use define::{Importance, KeyDef, Kind, Width};
@@ -44,4 +45,5 @@ pub use plan::{
     ConnectorPlan, DeadLetterQueue, ErrorPolicy, ExistingObject, PayloadSignature, Rotation, S3Retry, S3Target,
     TopicSelection,
 };
+pub use report::CheckReport;
 pub use worker::WorkerConfig;

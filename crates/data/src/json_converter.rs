@@ -3,13 +3,12 @@
 //! Kept as it is where it is careless: a number schema makes 0 of a text, a boolean schema makes false of a number.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::decimal::{Decimal, minimal};
-use crate::json::Node;
+use crate::json::{Node, decode_base64};
+use crate::json_schema::SchemaCache;
 use crate::key_text::hash_map_order;
-use crate::{DATE, DECIMAL, Field, Kind, Logical, Schema, SchemaAndValue, TIME, TIMESTAMP, Value};
+use crate::{DATE, DECIMAL, Kind, Logical, Schema, SchemaAndValue, TIME, TIMESTAMP, Value};
 
 /// What is wrong with a document: the exception's class and text.
 #[derive(Debug)]
@@ -18,22 +17,9 @@ pub(crate) struct Refused {
     pub(crate) message: String,
 }
 
-fn refuse(message: impl Into<String>) -> Refused {
+pub(crate) fn refuse(message: impl Into<String>) -> Refused {
     Refused { exception: "org.apache.kafka.connect.errors.DataException", message: message.into() }
 }
-
-fn refuse_schema(message: impl Into<String>) -> Refused {
-    Refused { exception: "org.apache.kafka.connect.errors.SchemaBuilderException", message: message.into() }
-}
-
-/// Schemas that have been read, by their compact text. Full, it begins anew: topics have few schemas.
-#[derive(Debug, Default)]
-pub(crate) struct SchemaCache {
-    known: HashMap<Box<[u8]>, Option<Arc<Schema>>>,
-}
-
-/// As many as `schemas.cache.size` says by default.
-const CACHED_SCHEMAS: usize = 1000;
 
 /// The value of a document without a schema.
 pub(crate) fn schemaless(text: &[u8]) -> Value<'static> {
@@ -83,105 +69,8 @@ fn envelope(text: &[u8]) -> Option<(&[u8], &[u8])> {
     if members.len() == 2 { Some((member("schema")?, member("payload")?)) } else { None }
 }
 
-impl SchemaCache {
-    fn schema(&mut self, text: &[u8], replace_null: bool) -> Result<Option<Arc<Schema>>, Refused> {
-        if let Some(known) = self.known.get(text) {
-            return Ok(known.clone());
-        }
-        let schema = match Node::read(text) {
-            Node::Null => None,
-            node => Some(Arc::new(read_schema(&node, replace_null)?)),
-        };
-        if self.known.len() == CACHED_SCHEMAS {
-            self.known.clear();
-        }
-        self.known.insert(text.into(), schema.clone());
-        Ok(schema)
-    }
-}
-
-fn read_schema(node: &Node<'_>, replace_null: bool) -> Result<Schema, Refused> {
-    let Some(Node::Text(kind)) = node.get("type") else {
-        return Err(refuse("Schema must contain 'type' field"));
-    };
-    let part = |name: &str, missing: &str, null: &str| match node.get(name) {
-        None => Err(refuse(missing)),
-        Some(Node::Null) => Err(refuse_schema(null)),
-        Some(part) => read_schema(part, replace_null).map(Arc::new),
-    };
-    let kind = match &**kind {
-        "boolean" => Kind::Boolean,
-        "int8" => Kind::Int8,
-        "int16" => Kind::Int16,
-        "int32" => Kind::Int32,
-        "int64" => Kind::Int64,
-        "float" => Kind::Float32,
-        "double" => Kind::Float64,
-        "bytes" => Kind::Bytes,
-        "string" => Kind::String,
-        "array" => match node.get("items") {
-            None | Some(Node::Null) => return Err(refuse("Array schema did not specify the element type")),
-            Some(items) => Kind::Array(Arc::new(read_schema(items, replace_null)?)),
-        },
-        "map" => Kind::Map(
-            part("keys", "Map schema did not specify the key type", "keySchema cannot be null.")?,
-            part("values", "Map schema did not specify the value type", "valueSchema cannot be null.")?,
-        ),
-        "struct" => {
-            let Some(Node::Array(fields)) = node.get("fields") else {
-                return Err(refuse("Struct schema's \"fields\" argument is not an array."));
-            };
-            let mut known: Vec<Field> = Vec::with_capacity(fields.len());
-            for field in fields {
-                let Some(Node::Text(name)) = field.get("field") else {
-                    return Err(refuse("Struct schema's field name not specified properly"));
-                };
-                let schema = Arc::new(read_schema(field, replace_null)?);
-                if name.is_empty() {
-                    return Err(refuse_schema("fieldName cannot be null."));
-                }
-                if known.iter().any(|field| *field.name == **name) {
-                    return Err(refuse_schema(format!("Cannot create field because of field name duplication {name}")));
-                }
-                known.push(Field { name: Arc::from(&**name), schema });
-            }
-            Kind::Struct(known.into())
-        }
-        other => return Err(refuse(format!("Unknown schema type: {other}"))),
-    };
-    let mut schema = Schema::of(kind);
-    schema.optional = matches!(node.get("optional"), Some(Node::Boolean(true)));
-    if let Some(Node::Text(name)) = node.get("name") {
-        schema.name = Some(Arc::from(&**name));
-    }
-    if let Some(Node::Number(version)) = node.get("version")
-        && is_integral(version)
-    {
-        schema.version = Some(wrapping(version) as i32);
-    }
-    if let Some(Node::Text(doc)) = node.get("doc") {
-        schema.doc = Some(Arc::from(&**doc));
-    }
-    if let Some(Node::Object(parameters)) = node.get("parameters") {
-        for (name, value) in parameters {
-            let Node::Text(value) = value else {
-                return Err(refuse("Schema parameters must have string values."));
-            };
-            schema.parameters.push((Arc::from(&**name), Arc::from(&**value)));
-        }
-    }
-    if let Some(default) = node.get("default") {
-        let default = typed(&schema, default, replace_null)?;
-        if lacks(&schema, &default) {
-            return Err(refuse_schema("Invalid default value"));
-        }
-        schema.default = Some(default).filter(|default| !default.is_null());
-    }
-    Ok(schema)
-}
-
 /// Whether somewhere in `value` a null stands where its schema wants a value.
-fn lacks(schema: &Schema, value: &Value<'_>) -> bool {
+pub(crate) fn lacks(schema: &Schema, value: &Value<'_>) -> bool {
     match (&schema.kind, value) {
         (_, Value::Null) => !schema.optional,
         (Kind::Array(element), Value::Array(items)) => items.iter().any(|item| lacks(element, item)),
@@ -192,7 +81,7 @@ fn lacks(schema: &Schema, value: &Value<'_>) -> bool {
     }
 }
 
-fn typed(schema: &Schema, node: &Node<'_>, replace_null: bool) -> Result<Value<'static>, Refused> {
+pub(crate) fn typed(schema: &Schema, node: &Node<'_>, replace_null: bool) -> Result<Value<'static>, Refused> {
     if *node == Node::Null {
         return match &schema.default {
             Some(default) if replace_null => Ok(default.clone()),
@@ -372,7 +261,7 @@ fn decimal(schema: &Schema, node: &Node<'_>) -> Result<Value<'static>, Refused> 
     }
 }
 
-fn is_integral(text: &str) -> bool {
+pub(crate) fn is_integral(text: &str) -> bool {
     !text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
 }
 
@@ -380,7 +269,7 @@ fn is_int(text: &str) -> bool {
     is_integral(text) && text.parse::<i32>().is_ok()
 }
 
-fn wrapping(text: &str) -> i64 {
+pub(crate) fn wrapping(text: &str) -> i64 {
     text.parse().unwrap_or_else(|_| Decimal::parse(text).map_or(0, |value| value.to_i64_wrapping()))
 }
 
@@ -403,36 +292,4 @@ fn float(text: &str) -> f32 {
 
 fn integer(node: &Node<'_>) -> i64 {
     number(node).map_or(0, wrapping)
-}
-
-/// Base64 as Jackson reads it: the standard alphabet, padding required, blanks before each group of four ignored, stray
-/// bits in the last group ignored.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| match byte {
-        b'A'..=b'Z' => Some(u32::from(byte - b'A')),
-        b'a'..=b'z' => Some(u32::from(byte - b'a') + 26),
-        b'0'..=b'9' => Some(u32::from(byte - b'0') + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let mut rest = text.as_bytes();
-    let mut bytes = Vec::with_capacity(rest.len() / 4 * 3);
-    loop {
-        while let Some((0..=b' ', after)) = rest.split_first() {
-            rest = after;
-        }
-        let Some((group, after)) = rest.split_first_chunk::<4>() else {
-            return if rest.is_empty() { Some(bytes) } else { None };
-        };
-        rest = after;
-        let head = digit(group[0])? << 18 | digit(group[1])? << 12;
-        match (group[2], group[3]) {
-            (b'=', b'=') => bytes.push((head >> 16) as u8),
-            (third, b'=') => bytes.extend_from_slice(&(head | digit(third)? << 6).to_be_bytes()[1..3]),
-            (third, fourth) => {
-                bytes.extend_from_slice(&(head | digit(third)? << 6 | digit(fourth)?).to_be_bytes()[1..4]);
-            }
-        }
-    }
 }

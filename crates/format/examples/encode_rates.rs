@@ -1,6 +1,6 @@
 //! How fast this machine encodes and compresses records, and how small they become.
 //!
-//! `cargo run --release -p format --example encode_rates [WORD]`: one line a case, those whose name has WORD in it.
+//! `cargo run --release -p format --example encode_rates [WORD [RUNS]]`: one line a case, those whose name has WORD in it.
 //! CPU time is that of the thread, so that a busy machine does not matter much; of several runs the best counts.
 #![expect(clippy::print_stdout, reason = "prints a table")]
 
@@ -16,7 +16,6 @@ use format::{Codec, Compression, Encode, Scratch};
 const RAW: usize = 64 << 20;
 /// Raw bytes of one arena, as a record batch brings them.
 const BATCH: usize = 512 << 10;
-const RUNS: usize = 5;
 
 /// A generator of numbers that are the same on every run.
 struct Numbers(u64);
@@ -152,7 +151,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-fn run(case: &Case, records: &str, batches: &[Arena]) {
+fn run(case: &Case, records: &str, batches: &[Arena], runs: usize) {
     let config: BTreeMap<String, String> =
         [("value.converter.schemas.enable".to_owned(), "false".to_owned())].into_iter().collect();
     let converter = |role, class| Converter::new(role, class, &config).expect("a converter");
@@ -174,7 +173,7 @@ fn run(case: &Case, records: &str, batches: &[Arena]) {
     let mut scratch = Scratch::default();
     let mut best = u64::MAX;
     let (mut raw, mut stored) = (0, 0);
-    for _ in 0..RUNS {
+    for _ in 0..runs {
         let begin = cpu();
         stored = 0;
         let mut encoder = format.encoder();
@@ -203,6 +202,7 @@ fn run(case: &Case, records: &str, batches: &[Arena]) {
 
 fn main() {
     let word = std::env::args().nth(1).unwrap_or_default();
+    let runs = std::env::args().nth(2).and_then(|runs| runs.parse().ok()).unwrap_or(5);
     let shapes: [(&str, Arc<Vec<Arena>>); 2] = [("380", Arc::new(batches(web_log))), ("75", Arc::new(batches(sensor)))];
     for (records, batches) in shapes {
         let count: usize = batches.iter().map(Arena::len).sum();
@@ -210,7 +210,7 @@ fn main() {
             batches.iter().flat_map(Arena::records).map(|record| record.value.map_or(0, <[u8]>::len)).sum();
         println!("{count} records of {} bytes", values / count);
         for case in cases().iter().filter(|case| case.name.contains(&word)) {
-            run(case, records, &batches);
+            run(case, records, &batches, runs);
         }
     }
 }

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use data::{ConverterScratch, RecordFault, RecordView};
 
-use crate::compress::{Deflater, ZstdContext};
+use crate::compress::{Deflate, Zlib, ZstdContext};
 
 /// Turns the records of one object into its bytes.
 ///
@@ -70,7 +70,8 @@ pub struct Scratch {
     pub(crate) converters: ConverterScratch,
     /// Where a tile is compressed to, before its size is known.
     pub(crate) packed: Vec<u8>,
-    pub(crate) deflater: Option<Deflater>,
+    pub(crate) deflate: Option<Deflate>,
+    pub(crate) zlib: Option<Zlib>,
     pub(crate) snappy: Option<snap::raw::Encoder>,
     pub(crate) zstd: Option<ZstdContext>,
 }

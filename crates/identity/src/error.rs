@@ -202,17 +202,16 @@ impl Diagnose for Error {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::Flawed(_) | Self::NoCredentials { .. } => Retry::Never,
+            // A panic is to be seen, not tried on in silence.
+            Self::Flawed(_) | Self::NoCredentials { .. } | Self::Abandoned { .. } => Retry::Never,
             Self::Refused(refusal) => match refusal.kind() {
                 Kind::Denied | Kind::Signer | Kind::RegionOff | Kind::Request => Retry::Never,
                 Kind::Clock | Kind::Unwell => Retry::Backoff,
                 Kind::Throttled => Retry::Throttled,
             },
-            Self::Unreachable { .. }
-            | Self::TimedOut { .. }
-            | Self::TooShort { .. }
-            | Self::Malformed { .. }
-            | Self::Abandoned { .. } => Retry::Backoff,
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::TooShort { .. } | Self::Malformed { .. } => {
+                Retry::Backoff
+            }
         }
     }
 

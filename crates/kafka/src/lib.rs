@@ -10,7 +10,8 @@
 //!  -> net::Connection       one socket: TLS, SASL, versions, pipelining, throttling
 //!  -> cluster::Cluster      metadata, leaders, coordinators, a connection per broker and purpose
 //!      -> admin             topics and offsets
-//!      -> records          record batches, decoded into an arena
+//!      -> records           record batches, decoded into an arena
+//!      -> group             which partitions are ours, and the one place that commits
 //!      -> produce::Producer dead letters, demo data, benchmarks
 //! ```
 //!

@@ -1,13 +1,13 @@
 //! An embedded AWS as a process, for trying clients of other languages: `dev/check-aws` runs it.
 //!
 //! It prints one line of JSON (endpoint, keys, role) and serves until its standard input ends. The first argument, if
-//! any, is the directory that keeps its state.
+//! any, is the directory that keeps its state, or `--discard` to count bodies and throw them away.
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use fault::Fault;
-use local::aws::{Aws, AwsOptions};
+use local::aws::{Aws, AwsOptions, Bodies};
 use serde_json::json;
 
 const VENDOR: &str = "222222222222";
@@ -20,8 +20,12 @@ fn main() -> Result<(), String> {
 }
 
 async fn run() -> Result<(), Fault> {
-    let dir = std::env::args_os().nth(1).map(PathBuf::from);
-    let aws = Aws::start(AwsOptions { dir, ..AwsOptions::default() }).await?;
+    let argument = std::env::args_os().nth(1);
+    let (dir, bodies) = match argument {
+        Some(flag) if flag == "--discard" => (None, Bodies::Discard),
+        dir => (dir.map(PathBuf::from), Bodies::Keep),
+    };
+    let aws = Aws::start(AwsOptions { dir, bodies, ..AwsOptions::default() }).await?;
     let vendor = aws.account(VENDOR.parse()?);
     let customer = aws.account(CUSTOMER.parse()?);
     let assume = json!({"Version": "2012-10-17", "Statement": {

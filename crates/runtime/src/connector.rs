@@ -84,11 +84,6 @@ impl Connector {
         self.live.get()?.end_offset(partition)
     }
 
-    /// What is known of the run that is going on, if one is.
-    pub(crate) fn live(&self) -> Option<open::Live> {
-        self.live.get()
-    }
-
     /// Asks it to end: what was read is cut and committed first, within its patience.
     pub fn stop(&self) {
         self.stop.send_replace(true);

@@ -34,9 +34,11 @@ pub fn check_clients(mut report: CheckReport) -> CheckReport {
             continue;
         }
         match checked {
-            Ok(warnings) => report.warn(warnings.into_iter().map(|warning| as_warning(prefix, warning))),
+            Ok(warnings) => {
+                warnings.into_iter().for_each(|warning| report.add_warning(as_warning(prefix, warning)));
+            }
             Err(Problems(problems)) => {
-                report.refuse(problems.into_iter().map(|problem| as_fault(prefix, problem)));
+                problems.into_iter().for_each(|problem| report.add_fault(as_fault(prefix, problem)));
             }
         }
     }

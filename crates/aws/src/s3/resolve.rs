@@ -1,11 +1,10 @@
-use std::sync::atomic::Ordering;
-
+use fault::Diagnose as _;
 use transit::{Finished, IntentObject};
 
 use crate::failure::Failure;
 use crate::s3::error::Error;
 use crate::s3::operation::Operation;
-use crate::s3::sink::S3Sink;
+use crate::s3::sink::{Proof, S3Sink};
 use crate::s3::upload::MARKER;
 
 /// What stands under a name.
@@ -42,7 +41,7 @@ impl S3Sink {
             tokio::time::sleep(self.options().gone_after.mul_f64(share)).await;
             there = self.there(&object.name, &object.marker).await?;
             if there == There::Ours {
-                self.proven().store(true, Ordering::Relaxed);
+                self.set_proof(Proof::Seen);
                 return Ok(Finished::Visible);
             }
         }
@@ -52,7 +51,7 @@ impl S3Sink {
                 Ok(Finished::Gone)
             }
             There::Hidden { for_want_of_list: false } => {
-                if self.proven().load(Ordering::Relaxed) || !self.may_be_there(object).await? {
+                if self.proof() == Proof::Seen || !self.may_be_there(object).await? {
                     Ok(Finished::Gone)
                 } else {
                     Err(self.unseen(&object.name).await)
@@ -76,20 +75,27 @@ impl S3Sink {
     /// Looks at the first object that was made visible: may we read, and does the store keep the mark? Once a process,
     /// because all that is promised about crashes hangs on it.
     pub(super) async fn prove(&self, object: &IntentObject) -> Result<(), Error> {
-        if self.proven().load(Ordering::Relaxed) {
+        if self.proof() != Proof::Open {
             return Ok(());
         }
         match self.there(&object.name, &object.marker).await? {
-            There::Ours => self.proven().store(true, Ordering::Relaxed),
+            There::Ours => self.set_proof(Proof::Seen),
             There::Foreign => {
                 let bucket = self.options().bucket.clone();
                 return Err(Error::NoMarker { bucket, name: object.name.to_string() });
             }
             // Overwritten or taken away already by somebody quick: the next object will show.
             There::Marked | There::Absent => {}
+            // Nothing is lost by it yet: only a crash at the wrong moment makes the question, and then it is an error.
             There::Hidden { .. } => {
+                self.set_proof(Proof::Denied);
                 let error = self.unseen(&object.name).await;
-                return Err(error);
+                tracing::warn!(
+                    bucket = self.options().bucket,
+                    hint = error.hint().as_deref(),
+                    "objects may be written and not read: after a crash it may not be told whether one was published, and the \
+                     connector will stop rather than guess"
+                );
             }
         }
         Ok(())
@@ -165,7 +171,7 @@ impl S3Sink {
         let reads = self.there(&proof, PROOF).await? == There::Ours;
         transit::Sink::delete_manifest(self, &proof).await;
         if reads {
-            self.proven().store(true, Ordering::Relaxed);
+            self.set_proof(Proof::Seen);
         }
         Ok(!reads)
     }

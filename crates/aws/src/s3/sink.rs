@@ -1,5 +1,5 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -12,6 +12,7 @@ use aws_sdk_s3::config::{
 use aws_smithy_async::rt::sleep::TokioSleep;
 use fault::{Chain, Diagnose as _, Retry};
 use identity::{Identity, Signer, StsEndpoint};
+use tokio::time::Instant;
 
 use crate::Clients;
 use crate::bridge::{CacheBridge, ClockBridge};
@@ -37,10 +38,29 @@ struct Inner {
     identity: Identity,
     limiter: Arc<Limiter>,
     options: S3Options,
-    /// Whether the last attempt failed: one line of log a change of state, not one an attempt.
-    troubled: AtomicBool,
-    /// Whether an object of ours has been seen with its mark: we may read here, and the store keeps metadata.
-    proven: AtomicBool,
+    /// What the last attempt failed of: one line of log a change of state, not one an attempt.
+    trouble: Mutex<Option<Trouble>>,
+    proof: AtomicU8,
+}
+
+/// What keeps requests from succeeding now, though they are tried on.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    /// Since when.
+    pub since: Instant,
+    /// What happened last: `UploadPart: SlowDown (503) Please reduce your request rate.`
+    pub why: String,
+}
+
+/// What is known of reading back what we wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Nothing yet.
+    Open,
+    /// An object of ours has been seen with its mark: we may read here, and the store keeps metadata.
+    Seen,
+    /// We may not read here.
+    Denied,
 }
 
 /// How long a connection may take to be made, the name's lookup and TLS included.
@@ -72,6 +92,12 @@ impl GaveUp {
     /// Whether S3 answered with `code`.
     pub(super) fn is(&self, code: &str) -> bool {
         self.answer().is_some_and(|answer| answer.code == code)
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,8 +133,8 @@ impl S3Sink {
             identity,
             limiter,
             options,
-            troubled: AtomicBool::new(false),
-            proven: AtomicBool::new(false),
+            trouble: Mutex::default(),
+            proof: AtomicU8::new(Proof::Open as u8),
         }))
     }
 
@@ -136,8 +162,21 @@ impl S3Sink {
         self.0.clients.counters()
     }
 
-    pub(super) fn proven(&self) -> &AtomicBool {
-        &self.0.proven
+    /// What keeps requests from succeeding now; `None` while all is well.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.0.lock().clone()
+    }
+
+    pub(super) fn proof(&self) -> Proof {
+        match self.0.proof.load(Ordering::Relaxed) {
+            seen if seen == Proof::Seen as u8 => Proof::Seen,
+            denied if denied == Proof::Denied as u8 => Proof::Denied,
+            _ => Proof::Open,
+        }
+    }
+
+    pub(super) fn set_proof(&self, proof: Proof) {
+        self.0.proof.store(proof as u8, Ordering::Relaxed);
     }
 
     pub(super) fn clock(&self) -> &identity::AwsClock {
@@ -166,7 +205,7 @@ impl S3Sink {
                 Err(error) if error.retry() == Retry::Never => return Err(GaveUp::Session(error)),
                 Err(error) => {
                     failures += 1;
-                    self.trouble(operation, name, &Chain(&error));
+                    self.note(operation, name, &Chain(&error));
                     tokio::time::sleep(self.0.options.backoff.pause(failures)).await;
                     continue;
                 }
@@ -175,8 +214,14 @@ impl S3Sink {
             let failure = match outcome {
                 Ok(value) => {
                     self.0.limiter.succeeded();
-                    if self.0.troubled.swap(false, Ordering::Relaxed) {
-                        tracing::info!(bucket = self.0.options.bucket, "requests to S3 succeed again");
+                    let trouble = self.0.lock().take();
+                    if let Some(trouble) = trouble {
+                        let seconds = trouble.since.elapsed().as_secs();
+                        tracing::info!(
+                            bucket = self.0.options.bucket,
+                            after_seconds = seconds,
+                            "S3 does as asked again"
+                        );
                     }
                     return Ok(value);
                 }
@@ -210,7 +255,7 @@ impl S3Sink {
                 }
             }
             failures += 1;
-            self.trouble(operation, name, &describe(&failure));
+            self.note(operation, name, &describe(&failure));
             tokio::time::sleep(self.0.options.backoff.pause(failures)).await;
         }
     }
@@ -253,16 +298,15 @@ impl S3Sink {
         outcome
     }
 
-    fn trouble(&self, operation: Operation, name: &str, why: &dyn std::fmt::Display) {
+    fn note(&self, operation: Operation, name: &str, why: &dyn std::fmt::Display) {
         self.counters().retry();
-        if !self.0.troubled.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                bucket = self.0.options.bucket,
-                operation = operation.name(),
-                object = name,
-                %why,
-                "S3 does not do as asked; trying on"
-            );
+        let why = format!("{}: {why}", operation.name());
+        let mut trouble = self.0.lock();
+        if let Some(trouble) = &mut *trouble {
+            trouble.why = why;
+        } else {
+            tracing::warn!(bucket = self.0.options.bucket, object = name, why, "S3 does not do as asked; trying on");
+            *trouble = Some(Trouble { since: Instant::now(), why });
         }
     }
 

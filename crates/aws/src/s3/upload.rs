@@ -103,8 +103,16 @@ impl Sink for S3Sink {
     async fn finish(&self, object: &IntentObject) -> Result<Finished, Fault> {
         let operation = Operation::ListParts;
         match self.list_parts(object).await {
-            // Nobody prepares an upload without parts, so these have been taken away.
-            Ok(parts) if parts.is_empty() => Ok(Finished::Gone),
+            // Nobody prepares an upload without parts, so these have been taken away. It is ended before it is given up:
+            // what counts as gone nobody may complete later.
+            Ok(parts) if parts.is_empty() => {
+                let operation = Operation::AbortMultipartUpload;
+                match self.persist(operation, &object.name, || self.send_abort(&object.name, &object.upload)).await {
+                    Ok(()) => Ok(Finished::Gone),
+                    Err(gave_up) if gave_up.is("NoSuchUpload") => Ok(self.look_for(object).await?),
+                    Err(gave_up) => Err(self.explain(operation, &object.name, gave_up).await.into()),
+                }
+            }
             Ok(parts) => Ok(self.complete(object, &parts).await?),
             Err(gave_up) if gave_up.is("NoSuchUpload") => Ok(self.look_for(object).await?),
             Err(gave_up) => Err(self.explain(operation, &object.name, gave_up).await.into()),
@@ -274,13 +282,9 @@ impl S3Sink {
     /// Aborts; true if the upload is gone now.
     pub(super) async fn abort_upload(&self, name: &str, upload: &str) -> bool {
         let operation = Operation::AbortMultipartUpload;
-        let abort = self.persist(operation, name, || async {
-            let request = self.client().abort_multipart_upload();
-            let request = request.bucket(&self.options().bucket).key(name).upload_id(upload);
-            request.send().await.map_err(Failure::from)
-        });
+        let abort = self.persist(operation, name, || self.send_abort(name, upload));
         match tokio::time::timeout(BEST_EFFORT, abort).await {
-            Ok(Ok(_)) => true,
+            Ok(Ok(())) => true,
             Ok(Err(gave_up)) if gave_up.is("NoSuchUpload") => true,
             Ok(Err(gave_up)) => {
                 let error = self.explain(operation, name, gave_up).await;
@@ -292,6 +296,12 @@ impl S3Sink {
                 false
             }
         }
+    }
+
+    async fn send_abort(&self, name: &str, upload: &str) -> Result<(), Failure> {
+        let request = self.client().abort_multipart_upload();
+        let request = request.bucket(&self.options().bucket).key(name).upload_id(upload);
+        request.send().await.map(drop).map_err(Failure::from)
     }
 
     async fn stuck(&self, progress: &Progress) -> Loss {

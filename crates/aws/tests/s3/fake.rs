@@ -238,6 +238,11 @@ impl Fake {
         }
         match operation {
             "AssumeRole" => state.assume_role(call, now),
+            "AssumeRoleWithWebIdentity" => state.web_identity(call, now),
+            "IMDS token" => {
+                Answer { headers: vec![("x-aws-ec2-metadata-token-ttl-seconds", "21600".into())], ..Answer::ok("imds") }
+            }
+            "IMDS credentials" => state.instance(call, now),
             "GetCallerIdentity" => Answer::ok(format!(
                 "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
                  <Arn>arn:aws:iam::222222222222:user/{}</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>",
@@ -270,6 +275,9 @@ fn no_such_upload() -> Answer {
 
 impl State {
     fn refuse_caller(&mut self, operation: &'static str, call: &Call, now: SystemTime) -> Option<Answer> {
+        if matches!(operation, "AssumeRoleWithWebIdentity" | "IMDS token" | "IMDS credentials") {
+            return None;
+        }
         let is_sts = matches!(operation, "AssumeRole" | "GetCallerIdentity");
         let signed_at = DateTime::from_str(&call.amz_date, Format::DateTime).ok();
         let signed_at = signed_at.and_then(|date| SystemTime::try_from(date).ok()).unwrap_or(UNIX_EPOCH);
@@ -323,6 +331,38 @@ impl State {
              <AccessKeyId>ASIA{}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken>\
              <Expiration>{end}</Expiration></Credentials><AssumedRoleUser><AssumedRoleId>AROA:tidegate</AssumedRoleId>\
              <Arn>{PRINCIPAL}</Arn></AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>",
+            self.exchanges
+        ))
+    }
+
+    fn web_identity(&mut self, call: &Call, now: SystemTime) -> Answer {
+        if call.form.get("WebIdentityToken").map(String::as_str) != Some("header.claims.signature") {
+            return Answer::sts_error(400, "InvalidIdentityToken", "The ID Token provided is not a valid JWT.");
+        }
+        self.exchanges += 1;
+        let end = DateTime::from(now + self.session_life).fmt(Format::DateTime).unwrap();
+        Answer::ok(format!(
+            "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+             <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAWEB{}</AccessKeyId>\
+             <SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>{end}</Expiration>\
+             </Credentials><AssumedRoleUser><AssumedRoleId>AROA:web</AssumedRoleId><Arn>{PRINCIPAL}</Arn></AssumedRoleUser>\
+             </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>",
+            self.exchanges
+        ))
+    }
+
+    fn instance(&mut self, call: &Call, now: SystemTime) -> Answer {
+        if call.header("x-aws-ec2-metadata-token").as_deref() != Some("imds") {
+            return Answer { status: 401, ..Answer::ok("") };
+        }
+        if call.path.ends_with('/') {
+            return Answer::ok("instance-role");
+        }
+        self.exchanges += 1;
+        let end = DateTime::from(now + self.session_life).fmt(Format::DateTime).unwrap();
+        Answer::ok(format!(
+            "{{\"Code\":\"Success\",\"Type\":\"AWS-HMAC\",\"AccessKeyId\":\"ASIAEC2{}\",\"SecretAccessKey\":\"secret\",\
+             \"Token\":\"token\",\"Expiration\":\"{end}\",\"LastUpdated\":\"{end}\"}}",
             self.exchanges
         ))
     }
@@ -531,6 +571,7 @@ fn element(xml: &str, name: &str) -> Option<String> {
 /// A request, taken apart.
 struct Call {
     method: Method,
+    path: String,
     key: String,
     query: BTreeMap<String, String>,
     form: BTreeMap<String, String>,
@@ -551,6 +592,7 @@ impl Call {
         let stamp = headers.get("x-amz-date").cloned().unwrap_or_default();
         Self {
             method: head.method.clone(),
+            path: path.to_owned(),
             key: path.split_once('/').map(|(_, key)| key.to_owned()).unwrap_or_default(),
             query: pairs(head.uri.query().unwrap_or_default()),
             form: if path.is_empty() { pairs(std::str::from_utf8(&body).unwrap_or_default()) } else { BTreeMap::new() },
@@ -569,9 +611,15 @@ impl Call {
     fn operation(&self) -> &'static str {
         let has = |name: &str| self.query.contains_key(name);
         if let Some(action) = self.form.get("Action") {
-            return if action == "AssumeRole" { "AssumeRole" } else { "GetCallerIdentity" };
+            return match action.as_str() {
+                "AssumeRole" => "AssumeRole",
+                "AssumeRoleWithWebIdentity" => "AssumeRoleWithWebIdentity",
+                _ => "GetCallerIdentity",
+            };
         }
         match self.method.as_str() {
+            "PUT" if self.path == "latest/api/token" => "IMDS token",
+            "GET" if self.path.starts_with("latest/meta-data/iam/security-credentials") => "IMDS credentials",
             "POST" if has("uploads") => "CreateMultipartUpload",
             "POST" => "CompleteMultipartUpload",
             "PUT" if has("uploadId") => "UploadPart",

@@ -1,5 +1,6 @@
 //! The sink against an S3 that fails in every way that S3 fails.
 
+mod base;
 mod fake;
 
 use std::collections::HashSet;
@@ -67,6 +68,16 @@ fn hello() -> Object {
         content_type: "application/octet-stream".into(),
         bytes: Bytes::from_static(b"hello"),
     }
+}
+
+/// Waits for `state`, for a minute at most.
+async fn eventually(state: impl Fn() -> bool) {
+    let wait = async {
+        while !state() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), wait).await.expect("the state comes within a minute");
 }
 
 /// What a person gets to see.
@@ -197,17 +208,11 @@ async fn a_store_that_is_down_is_waited_for() {
         let sink = sink.clone();
         async move { sink.begin(&name(), MARKER).await }
     });
-    while sink_retries(&sink) < 10 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| sink.counters().retries() >= 10).await;
     assert!(!begun.is_finished());
     let fake = Fake::serve(tokio::net::TcpListener::bind(address).await.unwrap());
     begun.await.unwrap().unwrap();
     assert_eq!(fake.state().uploads.len(), 1);
-}
-
-fn sink_retries(sink: &S3Sink) -> u64 {
-    sink.counters().retries()
 }
 
 #[tokio::test]
@@ -398,12 +403,42 @@ async fn an_hour_that_is_wrong_is_not_taken_for_a_missing_object() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_read_is_found_out_by_the_first_object() {
+async fn a_role_that_may_not_read_writes_and_stops_only_where_it_would_have_to_guess() {
     let fake = Fake::start().await;
     fake.state().denied.insert("GetObject");
     let sink = sink(&fake);
+    for _ in 0..2 {
+        let (object, parts) = uploaded(&sink).await;
+        assert_eq!(sink.publish(&object, &parts).await.unwrap(), Finished::Visible);
+    }
+    assert_eq!(fake.count("HeadObject"), 1, "looked at once");
     let (object, parts) = uploaded(&sink).await;
+    fake.trouble("CompleteMultipartUpload", [Trouble::AnswerLost]);
     assert_eq!(sink.publish(&object, &parts).await.unwrap_err().code(), "s3.object-unseen");
+}
+
+#[tokio::test]
+async fn an_upload_whose_parts_were_taken_away_is_ended_before_it_is_given_up() {
+    let fake = Fake::start().await;
+    let sink = sink(&fake);
+    let upload = sink.begin(&name(), MARKER).await.unwrap();
+    assert_eq!(sink.finish(&object(&upload)).await.unwrap(), Finished::Gone);
+    assert!(fake.state().uploads.is_empty());
+}
+
+#[tokio::test]
+async fn trouble_can_be_seen_while_it_lasts() {
+    let fake = Fake::start().await;
+    let sink = sink(&fake);
+    fake.trouble("CreateMultipartUpload", vec![Trouble::Says(503, "SlowDown"); 200]);
+    let begun = tokio::spawn({
+        let sink = sink.clone();
+        async move { sink.begin(&name(), MARKER).await }
+    });
+    eventually(|| sink.trouble().is_some()).await;
+    assert_eq!(sink.trouble().unwrap().why, "CreateMultipartUpload: SlowDown (503) as told");
+    begun.await.unwrap().unwrap();
+    assert!(sink.trouble().is_none());
 }
 
 #[tokio::test]

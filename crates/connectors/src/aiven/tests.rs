@@ -414,6 +414,14 @@ fn provider_classes_stand_for_kinds_of_connections() {
 }
 
 #[test]
+fn parts_are_never_smaller_than_s3_takes() {
+    let plan = planned(&[("aws.s3.part.size.bytes", "1048576")]);
+    assert_eq!(plan.s3().part_size, 5 << 20);
+    assert!(plan.warnings().iter().any(|warning| warning.key == "aws.s3.part.size.bytes"));
+    assert_eq!(planned(&[("aws.s3.part.size.bytes", "8388608")]).s3().part_size, 8 << 20);
+}
+
+#[test]
 fn an_endpoint_brings_path_style_and_https() {
     let plan = planned(&[("aws.s3.endpoint", "minio:9000")]);
     assert_eq!(plan.s3().endpoint.as_deref(), Some("https://minio:9000"));
@@ -470,6 +478,21 @@ fn classes_are_found_by_full_simple_and_short_name() {
     let none = report(without("connector.class"));
     let texts: Vec<_> = none.faults().iter().map(|fault| fault.text.as_str()).collect();
     assert_eq!(texts, ["Missing required configuration \"connector.class\" which has no default value."]);
+}
+
+#[test]
+fn connectors_of_one_process_share_neither_name_nor_group() {
+    let file = |changes: &[(&str, &str)]| ConnectorFile::from_config("c", with(changes));
+    let files = [
+        file(&[]),
+        file(&[("name", "other")]),
+        file(&[("topics", "u")]),
+        file(&[("name", "third"), ("consumer.override.group.id", "connect-orders")]),
+    ];
+    let reports = crate::check_all(&files, &worker());
+    assert!(reports[0].is_ok() && reports[1].is_ok());
+    assert_eq!(reports[2].faults()[0].text, "Connector orders already exists");
+    assert_eq!(reports[3].faults()[0].text, "Consumer group connect-orders is that of connector orders already");
 }
 
 #[test]
@@ -551,6 +574,26 @@ fn a_report_is_the_json_that_programs_read() {
     assert_eq!(good["plan"]["naming"]["example"], "t-0-1000.gz");
     assert_eq!(good["plan"]["session"]["hops"], json!([{ "kind": "default-chain" }]));
     assert_eq!(good["plan"]["clients"]["consumer"]["group.id"], "connect-orders");
+}
+
+#[test]
+fn faults_of_the_kafka_clients_join_the_others() {
+    let config = with(&[("file.max.records", "-1"), ("consumer.override.fetch.min.bytes", "many")]);
+    let file = ConnectorFile::from_config("c.json", config);
+    let clients = crate::client_properties(&file, &worker());
+    assert_eq!(clients.consumer.get("fetch.min.bytes"), Some("many"));
+    assert_eq!(clients.consumer.get("group.id"), Some("connect-orders"));
+    let mut good = report(with(&[]));
+    good.add_fault(crate::ConfigFault {
+        key: "consumer.override.fetch.min.bytes".to_owned(),
+        value: Some("many".to_owned()),
+        text: "not a whole number".to_owned(),
+        allowed: Vec::new(),
+        hint: None,
+    });
+    assert!(!good.is_ok() && good.plan().is_none());
+    assert_eq!(good.into_result().unwrap_err().faults().len(), 1);
+    assert_eq!(report(with(&[])).into_result().unwrap().name(), "orders");
 }
 
 #[test]

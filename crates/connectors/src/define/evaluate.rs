@@ -96,6 +96,7 @@ mod tests {
         assert_eq!(found.faults[3].hint.as_deref(), Some("did you mean all?"));
         assert_eq!(found.faults[4].value.as_deref(), Some("[hidden]"));
         assert_eq!(values.number("n"), None);
+        assert_eq!(values.text("one"), None, "what is refused has no value");
         assert!(values.is_set("n") && !values.is_set("must"));
     }
 

@@ -31,23 +31,26 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
     let mut physical = normal.split('\n').enumerate();
     while let Some((number, first)) = physical.next() {
-        let first = first.trim_start_matches(is_blank);
-        if first.is_empty() || first.starts_with(['#', '!']) {
+        let mut line = first.trim_start_matches(is_blank).to_owned();
+        // Only what begins a logical line can be a comment; a line of nothing but a backslash begins none.
+        if line.is_empty() || line == "\\" || line.starts_with(['#', '!']) {
             continue;
         }
-        let mut line = first.to_owned();
-        while line.len() % 2 != line.trim_end_matches('\\').len() % 2 {
+        while is_continued(&line) {
             line.pop();
             match physical.next() {
                 Some((_, next)) => line.push_str(next.trim_start_matches(is_blank)),
                 None => break,
             }
         }
-        if !line.is_empty() {
-            lines.push((number + 1, line));
-        }
+        lines.push((number + 1, line));
     }
     lines
+}
+
+/// Whether a line ends in an odd number of backslashes.
+fn is_continued(line: &str) -> bool {
+    (line.len() - line.trim_end_matches('\\').len()) % 2 == 1
 }
 
 /// Key and value, both still escaped.
@@ -120,6 +123,7 @@ mod tests {
         assert_eq!(read("a=1\rb=2\\"), pairs(&[("a", "1"), ("b", "2")]));
         assert_eq!(read("a=1\na=2"), pairs(&[("a", "1"), ("a", "2")]));
         assert_eq!(read("=v\n:w"), pairs(&[("", "v"), ("", "w")]));
+        assert_eq!(read("\\\n# a comment\n\\\nb=1"), pairs(&[("b", "1")]));
     }
 
     #[test]

@@ -123,9 +123,14 @@ const CLASSES: [&str; 3] = [
 impl Provider {
     fn of(name: &str, class: &str, worker: &Config, found: &mut Findings) -> Option<Self> {
         let param = |param: &str| worker.get(&format!("config.providers.{name}.param.{param}"));
-        let paths = || {
-            let listed = param("allowed.paths")?.split(',').map(str::trim).filter(|path| !path.is_empty());
-            Some(listed.map(|path| normal(Path::new(path))).collect())
+        let mut paths = || {
+            let listed: Vec<_> =
+                param("allowed.paths")?.split(',').map(str::trim).filter(|path| !path.is_empty()).collect();
+            for path in listed.iter().filter(|path| !Path::new(path).is_absolute()) {
+                let key = format!("config.providers.{name}.param.allowed.paths");
+                found.fault(ConfigFault::new(key, Some((*path).to_owned()), format!("Path {path} is not absolute")));
+            }
+            Some(listed.into_iter().map(|path| normal(Path::new(path))).collect())
         };
         let known = CLASSES.iter().position(|known| *known == class || known.rsplit('.').next() == Some(class));
         match known {
@@ -180,8 +185,7 @@ fn from_directory(path: &str, key: &str) -> Found {
 }
 
 fn is_within(path: &str, allowed: &[PathBuf]) -> bool {
-    let path = Path::new(path);
-    path.is_absolute() && allowed.iter().any(|allowed| normal(path).starts_with(allowed))
+    allowed.iter().any(|allowed| normal(Path::new(path)).starts_with(allowed))
 }
 
 /// Takes `.` and `..` out of a path without looking at the disk.
@@ -294,6 +298,18 @@ mod tests {
         assert!(found.warnings[0].text.contains("allowed.paths does not allow"), "{}", found.warnings[0].text);
         let (_, found) = resolved(&worker, "${file:/no/such:key}");
         assert!(found.faults[0].text.starts_with("Could not read properties from file /no/such"));
+    }
+
+    #[test]
+    fn allowed_paths_are_absolute() {
+        let worker = [
+            ("config.providers", "f"),
+            ("config.providers.f.class", "FileConfigProvider"),
+            ("config.providers.f.param.allowed.paths", "/etc, conf"),
+        ];
+        let (_, found) = resolved(&worker, "x");
+        assert_eq!(found.faults[0].text, "Path conf is not absolute");
+        assert_eq!(found.faults.len(), 1);
     }
 
     #[test]

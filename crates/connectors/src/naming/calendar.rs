@@ -1,6 +1,7 @@
 use std::fmt::{self, Write};
 
 use crate::naming::Zone;
+use crate::naming::zone::Stretch;
 
 /// A calendar unit that a name can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,10 +41,14 @@ pub struct CalendarTime {
 impl CalendarTime {
     /// What they show at an instant (milliseconds since 1970).
     pub fn at(zone: &Zone, millis: i64) -> Self {
-        // i128: the farthest instants with an offset do not fit i64.
-        let local = i128::from(millis) + i128::from(zone.offset_seconds(millis)) * 1000;
-        let hours = local.div_euclid(3_600_000);
-        let (year, month, day) = civil(hours.div_euclid(24) as i64);
+        Self::with_offset(zone.offset_seconds(millis), millis)
+    }
+
+    fn with_offset(offset_seconds: i64, millis: i64) -> Self {
+        // Hours first: the farthest instants with an offset in milliseconds do not fit i64.
+        let seconds = millis.div_euclid(1000) + offset_seconds;
+        let hours = seconds.div_euclid(3600);
+        let (year, month, day) = civil(hours.div_euclid(24));
         Self { year, month, day, hour: hours.rem_euclid(24) as u8 }
     }
 
@@ -127,14 +132,14 @@ impl Bucket {
         Self { from: i64::MIN, to: i64::MAX, shown: CalendarTime::default() }
     }
 
-    pub(super) fn around(zone: &Zone, units: Units, millis: i64) -> Self {
-        const HOUR: i128 = 3_600_000;
-        let shown = units.shown(CalendarTime::at(zone, millis));
-        let offset = i128::from(zone.offset_seconds(millis)) * 1000;
-        let hour = (i128::from(millis) + offset).div_euclid(HOUR) * HOUR - offset;
-        let clamp = |at: i128| at.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
-        let (after_change, next_change) = zone.constant_around(millis);
-        Self { from: clamp(hour).max(after_change), to: clamp(hour + HOUR).min(next_change), shown }
+    /// The bucket of an instant in `stretch`.
+    pub(super) fn within(stretch: &Stretch, units: Units, millis: i64) -> Self {
+        let Stretch { from, to, offset_seconds } = *stretch;
+        let shown = units.shown(CalendarTime::with_offset(offset_seconds, millis));
+        let seconds = millis.div_euclid(1000) + offset_seconds;
+        let hour = seconds.div_euclid(3600) * 3600 - offset_seconds;
+        let instant = |seconds: i64| seconds.saturating_mul(1000);
+        Self { from: instant(hour).max(from), to: instant(hour + 3600).min(to), shown }
     }
 
     pub(super) fn holds(&self, millis: i64) -> bool {
@@ -172,6 +177,16 @@ mod tests {
         assert_eq!(CalendarTime::at(&berlin, summer), CalendarTime::at(&berlin, winter));
     }
 
+    /// Newfoundland changed its clocks a minute after midnight: on 2010-03-14 at 00:01 it became 01:01.
+    #[test]
+    fn a_bucket_ends_where_the_clocks_change_within_an_hour() {
+        let zone = Zone::parse("America/St_Johns").unwrap();
+        let change = 1_268_537_460_000;
+        let bucket = |millis| Bucket::within(&zone.stretch(millis), units(true), millis);
+        assert_eq!((bucket(change - 1).from, bucket(change - 1).to), (change - 60_000, change));
+        assert_eq!((bucket(change).from, bucket(change).to), (change, change + 59 * 60_000));
+    }
+
     fn units(hour: bool) -> Units {
         let mut units = Units::default();
         for unit in [Unit::Year, Unit::Month, Unit::Day].into_iter().chain(hour.then_some(Unit::Hour)) {
@@ -199,11 +214,11 @@ mod tests {
             hour in any::<bool>(),
         ) {
             let zone = Zone::parse(zone).unwrap();
-            let bucket = Bucket::around(&zone, units(hour), millis);
+            let bucket = Bucket::within(&zone.stretch(millis), units(hour), millis);
             prop_assert!(bucket.holds(millis) || millis == i64::MAX);
             let other = bucket.from.saturating_add(((bucket.to.saturating_sub(bucket.from)) as f64 * share) as i64);
             if bucket.holds(other) {
-                prop_assert_eq!(Bucket::around(&zone, units(hour), other).shown, bucket.shown);
+                prop_assert_eq!(Bucket::within(&zone.stretch(other), units(hour), other).shown, bucket.shown);
             }
         }
     }

@@ -2,8 +2,10 @@
 
 mod by_key;
 mod by_partition;
+mod by_partition_key;
 mod calendar;
 mod grouping;
+mod head;
 mod name;
 mod name_pattern;
 mod object_naming;

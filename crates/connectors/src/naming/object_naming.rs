@@ -4,7 +4,8 @@ use data::{Converter, Offset, RecordFault, RecordView, Stage, TopicPartition};
 use transit::{Lanes, Route, Router};
 
 use crate::naming::by_key::KeyRoute;
-use crate::naming::by_partition::{PartitionKeyRoute, PartitionRoute};
+use crate::naming::by_partition::PartitionRoute;
+use crate::naming::by_partition_key::PartitionKeyRoute;
 use crate::naming::name::NameParts;
 use crate::naming::{CalendarTime, Grouping, NamePattern, NameTemplate, Zone};
 use crate::plan::TopicSelection;

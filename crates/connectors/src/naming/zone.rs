@@ -18,6 +18,21 @@ enum Rules {
     Region(TimeZone),
 }
 
+/// A stretch of time in which a zone's clocks are not changed: `from <= t < to`, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    /// How far the clocks are ahead of UTC.
+    pub(super) offset_seconds: i64,
+}
+
+impl Stretch {
+    pub(super) fn holds(&self, at: i64) -> bool {
+        self.from <= at && at < self.to
+    }
+}
+
 /// Why a text names no time zone. The texts are Java's (JDK 17).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ZoneError {
@@ -85,8 +100,14 @@ impl Zone {
         }
     }
 
-    /// The stretch of time around an instant in which the offset does not change: from, and to (exclusive).
-    pub(super) fn constant_around(&self, at: i64) -> (i64, i64) {
+    /// The stretch of time around an instant in which the offset does not change.
+    pub(super) fn stretch(&self, at: i64) -> Stretch {
+        let (from, to) = self.constant_around(at);
+        Stretch { from, to, offset_seconds: self.offset_seconds(at) }
+    }
+
+    /// Where that begins, and ends (exclusive).
+    fn constant_around(&self, at: i64) -> (i64, i64) {
         match &self.rules {
             Rules::Fixed(_) => (i64::MIN, i64::MAX),
             Rules::Region(zone) => {
@@ -297,6 +318,9 @@ mod tests {
         assert_eq!(berlin.offset_seconds(1_700_000_000_000_000), 3600);
         assert_eq!(berlin.offset_seconds(i64::MAX), 7200);
         assert_eq!(berlin.offset_seconds(i64::MIN), 53 * 60 + 28);
+        // 25 March 2803: summer by the rule of our days, not by that of 2003, 800 years before.
+        let new_york = Zone::parse("America/New_York").unwrap();
+        assert_eq!(new_york.offset_seconds(26_294_155_200_000), -4 * 3600);
         for at in [i64::MIN, i64::MIN / 2, -62_167_219_200_001, 253_402_300_800_000, i64::MAX / 2, i64::MAX - 1] {
             let (from, to) = berlin.constant_around(at);
             assert!((from..to).contains(&at), "{at}: {from}..{to}");

@@ -3,7 +3,7 @@
 use super::unescape::unescape_bytes;
 
 /// A hash of a name, as what it stands for. Equal names have equal hashes.
-#[inline(always)]
+#[inline]
 pub(super) fn hash(name: &[u8]) -> u32 {
     const FACTORS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93];
     let fold = |low: u64, high: u64| {
@@ -31,7 +31,7 @@ pub(super) fn hash(name: &[u8]) -> u32 {
 }
 
 /// Whether a hash comes twice.
-#[inline(always)]
+#[inline]
 pub(super) fn repeats(hashes: &[u32]) -> bool {
     if hashes.len() > 64 {
         return many_repeat(hashes);

@@ -4,7 +4,7 @@ use wide::i8x16;
 
 /// The first place from `at` on that holds a quote, a backslash, a control character or a byte beyond ASCII; the text's
 /// length if there is none.
-#[inline(always)]
+#[inline]
 pub(super) fn ascii_end(text: &[u8], mut at: usize) -> usize {
     loop {
         let (chunk, len) = chunk(text, at);
@@ -19,7 +19,7 @@ pub(super) fn ascii_end(text: &[u8], mut at: usize) -> usize {
 }
 
 /// The same for text that is known to be UTF-8: bytes beyond ASCII are passed.
-#[inline(always)]
+#[inline]
 pub(super) fn utf8_end(text: &[u8], mut at: usize) -> usize {
     loop {
         let (chunk, len) = chunk(text, at);
@@ -32,8 +32,23 @@ pub(super) fn utf8_end(text: &[u8], mut at: usize) -> usize {
     }
 }
 
+/// The same for text that is to be quoted: bytes beyond ASCII are passed, save those that begin a character of four.
+#[inline]
+pub(super) fn basic_end(text: &[u8], mut at: usize) -> usize {
+    loop {
+        let (chunk, len) = chunk(text, at);
+        // Controls are 0 to 31, the first bytes of four -16 and up: one range.
+        let odd = chunk.simd_lt(splat(b' ')) & chunk.simd_gt(i8x16::splat(-17));
+        let found = (chunk.simd_eq(splat(b'"')) | chunk.simd_eq(splat(b'\\')) | odd).to_bitmask();
+        if found != 0 {
+            return at + (found.trailing_zeros() as usize).min(len);
+        }
+        at += 16;
+    }
+}
+
 /// The first place from `at` on that holds no digit.
-#[inline(always)]
+#[inline]
 pub(super) fn digits_end(text: &[u8], mut at: usize) -> usize {
     const EACH: u64 = 0x0101_0101_0101_0101;
     while let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
@@ -57,7 +72,7 @@ fn splat(byte: u8) -> i8x16 {
 
 /// The sixteen bytes from `at` on, zeros behind the end of the text, and how many are of the text. A zero is a control
 /// character, so every search ends there.
-#[inline(always)]
+#[inline]
 fn chunk(text: &[u8], at: usize) -> (i8x16, usize) {
     let rest = text.get(at..).unwrap_or_default();
     if let Some(bytes) = rest.first_chunk::<16>() {
@@ -78,7 +93,7 @@ fn chunk(text: &[u8], at: usize) -> (i8x16, usize) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{ascii_end, digits_end, utf8_end};
+    use super::{ascii_end, basic_end, digits_end, utf8_end};
 
     proptest! {
         #[test]
@@ -93,6 +108,7 @@ mod tests {
             let special = |byte: u8| byte == b'"' || byte == b'\\' || byte < b' ';
             prop_assert_eq!(ascii_end(&text, from), first(&|byte| special(byte) || byte >= 0x80));
             prop_assert_eq!(utf8_end(&text, from), first(&special));
+            prop_assert_eq!(basic_end(&text, from), first(&|byte| special(byte) || byte >= 0xF0));
             prop_assert_eq!(digits_end(&text, from), first(&|byte| !byte.is_ascii_digit()));
         }
     }

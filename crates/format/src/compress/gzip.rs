@@ -1,3 +1,4 @@
+use super::deflate::{BitTail, Deflate};
 use bytes::Bytes;
 use flate2::{Compress, FlushCompress, Status};
 
@@ -5,25 +6,29 @@ use crate::{Output, Scratch};
 
 /// RFC 1952: magic, deflate, no flags, no time, no extra flags, system unknown. What Java 16 and later write too.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-/// An empty last block, with the fixed codes.
-const LAST_BLOCK: [u8; 2] = [3, 0];
-
 /// One gzip member over all tiles of an object.
 ///
 /// One member, not one a tile, though that would be simpler: some readers (browsers, .NET before Core, Ruby's default)
-/// stop at the end of the first. Each tile is compressed on its own and ends on a byte boundary (an empty stored block,
-/// zlib's sync flush), so that tiles follow each other in one deflate stream; between them there is only the checksum.
+/// stop at the end of the first. Each tile is compressed on its own, so that all that lies between two of them is the
+/// checksum and the bits of a byte that is not full.
 #[derive(Debug)]
 pub(crate) struct Gzip {
     level: u32,
     crc: crc32fast::Hasher,
     raw: u64,
+    tail: BitTail,
     begun: bool,
 }
 
 impl Gzip {
     pub(crate) fn new(level: i32) -> Self {
-        Self { level: level.unsigned_abs(), crc: crc32fast::Hasher::new(), raw: 0, begun: false }
+        Self {
+            level: level.unsigned_abs(),
+            crc: crc32fast::Hasher::new(),
+            raw: 0,
+            tail: BitTail::default(),
+            begun: false,
+        }
     }
 
     pub(crate) fn tile(&mut self, raw: &[u8], output: &mut Output, scratch: &mut Scratch) {
@@ -35,7 +40,11 @@ impl Gzip {
             self.begun = true;
             packed.extend_from_slice(&HEADER);
         }
-        scratch.deflater.get_or_insert_with(|| Deflater::new(self.level)).tile(self.level, raw, packed);
+        if self.level == 1 {
+            self.tail = scratch.deflate.get_or_insert_with(Deflate::new).tile(raw, self.tail, packed);
+        } else {
+            scratch.zlib.get_or_insert_with(|| Zlib::new(self.level)).tile(self.level, raw, packed);
+        }
         output.push(Bytes::copy_from_slice(packed));
     }
 
@@ -44,7 +53,7 @@ impl Gzip {
         if !self.begun {
             end.extend_from_slice(&HEADER);
         }
-        end.extend_from_slice(&LAST_BLOCK);
+        self.tail.finish(&mut end);
         end.extend_from_slice(&self.crc.clone().finalize().to_le_bytes());
         // Modulo 2^32, says the RFC.
         end.extend_from_slice(&(self.raw as u32).to_le_bytes());
@@ -52,19 +61,20 @@ impl Gzip {
     }
 }
 
-/// A thread's deflate compressor.
+/// zlib, for the levels above the first: slower and denser. Its tiles end on a byte boundary.
 #[derive(Debug)]
-pub(crate) struct Deflater {
+pub(crate) struct Zlib {
     level: u32,
     context: Compress,
 }
 
-impl Deflater {
+impl Zlib {
     fn new(level: u32) -> Self {
         Self { level, context: Compress::new(flate2::Compression::new(level), false) }
     }
 
-    /// Appends `raw` as deflate blocks that refer to nothing before them and end on a byte boundary.
+    /// Appends `raw` as deflate blocks that refer to nothing before them and end on a byte boundary (an empty stored
+    /// block, zlib's sync flush).
     fn tile(&mut self, level: u32, raw: &[u8], packed: &mut Vec<u8>) {
         if self.level != level {
             *self = Self::new(level);

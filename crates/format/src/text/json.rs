@@ -1,7 +1,7 @@
+use data::json::push_quoted;
 use data::{Charset, Converter, ConverterKind, ConverterScratch, Headers, RecordFault};
 
 use super::fault::data_fault;
-use super::quote::push_quoted;
 use super::value::{MissingValue, push_base64, push_value};
 
 /// Appends what `bytes` convert to, as JSON. Common converters make no value on the way.

@@ -7,7 +7,6 @@ mod fault;
 mod instant;
 mod json;
 mod layout;
-mod quote;
 mod value;
 
 pub use encoder::{Converters, Encoder, Format};

@@ -1,7 +1,6 @@
 use data::java::{push_f32, push_f64};
+use data::json::push_quoted;
 use data::{Kind, Schema, Value};
-
-use super::quote::push_quoted;
 
 /// A null stands where its schema wants a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

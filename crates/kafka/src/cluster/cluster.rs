@@ -5,6 +5,7 @@ use data::TopicPartition;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
+use rand::seq::SliceRandom;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -142,16 +143,17 @@ impl Cluster {
         }
     }
 
-    /// A connection to any broker: the known ones first, in an order of chance, then the bootstrap servers.
+    /// A connection to any broker, the one that is had soonest: the known ones in an order of chance, then the bootstrap
+    /// servers. A broker that does not answer is passed over while another one does.
     pub async fn any(&self) -> Result<Arc<Connection>, Error> {
         let metadata = self.metadata();
         let mut addresses: Vec<_> = metadata.brokers.values().map(|broker| broker.address.clone()).collect();
-        rand::seq::SliceRandom::shuffle(&mut addresses[..], &mut rand::rng());
+        addresses.shuffle(&mut rand::rng());
         let mut bootstrap = self.0.config.bootstrap.clone();
-        rand::seq::SliceRandom::shuffle(&mut bootstrap[..], &mut rand::rng());
-        let known = addresses.len();
-        addresses
-            .extend(bootstrap.into_iter().filter(|address| !addresses[..known].contains(address)).collect::<Vec<_>>());
+        bootstrap.retain(|address| !addresses.contains(address));
+        bootstrap.shuffle(&mut rand::rng());
+        addresses.extend(bootstrap);
+        addresses.sort_by_cached_key(|address| self.0.pool.prospect(address, Purpose::Control));
         let mut last = None;
         for address in addresses {
             match self.0.pool.connection(&address, Purpose::Control).await {

@@ -22,6 +22,19 @@ pub enum Purpose {
     Produce,
 }
 
+/// How soon a connection can be had, the soonest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Prospect {
+    /// It is there.
+    Open,
+    /// It can be made.
+    Free,
+    /// Somebody is making it.
+    Busy,
+    /// The last try failed, and the next has to wait.
+    Resting,
+}
+
 /// One connection per broker and purpose, made when first asked for.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -75,6 +88,18 @@ impl Pool {
                 tracing::debug!(broker = %address, ?purpose, error = %fault::Chain(&error), "cannot connect");
                 Err(error.into())
             }
+        }
+    }
+
+    /// How soon a connection to `address` can be had.
+    pub(super) fn prospect(&self, address: &Arc<str>, purpose: Purpose) -> Prospect {
+        let place = self.place(address, purpose);
+        // Somebody who connects holds the lock.
+        let Ok(place) = place.try_lock() else { return Prospect::Busy };
+        match (&place.connection, place.not_before) {
+            (Some(connection), _) if connection.ended().is_none() => Prospect::Open,
+            (_, Some(not_before)) if not_before > Instant::now() => Prospect::Resting,
+            _ => Prospect::Free,
         }
     }
 

@@ -8,7 +8,9 @@ mod jaas;
 mod jks;
 mod problem;
 mod properties;
+mod sasl;
 mod security;
+mod ssl;
 mod stores;
 
 pub use client::{Checked, ClientConfig, Tls};

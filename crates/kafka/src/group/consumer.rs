@@ -6,7 +6,7 @@
 //!   has removed us from the group, after which our id is unknown. Without that list (null) nothing is taken from us. So
 //!   what we hold and have not given up stays ours whatever epoch the answers name, and a list must name all we hold.
 //! - It raises our epoch only in answer to a heartbeat of ours. One call is in flight at a time, so no commit can be
-//!   overtaken by it, unless an answer was lost: then we do not know our epoch (`certain`), and commits wait until a
+//!   overtaken by it, unless an answer was lost: then we do not know our epoch ([`Standing`]), and commits wait until a
 //!   heartbeat has been answered.
 //! - After a list of ours that lacks a partition which an earlier answer assigned and we had not taken yet, the broker may
 //!   take that one back silently. So only what the very latest answer assigns is taken, and nothing after a lost one.
@@ -24,14 +24,22 @@ use super::member::Next;
 use super::membership::Membership;
 use crate::ErrorCode;
 
+/// How much we know of how the coordinator sees us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Not a member.
+    Apart,
+    /// The last heartbeat was answered, so the epoch is the coordinator's.
+    Certain,
+    /// A heartbeat went unanswered, or the epoch has turned out to be another: the next heartbeat says everything and asks
+    /// to be told everything.
+    Uncertain,
+}
+
 /// A member of the protocol of KIP-848.
 #[derive(Debug)]
 pub(crate) struct Consumer {
-    joined: bool,
-    /// Whether the last heartbeat was answered, so that the epoch is the coordinator's.
-    certain: bool,
-    /// Whether the next heartbeat says everything and asks to be told everything.
-    full: bool,
+    standing: Standing,
     beat_at: Instant,
     /// What we hold, by the broker's names; the same as the stays.
     owned: BTreeMap<(Uuid, i32), TopicPartition>,
@@ -48,9 +56,7 @@ pub(crate) struct Consumer {
 impl Consumer {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            joined: false,
-            certain: false,
-            full: true,
+            standing: Standing::Apart,
             beat_at: now,
             owned: BTreeMap::new(),
             assigned: BTreeSet::new(),
@@ -63,12 +69,12 @@ impl Consumer {
 
     /// Whether commits may be sent: only under an epoch that is the coordinator's.
     pub(crate) fn may_commit(&self) -> bool {
-        self.joined && self.certain
+        self.standing == Standing::Certain
     }
 
     /// When the next heartbeat is due.
     pub(crate) fn beat_at(&self) -> Option<Instant> {
-        self.joined.then_some(self.beat_at)
+        (self.standing != Standing::Apart).then_some(self.beat_at)
     }
 
     /// Whether topic ids are to be looked up.
@@ -79,7 +85,7 @@ impl Consumer {
     pub(crate) fn next_call(&mut self, base: &mut Membership) -> Option<Next> {
         // A pattern has first to be held against the topics.
         let topics = base.wanted.clone()?;
-        if !self.joined {
+        if self.standing == Standing::Apart {
             if base.id.is_empty() {
                 // A fresh one each time, so that nothing that an earlier membership has sent can count for this one.
                 base.id = format!("{:032x}", rand::random::<u128>()).into();
@@ -103,12 +109,13 @@ impl Consumer {
             }
             by_topic
         };
-        let says_owned = self.full || self.told_owned.as_ref() != Some(&owned);
-        let says_topics = self.full || self.told_topics.as_ref() != Some(&topics);
+        let full = self.standing == Standing::Uncertain;
+        let says_owned = full || self.told_owned.as_ref() != Some(&owned);
+        let says_topics = full || self.told_topics.as_ref() != Some(&topics);
         Some(Next::Call(Call::Reconcile(Reconcile {
             member: base.id.clone(),
             epoch: base.epoch,
-            full: self.full,
+            full,
             topics: says_topics.then_some(topics),
             owned: says_owned.then(by_topic),
         })))
@@ -116,8 +123,9 @@ impl Consumer {
 
     /// No answer came to a heartbeat.
     pub(crate) fn went_unanswered(&mut self, base: &Membership) {
-        self.certain = false;
-        self.full = true;
+        if self.standing == Standing::Certain {
+            self.standing = Standing::Uncertain;
+        }
         self.beat_at = base.now;
     }
 
@@ -148,7 +156,7 @@ impl Consumer {
         if let Some(topics) = &said.topics {
             self.told_topics = Some(topics.clone());
         }
-        (self.joined, self.certain, self.full) = (true, true, false);
+        self.standing = Standing::Certain;
         base.epoch = answer.epoch;
         base.confirm(sent);
         // A session has room for several heartbeats, whatever interval the broker asks for.
@@ -168,7 +176,7 @@ impl Consumer {
 
     /// Moves what we hold towards what is assigned: first give up and let it be known, then take.
     pub(crate) fn reconcile(&mut self, base: &mut Membership) {
-        if !self.joined || !self.certain || base.yielding.is_some() {
+        if self.standing != Standing::Certain || base.yielding.is_some() {
             return;
         }
         let taken: BTreeSet<_> = self.owned.iter().filter(|(key, _)| !self.assigned.contains(key)).collect();

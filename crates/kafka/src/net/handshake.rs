@@ -10,9 +10,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::Error;
-use super::connection::{Connection, Settings, Shared};
+use super::connection::{Connection, Settings};
 use super::guard::Guarded;
 use super::sasl::{self, Sasl};
+use super::shared::Shared;
 use super::versions::Versions;
 use crate::ErrorCode;
 use crate::config::{ClientConfig, Tls};

@@ -5,6 +5,7 @@ mod error;
 mod guard;
 mod handshake;
 mod sasl;
+mod shared;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 pub use connection::{Connection, Options, RawResponse, Settings};
 pub use error::Error;
-pub(crate) use sasl::{FileTokens, UnsecuredTokens};
+pub(crate) use sasl::{EndpointTokens, FileTokens, UnsecuredTokens};
 pub use sasl::{Sasl, ScramHash, Token, TokenProvider};
 
 /// `host:port`, with an IPv6 address in brackets.

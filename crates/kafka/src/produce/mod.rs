@@ -19,6 +19,7 @@ mod delivery;
 mod error;
 mod partitioner;
 mod producer;
+mod request;
 mod sender;
 mod slot;
 #[cfg(test)]

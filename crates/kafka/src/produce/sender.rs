@@ -5,37 +5,22 @@ use std::time::Duration;
 
 use data::Offset;
 use futures_util::StreamExt;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProduceResponse, ProducerId, TopicName};
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::messages::ProduceResponse;
 use tokio::time::Instant;
 
+use super::Error;
 use super::batch::Stamp;
 use super::producer::Shared;
+use super::request::{Job, init_producer_id, produce};
 use super::slot::{Batch, Identity, Slot};
-use super::{Compression, Error};
 use crate::ErrorCode;
-use crate::cluster::{Cluster, Error as ClusterError, Metadata, Purpose};
-use crate::net::Options;
-
-/// From version 13 on topics are named by id, which buys a producer nothing.
-const LAST_WITH_NAMES: i16 = 12;
+use crate::cluster::{Error as ClusterError, Metadata};
 
 /// Requests to one broker that are not answered. More than Java's five would be refused for idempotence only where one
 /// partition has several in flight, which never happens here; five are enough to keep a connection busy.
 const IN_FLIGHT: usize = 5;
-
-/// Batches above this are compressed where they cannot hold up the network: at 300 MB/s this takes 0.1 ms.
-const SMALL: usize = 32 << 10;
-
-/// A batch on its way, and where it came from.
-struct Job {
-    slot: Arc<Slot>,
-    batch: Batch,
-    stamp: Stamp,
-}
 
 /// A Produce request that is being put together.
 #[derive(Default)]
@@ -138,7 +123,11 @@ impl Sender {
         for (node, requests) in requests {
             for Request { jobs, .. } in requests.into_iter().filter(|request| !request.jobs.is_empty()) {
                 *self.busy.entry(node).or_default() += 1;
-                self.work.push(Box::pin(produce(self.shared.clone(), node, jobs)));
+                let shared = self.shared.clone();
+                self.work.push(Box::pin(async move {
+                    let (jobs, result) = produce(&shared, node, jobs).await;
+                    Done::Produced { node, jobs, result }
+                }));
             }
         }
         wait_until.min(self.refresh(now))
@@ -380,68 +369,4 @@ fn settle(job: Job, result: Result<Option<Offset>, Error>) {
 fn expire(batch: &Batch, slot: &Slot, after: Duration) {
     let source = batch.last_error.clone();
     batch.fate.settle(Err(Error::Expired { partition: slot.partition.clone(), after, source }));
-}
-
-async fn init_producer_id(cluster: &Cluster) -> Result<Identity, ClusterError> {
-    // Without a transactional id any broker gives a new one; epochs are then counted by us.
-    let request = InitProducerIdRequest::default()
-        .with_transactional_id(None)
-        .with_transaction_timeout_ms(i32::MAX)
-        .with_producer_id(ProducerId(-1))
-        .with_producer_epoch(-1);
-    cluster
-        .retried(async || {
-            let response = cluster.any().await?.call(&request).await?;
-            ErrorCode::check(response.error_code)
-                .map_err(|code| ClusterError::refused("id of an idempotent producer", code, None))?;
-            Ok(Identity { producer_id: response.producer_id.0, epoch: response.producer_epoch })
-        })
-        .await
-}
-
-async fn produce(shared: Arc<Shared>, node: i32, jobs: Vec<Job>) -> Done {
-    let compression = shared.config.compression;
-    let jobs = join_all(jobs.into_iter().map(|job| seal(job, compression))).await;
-    let result = exchange(&shared, node, &jobs).await;
-    Done::Produced { node, jobs, result }
-}
-
-async fn seal(mut job: Job, compression: Compression) -> Job {
-    if job.batch.sealed.is_some() {
-        return job;
-    }
-    if compression == Compression::None || job.batch.writer.len() <= SMALL {
-        job.batch.sealed = Some((job.stamp, job.batch.writer.seal(job.stamp, compression)));
-        return job;
-    }
-    let sealed = tokio::task::spawn_blocking(move || {
-        job.batch.sealed = Some((job.stamp, job.batch.writer.seal(job.stamp, compression)));
-        job
-    });
-    // The runtime gives up blocking work only when it shuts down, and this task with it.
-    sealed.await.expect("compressing does not panic")
-}
-
-async fn exchange(shared: &Shared, node: i32, jobs: &[Job]) -> Result<ProduceResponse, ClusterError> {
-    let mut topics: HashMap<&Arc<str>, Vec<PartitionProduceData>> = HashMap::new();
-    for job in jobs {
-        let records = job.batch.sealed.as_ref().map(|(_, bytes)| bytes.clone());
-        let partition = &job.slot.partition;
-        let data = PartitionProduceData::default().with_index(partition.partition).with_records(records);
-        topics.entry(&partition.topic).or_default().push(data);
-    }
-    let topics = topics.into_iter().map(|(name, partitions)| {
-        let name = TopicName(StrBytes::from_string(name.to_string()));
-        TopicProduceData::default().with_name(name).with_partition_data(partitions)
-    });
-    let timeout = shared.cluster.config().request_timeout;
-    let request = ProduceRequest::default()
-        .with_acks(shared.config.acks.number())
-        .with_timeout_ms(i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX))
-        .with_topic_data(topics.collect());
-    let connection = shared.cluster.node(node, Purpose::Produce).await?;
-    let options = Options { max_version: Some(LAST_WITH_NAMES), ..Options::default() };
-    let response = connection.call_with(&request, options).await?;
-    connection.throttle(Duration::from_millis(u64::try_from(response.throttle_time_ms).unwrap_or(0)));
-    Ok(response)
 }

@@ -90,10 +90,12 @@ async fn keys_go_where_the_java_producer_puts_them() {
     let cluster = kafka.connect().await;
     let name = topic(&cluster, 7).await;
     let keys: Vec<String> = (0..50).map(|number| format!("{}{number}", "key-".repeat(number % 4))).collect();
-    let lines: String = keys.iter().map(|key| format!("{key}:v\n")).collect();
+    let lines = keys.join(":v\n") + ":v\n";
     let file = kafka.file(&fresh("lines"));
     std::fs::write(&file, lines).unwrap();
-    let tool = "org.apache.kafka.tools.ConsoleProducer";
+    let version = world::Environment::process().get("KAFKA_VERSION").unwrap_or_default();
+    let old = version.starts_with('3');
+    let tool = if old { "kafka.tools.ConsoleProducer" } else { "org.apache.kafka.tools.ConsoleProducer" };
     let arguments = [tool, "--topic", &name, "--property", "parse.key=true", "--property", "key.separator=:"];
     kafka.script_with_input("tool", &arguments, &file);
     for line in consume(kafka, &name, keys.len(), &["print.key=true", "print.partition=true"]) {

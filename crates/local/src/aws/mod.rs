@@ -36,6 +36,8 @@ mod sigv4;
 mod state;
 mod store;
 mod sts;
+#[cfg(test)]
+mod tests;
 mod time;
 mod uri;
 mod xml;

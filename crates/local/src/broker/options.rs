@@ -38,6 +38,9 @@ pub struct BrokerOptions {
     /// With a directory: how often what was written is made durable. A process that is killed loses nothing anyway; this
     /// is for a machine that loses its power. Default: 1 s.
     pub sync_interval: Duration,
+    /// How often records are looked for that retention does not keep (`log.retention.check.interval.ms`). Default: 10 s,
+    /// where Kafka's is 5 minutes: memory is scarcer than disk.
+    pub retention_interval: Duration,
     /// The time of day, for times of append and retention.
     pub clock: Clock,
 }
@@ -59,6 +62,7 @@ impl Default for BrokerOptions {
             max_request: 100 << 20,
             max_fetch: 55 << 20,
             sync_interval: Duration::from_secs(1),
+            retention_interval: Duration::from_secs(10),
             clock: Clock::system(),
         }
     }

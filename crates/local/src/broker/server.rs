@@ -17,8 +17,8 @@ use super::log::Refusal;
 use super::options::BrokerOptions;
 use super::topic_config::TopicConfig;
 
-/// How often old segments are looked for. Kafka's is five minutes; memory is scarcer.
-const RETENTION_INTERVAL: Duration = Duration::from_secs(10);
+/// The shortest time between two rounds of housekeeping.
+const ROUND_MIN: Duration = Duration::from_millis(10);
 
 /// A running embedded broker. Dropping it closes it without waiting; [`Broker::shutdown`] waits until all is on disk.
 #[derive(Debug)]
@@ -35,7 +35,6 @@ impl Broker {
     /// Starts a broker on the current runtime. When this returns it accepts connections.
     pub async fn start(options: BrokerOptions) -> Result<Self, BrokerError> {
         let listen = options.listen;
-        let sync_interval = options.sync_interval;
         let opened = tokio::task::spawn_blocking(move || {
             let lock = options.dir.as_deref().map(lock).transpose()?;
             Cluster::open(options).map(|cluster| (Arc::new(cluster), lock))
@@ -45,7 +44,7 @@ impl Broker {
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let addr = listener.local_addr().map_err(refused)?;
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(serve(listener, Arc::clone(&cluster), stopped, sync_interval));
+        let server = tokio::spawn(serve(listener, Arc::clone(&cluster), stopped));
         tracing::info!(%addr, "embedded broker listens");
         Ok(Self { addr, cluster, stop, server, _lock: lock })
     }
@@ -116,17 +115,12 @@ fn lock(dir: &Path) -> Result<File, BrokerError> {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    cluster: Arc<Cluster>,
-    mut stopped: watch::Receiver<bool>,
-    sync_interval: Duration,
-) {
+async fn serve(listener: TcpListener, cluster: Arc<Cluster>, mut stopped: watch::Receiver<bool>) {
     // Dropped at the end of this function, which ends what they hold.
     let mut connections = JoinSet::new();
     let room = Arc::new(Semaphore::new(cluster.options.max_connections));
-    let mut sync = tokio::time::interval(sync_interval.max(Duration::from_millis(10)));
-    let mut retain = tokio::time::interval(RETENTION_INTERVAL);
+    let mut sync = tokio::time::interval(cluster.options.sync_interval.max(ROUND_MIN));
+    let mut retain = tokio::time::interval(cluster.options.retention_interval.max(ROUND_MIN));
     sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
     retain.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let coordinator = {

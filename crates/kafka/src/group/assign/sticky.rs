@@ -179,7 +179,7 @@ mod tests {
                 id: format!("m{at}").into(),
                 instance: None,
                 topics: names.iter().zip(wants).filter(|(_, wants)| **wants).map(|(name, _)| Arc::from(*name)).collect(),
-                owned: (0..24).filter(|bit| claims >> bit & 1 == 1 && claims >> (bit + 24) & 3 == 0)
+                owned: (0..24).filter(|bit| claims >> bit & 1 == 1 && (claims >> (bit + 24)).trailing_zeros() >= 2)
                     .map(|bit| TopicPartition::new(names[bit as usize / 6], bit % 6)).collect(),
                 generation: *generation,
             }).collect();

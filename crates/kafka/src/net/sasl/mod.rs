@@ -1,5 +1,6 @@
 //! SASL: proving who we are, once when a connection is made and again before its session ends (KIP-368).
 
+mod endpoint;
 mod oauth;
 mod scram;
 mod token;
@@ -12,11 +13,12 @@ use kafka_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
 use kafka_protocol::protocol::StrBytes;
 use world::Secret;
 
+pub(crate) use self::endpoint::EndpointTokens;
 pub use self::oauth::{Token, TokenProvider};
 pub use self::scram::ScramHash;
 pub(crate) use self::token::{FileTokens, UnsecuredTokens};
 use super::Error;
-use super::connection::Shared;
+use super::shared::Shared;
 use crate::ErrorCode;
 
 /// How to prove who we are.

@@ -199,3 +199,95 @@ impl Signing {
 fn malformed(what: &str) -> ApiError {
     ApiError::of("InvalidRequest").saying(format!("The aws-chunked body holds {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::{Chunks, SigningKey};
+
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+    /// The upload of 66,560 letters `a` in chunks of 64 KiB and 1 KiB that the S3 documentation works out.
+    fn documented(seed: &str, with_trailer: bool) -> Chunks {
+        let key = SigningKey::derive(SECRET, "20130524", "us-east-1", "s3");
+        let scope = "20130524/us-east-1/s3/aws4_request".to_owned();
+        Chunks::signed(key, "20130524T000000Z", scope, seed, with_trailer)
+    }
+
+    fn decode(mut chunks: Chunks, encoded: &[u8], cuts: &[usize]) -> Result<(Vec<u8>, Chunks), String> {
+        let mut data = Vec::new();
+        let mut rest = Bytes::copy_from_slice(encoded);
+        for cut in cuts.iter().copied().chain([usize::MAX]) {
+            let mut frame = rest.split_to(cut.min(rest.len()));
+            while let Some(piece) = chunks.next(&mut frame).map_err(|error| error.code().to_owned())? {
+                data.extend_from_slice(&piece);
+            }
+        }
+        Ok((data, chunks))
+    }
+
+    fn encode(signatures: [&str; 3], tail: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (size, signature) in [65536, 1024, 0].into_iter().zip(signatures) {
+            out.extend_from_slice(format!("{size:x};chunk-signature={signature}\r\n").as_bytes());
+            out.extend(std::iter::repeat_n(b'a', size));
+            out.extend_from_slice(if size > 0 { b"\r\n" } else { b"" });
+        }
+        out.extend_from_slice(tail.as_bytes());
+        out
+    }
+
+    #[test]
+    fn the_documented_signatures_of_chunks_agree() {
+        let seed = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
+        let signatures = [
+            "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+            "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+            "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+        ];
+        let (data, chunks) = decode(documented(seed, false), &encode(signatures, "\r\n"), &[]).unwrap();
+        assert!(chunks.is_done() && data.len() == 66560);
+        let swapped = [signatures[1], signatures[0], signatures[2]];
+        let error = decode(documented(seed, false), &encode(swapped, "\r\n"), &[]).unwrap_err();
+        assert_eq!(error, "SignatureDoesNotMatch");
+    }
+
+    #[test]
+    fn the_documented_signature_of_a_trailer_agrees() {
+        let seed = "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e";
+        let signatures = [
+            "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
+            "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
+            "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
+        ];
+        let trailer = "x-amz-checksum-crc32c:sOO8/Q==\r\nx-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n";
+        let (_, chunks) = decode(documented(seed, true), &encode(signatures, trailer), &[]).unwrap();
+        assert_eq!(chunks.trailers(), [("x-amz-checksum-crc32c".to_owned(), "sOO8/Q==".to_owned())]);
+    }
+
+    proptest! {
+        #[test]
+        fn frames_may_be_cut_anywhere(
+            parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..20), 0..5),
+            cuts in proptest::collection::vec(0usize..12, 0..20),
+        ) {
+            let mut encoded = Vec::new();
+            for part in &parts {
+                encoded.extend_from_slice(format!("{:x}\r\n", part.len()).as_bytes());
+                encoded.extend_from_slice(part);
+                encoded.extend_from_slice(b"\r\n");
+            }
+            encoded.extend_from_slice(b"0\r\na:b\r\n\r\n");
+            let (data, chunks) = decode(Chunks::unsigned(), &encoded, &cuts).unwrap();
+            prop_assert!(chunks.is_done());
+            prop_assert_eq!(data, parts.concat());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60), text in "[0-9a-f;\r\n:]{0,40}") {
+            drop((decode(Chunks::unsigned(), &bytes, &[7]), decode(Chunks::unsigned(), text.as_bytes(), &[3])));
+        }
+    }
+}

@@ -45,7 +45,8 @@ pub(super) fn find_coordinator(call: &Call<'_>) -> Result<FindCoordinatorRespons
     let (host, port) = call.endpoint();
     let refused = (request.key_type != GROUP_KEY).then(|| {
         let reason = "the embedded broker coordinates consumer groups only; it has no transactions";
-        (ResponseError::InvalidRequest.code(), Some(StrBytes::from_static_str(reason)))
+        // Not INVALID_REQUEST, which says it better: librdkafka takes that for a passing trouble and asks for ever.
+        (ResponseError::TransactionalIdAuthorizationFailed.code(), Some(StrBytes::from_static_str(reason)))
     });
     if call.version < 4 {
         let response = FindCoordinatorResponse::default();
@@ -73,7 +74,7 @@ pub(super) async fn init_producer_id(call: &Call<'_>) -> Result<InitProducerIdRe
     let request: InitProducerIdRequest = call.request()?;
     let response = InitProducerIdResponse::default().with_producer_id(ProducerId(-1)).with_producer_epoch(-1);
     if request.transactional_id.is_some() {
-        return Ok(response.with_error_code(ResponseError::InvalidRequest.code()));
+        return Ok(response.with_error_code(ResponseError::TransactionalIdAuthorizationFailed.code()));
     }
     // Without a transactional id Kafka too gives a new id each time, even to a producer that has one and wants a new
     // epoch.

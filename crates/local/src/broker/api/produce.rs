@@ -21,7 +21,7 @@ pub(super) async fn produce(call: &Call<'_>) -> Result<Option<ProduceResponse>, 
     let request: ProduceRequest = call.request()?;
     let acks = request.acks;
     let refusal = if request.transactional_id.is_some() {
-        Some(Refusal::new(ResponseError::InvalidRequest, "the embedded broker has no transactions"))
+        Some(Refusal::new(ResponseError::TransactionalIdAuthorizationFailed, "the embedded broker has no transactions"))
     } else if !(-1..=1).contains(&acks) {
         Some(Refusal::new(ResponseError::InvalidRequiredAcks, format!("acks must be -1, 0 or 1, not {acks}")))
     } else {

@@ -158,7 +158,10 @@ pub(crate) fn validate(records: &[u8], max_size: usize) -> Result<Header, Refusa
         return invalid("the record batch has a producer id but no sequence number");
     }
     if header.is_transactional() {
-        return Err(Refusal::new(ResponseError::InvalidRequest, "the embedded broker has no transactions"));
+        return Err(Refusal::new(
+            ResponseError::TransactionalIdAuthorizationFailed,
+            "the embedded broker has no transactions",
+        ));
     }
     if header.compression().is_none() {
         return Err(Refusal::new(ResponseError::UnsupportedCompressionType, "the compression is not known"));

@@ -1,0 +1,114 @@
+//! Where the first session comes from.
+
+use std::io::Write as _;
+
+use aws::Clients;
+use fault::Blame;
+use identity::{Base, Connection, WebIdentity};
+use transit::Sink as _;
+use world::Environment;
+
+use crate::fake::Fake;
+use crate::{MARKER, connection, name, options};
+
+/// Nothing is configured, and nobody's home directory is looked at.
+fn bare(more: &[(&str, &str)]) -> Environment {
+    let mut variables = vec![
+        ("AWS_CONFIG_FILE", "/nonexistent/config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    variables.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
+    variables.extend(more);
+    Environment::of(variables)
+}
+
+/// Who an upload is begun as, over `base` alone.
+async fn begun_as(fake: &Fake, base: Base, environment: Environment) -> Result<String, fault::Fault> {
+    let clients = Clients::new(fake.clock.clone(), environment);
+    let sink = clients.s3(&Connection { base, hops: Vec::new(), ..connection(fake) }, options(fake))?;
+    sink.begin(&name(), MARKER).await?;
+    Ok(sink.identity().signer().await?.access_key_id().to_string())
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn keys_in_the_environment_come_first() {
+    let fake = Fake::start().await;
+    let keys = [("AWS_ACCESS_KEY_ID", "AKIAENV"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_PROFILE", "other")];
+    assert_eq!(begun_as(&fake, Base::DefaultChain, bare(&keys)).await.unwrap(), "AKIAENV");
+}
+
+#[tokio::test]
+async fn a_profile_comes_before_the_instance_and_can_be_named() {
+    let fake = Fake::start().await;
+    let credentials = file(
+        "[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = s\n\
+         [orders]\naws_access_key_id = AKIAORDERS\naws_secret_access_key = s\n",
+    );
+    let path = credentials.path().to_str().unwrap();
+    let environment = |more: &[(&str, &str)]| {
+        let mut all = vec![("AWS_SHARED_CREDENTIALS_FILE", path)];
+        all.extend(more);
+        bare(&all)
+    };
+    assert_eq!(begun_as(&fake, Base::DefaultChain, environment(&[])).await.unwrap(), "AKIADEFAULT");
+    let named = environment(&[("AWS_PROFILE", "orders")]);
+    assert_eq!(begun_as(&fake, Base::DefaultChain, named).await.unwrap(), "AKIAORDERS");
+    let profile = Base::Profile(Some("orders".into()));
+    assert_eq!(begun_as(&fake, profile, environment(&[])).await.unwrap(), "AKIAORDERS");
+    let missing = Base::Profile(Some("ordres".into()));
+    let fault = begun_as(&fake, missing, environment(&[])).await.unwrap_err();
+    assert_eq!(fault.code(), "identity.no-credentials");
+    assert!(fault::Chain(fault.as_error()).to_string().contains("ordres"), "{}", fault::Chain(fault.as_error()));
+}
+
+#[tokio::test]
+async fn a_web_identity_is_exchanged_with_the_token_as_it_is_now() {
+    let fake = Fake::start().await;
+    let token = file("header.claims.signature\n");
+    let path = token.path().to_str().unwrap();
+    let role = "arn:aws:iam::111111111111:role/orders";
+    let variables = [("AWS_WEB_IDENTITY_TOKEN_FILE", path), ("AWS_ROLE_ARN", role)];
+    assert_eq!(begun_as(&fake, Base::DefaultChain, bare(&variables)).await.unwrap(), "ASIAWEB1");
+
+    let web = |file: &str| {
+        let (role_arn, session_name) = (role.to_owned(), "tidegate".to_owned());
+        Base::WebIdentity(WebIdentity { role_arn, token_file: file.into(), session_name })
+    };
+    assert_eq!(begun_as(&fake, web(path), bare(&[])).await.unwrap(), "ASIAWEB2");
+    let rotten = file("not a token");
+    let fault = begun_as(&fake, web(rotten.path().to_str().unwrap()), bare(&[])).await.unwrap_err();
+    assert_eq!(fault.code(), "identity.request-refused");
+    let text = fault::Chain(fault.as_error()).to_string();
+    assert!(text.contains("InvalidIdentityToken (400)") && !text.contains("not a token"), "{text}");
+    let fault = begun_as(&fake, web("/nonexistent/token"), bare(&[])).await.unwrap_err();
+    assert_eq!((fault.code(), fault.blame()), ("identity.no-credentials", Blame::Operator));
+}
+
+#[tokio::test]
+async fn an_instances_role_is_asked_for_by_the_second_version_of_the_protocol() {
+    let fake = Fake::start().await;
+    let url = fake.url();
+    let imds = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str()), ("AWS_EC2_METADATA_DISABLED", "false")];
+    assert_eq!(begun_as(&fake, Base::Instance, bare(&imds)).await.unwrap(), "ASIAEC21");
+    assert_eq!(begun_as(&fake, Base::DefaultChain, bare(&imds)).await.unwrap(), "ASIAEC22");
+    assert_eq!(fake.count("IMDS token"), 2);
+}
+
+#[tokio::test]
+async fn a_chain_that_finds_nothing_says_where_it_looked() {
+    let fake = Fake::start().await;
+    let fault = begun_as(&fake, Base::DefaultChain, bare(&[])).await.unwrap_err();
+    assert_eq!((fault.code(), fault.blame()), ("identity.no-credentials", Blame::Operator));
+    let text = fault::Chain(fault.as_error()).to_string();
+    for looked_at in ["environment (", "profile (", "web identity (", "container (", "instance ("] {
+        assert!(text.contains(looked_at), "{looked_at} in {text}");
+    }
+    assert_eq!(fake.count("CreateMultipartUpload"), 0);
+}

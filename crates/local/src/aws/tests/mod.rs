@@ -1,0 +1,72 @@
+//! The embedded AWS over real TCP, with a client that can do what a proper one never does.
+
+mod chunked;
+mod client;
+mod faults;
+mod requests;
+mod roles;
+mod store;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Aws, AwsOptions, NewUser};
+use client::{Answer, Client};
+
+const VENDOR: &str = "222222222222";
+const CUSTOMER: &str = "111111111111";
+
+/// One AWS with a user who may do everything and a bucket `lake`.
+struct World {
+    aws: Aws,
+    admin: NewUser,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::with(AwsOptions::default()).await
+    }
+
+    async fn with(options: AwsOptions) -> Self {
+        let aws = Aws::start(options).await.unwrap();
+        let customer = aws.account(CUSTOMER.parse().unwrap());
+        let admin = customer.user("admin").policy(&allow("*")).ensure().await.unwrap();
+        customer.bucket("lake").ensure().await.unwrap();
+        Self { aws, admin }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&self.aws, &self.admin)
+    }
+
+    /// Begins an upload of `key` and gives its id.
+    async fn begin(&self, key: &str) -> String {
+        let answer = self.client().post(&format!("/lake/{key}?uploads"), "").await;
+        answer.element("UploadId")
+    }
+
+    async fn complete(&self, key: &str, upload: &str, etag: &str) -> Answer {
+        let body = format!(
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></CompleteMultipartUpload>"
+        );
+        self.client().post(&format!("/lake/{key}?uploadId={upload}"), &body).await
+    }
+}
+
+/// An identity policy that allows `actions` on everything.
+fn allow(actions: &str) -> String {
+    json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}}).to_string()
+}
+
+/// A trust policy that lets `principal` do `actions`.
+fn trust(principal: &str, actions: &[&str]) -> String {
+    json!({"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": {"AWS": principal}, "Action": actions}})
+    .to_string()
+}
+
+/// No test may wait longer than this.
+async fn bounded<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_mins(1), work).await.expect("a test takes a minute at most")
+}
