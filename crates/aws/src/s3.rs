@@ -16,6 +16,7 @@ mod body;
 mod error;
 mod operation;
 mod options;
+mod read;
 mod resolve;
 mod sink;
 mod sweep;
@@ -24,5 +25,6 @@ mod verdict;
 
 pub use error::{Error, Refusal};
 pub use options::{ExistingObject, Payload, S3Options};
+pub use read::Listed;
 pub use sink::{S3Sink, Trouble};
 pub use sweep::{Sweep, Swept};

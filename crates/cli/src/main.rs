@@ -1,23 +1,60 @@
 //! The `tidegate` binary: parse, call, print. stdout is data, stderr is talk.
 
 mod args;
+mod check;
+mod demo;
+mod load;
+mod local;
 mod logging;
+mod place;
+mod run;
 mod screen;
+mod status;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use world::Environment;
+
+use crate::args::{Arguments, Command, Exit};
+use crate::screen::Screen;
 
 fn main() -> ExitCode {
-    let arguments = match args::Arguments::try_parse() {
+    let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             // clap's own exit code for a usage error is 2, which means "configuration refused" here.
-            let help = !error.use_stderr();
+            let is_help = !error.use_stderr();
             error.print().ok();
-            return if help { ExitCode::SUCCESS } else { ExitCode::from(args::Exit::Usage as u8) };
+            return if is_help { ExitCode::SUCCESS } else { Exit::Usage.into() };
         }
     };
-    let _ = arguments;
-    ExitCode::SUCCESS
+    let screen = Screen::new();
+    if let Err(text) = logging::start(&arguments.log, &screen) {
+        screen.print(format!("error: {text}\n").as_bytes());
+        return Exit::Usage.into();
+    }
+    let environment = Environment::process();
+    match &arguments.command {
+        Command::Check(check) => check::check(check, &environment, &screen).into(),
+        Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
+        Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),
+        Command::Local(local) => on_runtime(&screen, local::local(local, &screen)),
+    }
+}
+
+fn on_runtime(screen: &Screen, work: impl Future<Output = Exit>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work).into(),
+        Err(error) => {
+            screen.print(format!("error: could not start the async runtime: {error}\n").as_bytes());
+            Exit::Failed.into()
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
 }

@@ -27,6 +27,7 @@ pub mod group;
 pub mod net;
 pub mod produce;
 pub mod records;
+pub mod source;
 
 pub use cluster::Cluster;
 pub use code::ErrorCode;

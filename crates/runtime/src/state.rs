@@ -112,8 +112,15 @@ impl StateCell {
 }
 
 /// A value that is replaced now and then and read by others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Slot<T>(Mutex<Option<T>>);
+
+// Not derived: that would ask for `T: Default`.
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
 
 impl<T: Clone> Slot<T> {
     pub(crate) fn set(&self, value: Option<T>) {

@@ -1,0 +1,32 @@
+use std::io::Write;
+
+use serde_json::json;
+use world::Environment;
+
+use crate::args::{CheckArguments, Exit, Output};
+use crate::load::load;
+use crate::screen::Screen;
+
+/// `tidegate check`: everything that is wrong with connector files, and what they would do.
+pub(crate) fn check(arguments: &CheckArguments, environment: &Environment, screen: &Screen) -> Exit {
+    let loaded = match load(&arguments.connectors, &arguments.worker, environment) {
+        Ok(loaded) => loaded,
+        Err(text) => {
+            screen.print(format!("error: {text}\n").as_bytes());
+            return Exit::Usage;
+        }
+    };
+    for warning in &loaded.warnings {
+        screen.print(format!("warning: {warning}\n").as_bytes());
+    }
+    let out = match arguments.output {
+        Output::Text => loaded.reports.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        Output::Json => {
+            let reports: Vec<_> = loaded.reports.iter().map(connectors::CheckReport::to_json).collect();
+            format!("{:#}\n", json!({ "connectors": reports }))
+        }
+    };
+    // A reader that has seen enough (`| head`) is no failure.
+    std::io::stdout().write_all(out.as_bytes()).ok();
+    if loaded.is_ok() { Exit::Done } else { Exit::Refused }
+}

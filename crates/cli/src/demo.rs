@@ -1,0 +1,291 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::s3::{S3Options, S3Sink};
+use connectors::{Config, ConnectorFile, ConnectorPlan, WorkerConfig};
+use fault::Chain;
+use flate2::read::MultiGzDecoder;
+use kafka::produce::{Compression, Producer, ProducerConfig, Record};
+use kafka::{ClientConfig, Cluster};
+use rand::distr::{Alphanumeric, SampleString};
+use runtime::{Connector, Drain, Process, State};
+use tokio::time::Instant;
+use world::{Clock, Environment};
+
+use crate::args::{DemoArguments, Exit};
+use crate::place::{BUCKET, PARTITIONS, Place, REGION, TOPIC, explain};
+use crate::run::Signals;
+use crate::screen::Screen;
+use crate::status::Status;
+
+/// `tidegate demo`: the whole way with nothing but this process.
+pub(crate) async fn demo(arguments: &DemoArguments, screen: &Screen) -> Exit {
+    match show(arguments, screen).await {
+        Ok(()) => Exit::Done,
+        Err(text) => {
+            screen.status("");
+            screen.print(format!("error: {text}\n").as_bytes());
+            Exit::Failed
+        }
+    }
+}
+
+/// The demo is over well before; what is still missing then will not come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> {
+    let mut signals = Signals::new().map_err(|error| format!("could not listen for signals: {error}"))?;
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let external_id = Alphanumeric.sample_string(&mut rand::rng(), 22);
+    let place = Place::start(any, any, None, external_id).await?;
+    place.broker.create_topic(TOPIC, PARTITIONS, &[]).await.map_err(|error| Chain(&error).to_string())?;
+    say(&format!(
+        "embedded Kafka on {}, embedded AWS on {}\ncustomer's bucket {BUCKET}, role {} with external ID {}\n",
+        place.broker.bootstrap(),
+        place.aws.endpoint(),
+        place.role,
+        place.external_id
+    ));
+
+    produce(&place, 0..arguments.records).await?;
+    say(&format!("produced {} orders into {PARTITIONS} partitions of topic {TOPIC}\n", arguments.records));
+
+    let plan = plan(&place)?;
+    let process = Process::start(96 << 20, 0, Clock::system(), Environment::of(place.variables()))
+        .map_err(|error| format!("could not start threads: {error}"))?;
+    show_refusal(&process, &plan).await?;
+
+    let began = Instant::now();
+    let connector = move_orders(&process, &plan, screen, &mut signals).await?;
+    let took = began.elapsed();
+    let sink = reader(&process, &plan, &place)?;
+    let found = inspect(&sink, arguments.dir.as_deref()).await?;
+    say(&found.text);
+    if found.records != arguments.records || found.doubled > 0 {
+        return Err(format!(
+            "{} orders were produced, {} are in the bucket, {} of them more than once",
+            arguments.records, found.records, found.doubled
+        ));
+    }
+    say(&format!(
+        "{} orders produced, {} in {} objects: nothing lost, nothing doubled ({:.1} s)\n",
+        arguments.records,
+        found.records,
+        found.objects,
+        took.as_secs_f64()
+    ));
+    if arguments.keep {
+        keep_going(&place, &process, &connector, screen, &mut signals, arguments.records).await?;
+    }
+    connector.stop();
+    connector.stopped().await;
+    drop(connector);
+    place.stop().await
+}
+
+fn say(text: &str) {
+    // A reader that has seen enough (`| head`) is no failure.
+    std::io::stdout().write_all(text.as_bytes()).ok();
+}
+
+fn plan(place: &Place) -> Result<Arc<ConnectorPlan>, String> {
+    let told = |faults: connectors::ConfigFaults| faults.to_string();
+    let environment = Environment::of(place.variables());
+    let mut worker = Config::new();
+    worker.set("bootstrap.servers", place.broker.bootstrap());
+    worker.set("offset.flush.interval.ms", "2000");
+    let worker = WorkerConfig::from_config(worker, &environment).map_err(told)?;
+    let file = ConnectorFile::from_json("demo", &place.connector("demo").to_string())
+        .map_err(|error| Chain(&error).to_string())?;
+    connectors::plan(&file, &worker).map(Arc::new).map_err(told)
+}
+
+/// The same role, another external ID: what another tenant would try.
+async fn show_refusal(process: &Process, plan: &ConnectorPlan) -> Result<(), String> {
+    let mut connection = plan.connection().clone();
+    for hop in &mut connection.hops {
+        hop.external_id = Some("somebody-else".to_owned());
+    }
+    let identity = process.clients().sessions().open(&connection).map_err(|error| explain(&error))?;
+    match identity.signer().await {
+        Ok(_) => Err("the role let somebody in who has the wrong external ID".to_owned()),
+        Err(error) => {
+            say(&format!("with a wrong external ID, as it should be:\n  {}\n", explain(&error)));
+            Ok(())
+        }
+    }
+}
+
+async fn move_orders(
+    process: &Process,
+    plan: &Arc<ConnectorPlan>,
+    screen: &Screen,
+    signals: &mut Signals,
+) -> Result<Arc<Connector>, String> {
+    let mut drain = Drain::begin(Arc::clone(plan)).await.map_err(|fault| Chain(fault.as_error()).to_string())?;
+    let connector = Arc::new(Connector::start(process, Arc::clone(plan), drain.ends().clone()));
+    let mut status = Status::new(process.clone(), screen.clone());
+    let mut look = tokio::time::interval(Duration::from_millis(100));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        tokio::select! {
+            () = signals.next() => return Err("stopped".to_owned()),
+            _ = look.tick() => {}
+        }
+        status.draw(std::slice::from_ref(&connector));
+        if drain.is_done().await {
+            screen.status("");
+            return Ok(connector);
+        }
+        if let State::Failed(failure) = connector.state() {
+            return Err(failure.text);
+        }
+        if Instant::now() >= deadline {
+            return Err(format!("the orders were not moved within {} s", PATIENCE.as_secs()));
+        }
+    }
+}
+
+/// Goes on producing until stopped.
+async fn keep_going(
+    place: &Place,
+    process: &Process,
+    connector: &Arc<Connector>,
+    screen: &Screen,
+    signals: &mut Signals,
+    mut next: u64,
+) -> Result<(), String> {
+    screen.print(b"going on until stopped (SIGINT, SIGTERM)\n");
+    let mut status = Status::new(process.clone(), screen.clone());
+    let mut tick = tokio::time::interval(Duration::from_millis(250));
+    loop {
+        tokio::select! {
+            () = signals.next() => {
+                screen.status("");
+                return Ok(());
+            }
+            _ = tick.tick() => {}
+        }
+        produce(place, next..next + 250).await?;
+        next += 250;
+        status.draw(std::slice::from_ref(connector));
+    }
+}
+
+const ITEMS: [&str; 6] = ["tide clock", "oilskin", "rope, 20 m", "lantern", "sea chart", "boat hook"];
+const COUNTRIES: [&str; 5] = ["DE", "DK", "FR", "NL", "PT"];
+
+async fn produce(place: &Place, orders: std::ops::Range<u64>) -> Result<(), String> {
+    let told = |error: &(dyn std::error::Error + 'static)| Chain(error).to_string();
+    let cluster =
+        Cluster::connect(ClientConfig::plaintext([place.broker.bootstrap()])).await.map_err(|error| told(&error))?;
+    let config = ProducerConfig { compression: Compression::Lz4, batch_size: 256 << 10, ..ProducerConfig::default() };
+    let producer = Producer::new(cluster, config);
+    let topic: Arc<str> = TOPIC.into();
+    let (mut key, mut value) = (String::new(), String::new());
+    let mut last = HashMap::new();
+    for order in orders {
+        // A multiplicative hash scatters customers and items without a random generator.
+        let scattered = order.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        key.clear();
+        value.clear();
+        let written = write!(key, "customer-{}", scattered % 997).and_then(|()| {
+            write!(
+                value,
+                r#"{{"order":{order},"customer":"{key}","item":"{}","quantity":{},"price":{}.{:02},"country":"{}"}}"#,
+                ITEMS[scattered as usize % ITEMS.len()],
+                scattered % 5 + 1,
+                scattered % 90 + 9,
+                scattered % 100,
+                COUNTRIES[scattered as usize % COUNTRIES.len()],
+            )
+        });
+        written.expect("writing to a string does not fail");
+        let record = Record {
+            topic: &topic,
+            partition: None,
+            key: Some(key.as_bytes()),
+            value: Some(value.as_bytes()),
+            headers: &[],
+            timestamp: None,
+        };
+        let delivery = producer.send(&record).await.map_err(|error| told(&error))?;
+        // Of each batch one promise is enough: it is kept for all of its records or for none. The last of each few
+        // thousand tells whether something is wrong before all are made.
+        last.insert(order % 4096, delivery);
+    }
+    producer.flush().await;
+    for delivery in last.into_values() {
+        delivery.acked().await.map_err(|error| told(&error))?;
+    }
+    producer.close().await;
+    Ok(())
+}
+
+/// A way to read the bucket as the connector's own role.
+fn reader(process: &Process, plan: &ConnectorPlan, place: &Place) -> Result<S3Sink, String> {
+    let options =
+        S3Options { endpoint: Some(place.aws.endpoint()), path_style: true, ..S3Options::new(BUCKET, REGION) };
+    process.clients().s3(plan.connection(), options).map_err(|error| explain(&error))
+}
+
+/// What is in the bucket.
+struct Found {
+    records: u64,
+    doubled: u64,
+    objects: usize,
+    text: String,
+}
+
+async fn inspect(sink: &S3Sink, dir: Option<&Path>) -> Result<Found, String> {
+    let mut found = Found { records: 0, doubled: 0, objects: 0, text: String::new() };
+    let mut seen: BTreeMap<String, HashSet<u64>> = BTreeMap::new();
+    let listed = sink.list("").await.map_err(|error| explain(&error))?;
+    found.objects = listed.len();
+    for (at, object) in listed.iter().enumerate() {
+        let stored = sink.get(&object.name).await.map_err(|error| explain(&error))?;
+        let mut text = String::new();
+        MultiGzDecoder::new(&stored[..])
+            .read_to_string(&mut text)
+            .map_err(|error| format!("object {} is no gzip: {error}", object.name))?;
+        // The partition is in the name, the offset in each line.
+        let partition = object.name.rsplit('/').next().and_then(|name| name.split('-').next()).unwrap_or_default();
+        let offsets = seen.entry(partition.to_owned()).or_default();
+        for line in text.lines() {
+            let order: serde_json::Value =
+                serde_json::from_str(line).map_err(|error| format!("a line of {} is no JSON: {error}", object.name))?;
+            let offset = order["offset"].as_u64().ok_or_else(|| format!("a line of {} has no offset", object.name))?;
+            if offsets.insert(offset) {
+                found.records += 1;
+            } else {
+                found.doubled += 1;
+            }
+        }
+        const SHOWN: usize = 4;
+        if at < SHOWN {
+            let first = text.lines().next().unwrap_or_default();
+            writeln!(found.text, "s3://{BUCKET}/{}  {} bytes\n  {first}", object.name, object.size)
+                .expect("writing to a string does not fail");
+        } else if at == SHOWN {
+            writeln!(found.text, "and {} more", listed.len() - SHOWN).expect("writing to a string does not fail");
+        }
+        if let Some(dir) = dir {
+            keep(dir, &object.name, &stored)?;
+        }
+    }
+    Ok(found)
+}
+
+/// Writes an object under `dir`. Its name is made of topic, partition and offset, so it leads nowhere else.
+fn keep(dir: &Path, name: &str, body: &[u8]) -> Result<(), String> {
+    let path = dir.join(name);
+    let parent = path.parent().unwrap_or(dir);
+    std::fs::create_dir_all(parent)
+        .and_then(|()| std::fs::write(&path, body))
+        .map_err(|error| format!("could not write {}: {error}", path.display()))
+}

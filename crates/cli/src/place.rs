@@ -1,0 +1,151 @@
+use std::net::SocketAddr;
+use std::path::Path;
+
+use fault::{Chain, Diagnose};
+use local::aws::{Aws, AwsOptions, NewUser};
+use local::broker::{Broker, BrokerOptions};
+use serde_json::{Value, json};
+
+/// The embedded broker and the embedded AWS, with what a connector needs to write from one to the other.
+pub(crate) struct Place {
+    pub(crate) broker: Broker,
+    pub(crate) aws: Aws,
+    /// Who Tidegate is: a user in an account of its own, who may do nothing but take on the customer's role.
+    pub(crate) user: NewUser,
+    /// The customer's role.
+    pub(crate) role: String,
+    /// What the role demands of whoever takes it on.
+    pub(crate) external_id: String,
+}
+
+/// The customer's bucket.
+pub(crate) const BUCKET: &str = "orders-archive";
+/// Where the customer's bucket is.
+pub(crate) const REGION: &str = "eu-central-1";
+/// The topic that orders arrive in.
+pub(crate) const TOPIC: &str = "orders";
+/// How many partitions it has.
+pub(crate) const PARTITIONS: usize = 4;
+
+/// Account numbers of AWS's documentation, which belong to nobody.
+const OURS: &str = "111122223333";
+const CUSTOMER: &str = "444455556666";
+
+impl Place {
+    /// Starts both. With a directory, what is there already is kept.
+    pub(crate) async fn start(
+        kafka: SocketAddr,
+        aws: SocketAddr,
+        dir: Option<&Path>,
+        external_id: String,
+    ) -> Result<Self, String> {
+        let told = |error: &(dyn std::error::Error + 'static)| Chain(error).to_string();
+        let options = BrokerOptions { listen: kafka, dir: dir.map(|dir| dir.join("kafka")), ..BrokerOptions::default() };
+        let broker = Broker::start(options).await.map_err(|error| told(&error))?;
+        let options = AwsOptions { listen: aws, dir: dir.map(|dir| dir.join("aws")), ..AwsOptions::default() };
+        let aws = Aws::start(options).await.map_err(|error| told(&error))?;
+
+        let ours = aws.account(OURS.parse().map_err(|_| "a constant account number is wrong".to_owned())?);
+        let customer = aws.account(CUSTOMER.parse().map_err(|_| "a constant account number is wrong".to_owned())?);
+        let role = format!("arn:aws:iam::{CUSTOMER}:role/orders-writer");
+        let user = ours
+            .user("tidegate")
+            .policy(&allow(&["sts:AssumeRole"], &[&role]).to_string())
+            .ensure()
+            .await
+            .map_err(|error| told(&error))?;
+        customer.bucket(BUCKET).region(REGION).ensure().await.map_err(|error| told(&error))?;
+        customer
+            .role("orders-writer", &trust(&user.arn.to_string(), &external_id).to_string())
+            .policy(&permissions().to_string())
+            .ensure()
+            .await
+            .map_err(|error| told(&error))?;
+        Ok(Self { broker, aws, user, role, external_id })
+    }
+
+    /// The connector that writes the orders to the bucket.
+    pub(crate) fn connector(&self, name: &str) -> Value {
+        json!({
+            "name": name,
+            "config": {
+                "connector.class": "io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector",
+                "topics": TOPIC,
+                "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+                "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+                "value.converter.schemas.enable": "false",
+                "format.output.type": "jsonl",
+                "format.output.fields": "key,value,offset,timestamp",
+                "file.compression.type": "gzip",
+                "file.name.template": "{{topic}}/{{partition}}-{{start_offset:padding=true}}.jsonl.gz",
+                "aws.s3.bucket.name": BUCKET,
+                "aws.s3.region": REGION,
+                "aws.s3.endpoint": self.aws.endpoint(),
+                "aws.sts.role.arn": self.role,
+                "aws.sts.role.session.name": "tidegate",
+                "aws.sts.role.external.id": self.external_id,
+                "aws.sts.config.endpoint": self.aws.endpoint(),
+            }
+        })
+    }
+
+    /// The environment in which Tidegate finds its own keys.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
+        [
+            ("AWS_ACCESS_KEY_ID", self.user.access_key_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.user.secret_access_key.expose().to_owned()),
+            ("AWS_REGION", REGION.to_owned()),
+        ]
+    }
+
+    /// Ends both; with a directory, everything is safe on disk afterwards.
+    pub(crate) async fn stop(self) -> Result<(), String> {
+        self.aws.stop().await;
+        self.broker.shutdown().await.map_err(|error| Chain(&error).to_string())
+    }
+}
+
+fn allow(actions: &[&str], resources: &[&str]) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": resources }]
+    })
+}
+
+/// One principal, and only with the external ID: whoever else learns the role's name cannot take it on.
+fn trust(principal: &str, external_id: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "AWS": principal },
+            "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "sts:ExternalId": external_id } }
+        }]
+    })
+}
+
+/// What the sink calls, and reading for whoever looks at the result.
+fn permissions() -> Value {
+    let objects = format!("arn:aws:s3:::{BUCKET}/*");
+    let bucket = format!("arn:aws:s3:::{BUCKET}");
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+                "Resource": objects
+            },
+            { "Effect": "Allow", "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"], "Resource": bucket }
+        ]
+    })
+}
+
+/// The error and what to do about it, as people read it.
+pub(crate) fn explain<E: Diagnose>(error: &E) -> String {
+    match error.hint() {
+        Some(hint) => format!("{}\n  hint: {hint}", Chain(error)),
+        None => Chain(error).to_string(),
+    }
+}

@@ -1,0 +1,207 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::ConnectorPlan;
+use runtime::{Connector, Drain, Metrics, Process, Server, State};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior};
+use world::{Clock, Environment};
+
+use crate::args::{Exit, LimitArguments, RunArguments};
+use crate::load::load;
+use crate::screen::Screen;
+use crate::status::Status;
+
+/// `tidegate run`: connectors in the foreground until a signal, or until drained.
+pub(crate) async fn run(arguments: &RunArguments, environment: &Environment, screen: &Screen) -> Exit {
+    let loaded = match load(&arguments.connectors, &arguments.worker, environment) {
+        Ok(loaded) => loaded,
+        Err(text) => {
+            screen.print(format!("error: {text}\n").as_bytes());
+            return Exit::Usage;
+        }
+    };
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    if !loaded.is_ok() {
+        for report in loaded.reports.iter().filter(|report| !report.is_ok()) {
+            screen.print(report.to_string().as_bytes());
+        }
+        return Exit::Refused;
+    }
+    let plans: Vec<Arc<ConnectorPlan>> =
+        loaded.reports.iter().filter_map(|report| report.plan().cloned().map(Arc::new)).collect();
+    for plan in &plans {
+        for warning in plan.warnings() {
+            tracing::warn!(connector = plan.name(), "{warning}");
+        }
+    }
+    let rules = Rules {
+        drain: arguments.drain.then_some(arguments.drain_timeout),
+        exit_on_failure: arguments.exit_on_failure,
+    };
+    run_plans(plans, &arguments.limits, rules, environment, screen).await
+}
+
+/// When a run ends by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Once everything that was there at the start is committed; and if nothing moves for this long.
+    pub(crate) drain: Option<Duration>,
+    /// When all connectors have failed.
+    pub(crate) exit_on_failure: bool,
+}
+
+/// How often states are looked at and the status line is drawn.
+const LOOK: Duration = Duration::from_millis(200);
+
+pub(crate) async fn run_plans(
+    plans: Vec<Arc<ConnectorPlan>>,
+    limits: &LimitArguments,
+    rules: Rules,
+    environment: &Environment,
+    screen: &Screen,
+) -> Exit {
+    let process = match Process::start(limits.memory, limits.threads, Clock::system(), environment.clone()) {
+        Ok(process) => process,
+        Err(error) => {
+            tracing::error!(%error, "could not start threads");
+            return Exit::Failed;
+        }
+    };
+    let metrics = Metrics::new(process.clone());
+    let _server = match limits.metrics_addr {
+        None => None,
+        Some(address) => match Server::start(address, metrics.clone()).await {
+            Ok(server) => {
+                tracing::info!(address = %server.address(), "serving metrics");
+                Some(server)
+            }
+            Err(error) => {
+                tracing::error!(error = %fault::Chain(&error), "could not serve metrics");
+                return Exit::Failed;
+            }
+        },
+    };
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!(%error, "could not listen for signals");
+            return Exit::Failed;
+        }
+    };
+
+    // The ends are asked for before anything is read, so that "what was there at the start" is just that.
+    let mut drains = Vec::new();
+    if let Some(patience) = rules.drain {
+        for plan in &plans {
+            let seeing = tokio::time::timeout(patience, Drain::begin(Arc::clone(plan)));
+            let drain = tokio::select! {
+                drain = seeing => drain,
+                () = signals.next() => return Exit::NoProgress,
+            };
+            match drain {
+                Ok(Ok(drain)) => drains.push(drain),
+                Ok(Err(fault)) => {
+                    tracing::error!(connector = plan.name(), hint = fault.hint().as_deref(),
+                        "could not see where its topics end: {}", fault::Chain(fault.as_error()));
+                    return Exit::Failed;
+                }
+                Err(_) => {
+                    tracing::error!(connector = plan.name(), "could not see where its topics end in the time given");
+                    return Exit::NoProgress;
+                }
+            }
+        }
+    }
+    let connectors: Vec<Arc<Connector>> = plans
+        .into_iter()
+        .enumerate()
+        .map(|(at, plan)| {
+            let drain_to = drains.get(at).map_or_else(HashMap::new, |drain| drain.ends().clone());
+            Arc::new(Connector::start(&process, plan, drain_to))
+        })
+        .collect();
+    for connector in &connectors {
+        metrics.add(Arc::clone(connector));
+    }
+    let exit = watch(&connectors, &mut drains, rules, &process, screen, &mut signals).await;
+    screen.status("");
+    for connector in &connectors {
+        connector.stop();
+    }
+    for connector in &connectors {
+        tokio::select! {
+            () = connector.stopped() => {}
+            // A second signal means now.
+            () = signals.next() => return exit,
+        }
+    }
+    exit
+}
+
+async fn watch(
+    connectors: &[Arc<Connector>],
+    drains: &mut [Drain],
+    rules: Rules,
+    process: &Process,
+    screen: &Screen,
+    signals: &mut Signals,
+) -> Exit {
+    let mut status = Status::new(process.clone(), screen.clone());
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut progress = (0, Instant::now());
+    loop {
+        tokio::select! {
+            () = signals.next() => return Exit::Done,
+            _ = look.tick() => {}
+        }
+        status.draw(connectors);
+        let failed: Vec<_> =
+            connectors.iter().filter(|connector| matches!(connector.state(), State::Failed(_))).collect();
+        if rules.exit_on_failure && failed.len() == connectors.len() {
+            return Exit::Failed;
+        }
+        let Some(patience) = rules.drain else { continue };
+        // What a person must mend does not mend itself during a drain: cron and CI want to hear of it.
+        if failed.iter().any(|connector| matches!(connector.state(), State::Failed(failure) if failure.retry_in.is_none())) {
+            return Exit::Failed;
+        }
+        let mut done = true;
+        for drain in drains.iter_mut() {
+            done &= drain.is_done().await;
+        }
+        if done {
+            return Exit::Done;
+        }
+        let committed = drains.iter().map(Drain::committed).sum();
+        if committed != progress.0 {
+            progress = (committed, Instant::now());
+        } else if progress.1.elapsed() >= patience {
+            tracing::error!(seconds = patience.as_secs(), "no offset was committed for too long; giving up");
+            return Exit::NoProgress;
+        }
+    }
+}
+
+/// SIGINT and SIGTERM.
+pub(crate) struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

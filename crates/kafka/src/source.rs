@@ -1,0 +1,104 @@
+//! A consumer group's partitions as a [`transit::Source`].
+
+use std::collections::HashMap;
+
+use data::{Offset, TopicPartition};
+use fault::Fault;
+use transit::{Assignment, Budget, Source, SourceEvent};
+
+use crate::cluster::Cluster;
+use crate::fetch::{Delivery, FetchOptions, Fetcher, Gauge};
+use crate::group::{Group, GroupCommitter, GroupEvent, GroupOptions};
+use crate::records::FetchedRecords;
+
+/// A member of a group that fetches what it is assigned.
+#[derive(Debug)]
+pub struct KafkaSource {
+    group: Group,
+    fetcher: Fetcher,
+    held: HashMap<TopicPartition, Assignment>,
+}
+
+/// What can be seen of a source from outside. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct SourceStats(Gauge);
+
+impl SourceStats {
+    /// The end of a partition as its leader last said.
+    pub fn end_offset(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.0.progress().into_iter().find(|one| one.partition == *partition)?.high_watermark
+    }
+}
+
+impl KafkaSource {
+    /// Joins.
+    pub fn join(cluster: Cluster, options: GroupOptions, fetch: FetchOptions, budget: Budget) -> Self {
+        let fetcher = Fetcher::start(cluster.clone(), fetch, &budget);
+        Self { group: Group::join(cluster, options), fetcher, held: HashMap::new() }
+    }
+
+    /// What can be seen of it from outside.
+    pub fn stats(&self) -> SourceStats {
+        SourceStats(self.fetcher.gauge())
+    }
+
+    fn forget(&mut self, partitions: &[(TopicPartition, Assignment)]) {
+        for (partition, assignment) in partitions {
+            if self.held.get(partition) == Some(assignment) {
+                self.held.remove(partition);
+                self.fetcher.remove(partition);
+            }
+        }
+    }
+}
+
+impl Source for KafkaSource {
+    type Fetched = FetchedRecords;
+    type Committer = GroupCommitter;
+
+    fn committer(&self) -> GroupCommitter {
+        self.group.committer()
+    }
+
+    async fn next(&mut self) -> Result<SourceEvent<FetchedRecords>, Fault> {
+        loop {
+            tokio::select! {
+                biased;
+                event = self.group.next() => {
+                    return Ok(match event? {
+                        GroupEvent::Assigned(assigned) => {
+                            for one in &assigned {
+                                self.held.insert(one.partition.clone(), one.assignment);
+                            }
+                            SourceEvent::Assigned(assigned)
+                        }
+                        GroupEvent::Revoked(revoked) => {
+                            self.forget(&revoked.partitions);
+                            SourceEvent::Revoked(revoked)
+                        }
+                        GroupEvent::Lost(lost) => {
+                            self.forget(&lost);
+                            SourceEvent::Lost(lost)
+                        }
+                    });
+                }
+                delivery = self.fetcher.next() => match delivery? {
+                    Delivery::Records(records) => return Ok(SourceEvent::Fetched(records)),
+                    Delivery::Rewound { partition, assignment, at } => self.fetcher.add(partition, assignment, at),
+                },
+            }
+        }
+    }
+
+    fn resume(&mut self, partition: &TopicPartition, assignment: Assignment, at: Offset) {
+        if self.held.get(partition) == Some(&assignment) {
+            self.fetcher.add(partition.clone(), assignment, at);
+        }
+    }
+
+    async fn leave(self) {
+        let Self { group, fetcher, .. } = self;
+        drop(fetcher);
+        group.leave().await;
+    }
+}

@@ -1,0 +1,209 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::ConnectorPlan;
+use fault::{Fault, Retry};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use transit::{Offset, TaskError, TaskStats, TopicPartition};
+
+use crate::backoff::full_jitter;
+use crate::open;
+use crate::process::Process;
+use crate::state::{Failure, Slot, State, StateCell};
+
+/// A connector that runs under supervision: opened, run, and after a failure opened again.
+///
+/// What waiting can mend is tried again soon and for ever; what a person must mend is tried again slowly, so that mending
+/// it is enough. A record that is not tolerated is not tried again: it would only fail (and be reported) once more.
+#[derive(Debug)]
+pub struct Connector {
+    plan: Arc<ConnectorPlan>,
+    state: StateCell,
+    stats: Arc<TaskStats>,
+    live: Arc<Slot<open::Live>>,
+    stop: watch::Sender<bool>,
+    supervisor: JoinHandle<()>,
+}
+
+/// The first wait after a failure that waiting may mend.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The longest wait after a failure that waiting may mend.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The wait after a failure that a person must mend: long enough to cost nothing, short enough not to be waited for.
+const OPERATOR_WAIT: Duration = Duration::from_secs(60);
+/// A task that ran this long was healthy: the next failure is the first of a new row.
+const HEALTHY: Duration = Duration::from_secs(60);
+
+impl Connector {
+    /// Starts `plan`. With `drain_to`, partitions are cut as soon as they reach those offsets.
+    pub fn start(process: &Process, plan: Arc<ConnectorPlan>, drain_to: HashMap<TopicPartition, Offset>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let (state, stats, live) = (StateCell::default(), Arc::default(), Arc::default());
+        let run = Supervision {
+            process: process.clone(),
+            plan: Arc::clone(&plan),
+            state: state.clone(),
+            stats: Arc::clone(&stats),
+            live: Arc::clone(&live),
+            stopped,
+            drain_to,
+        };
+        Self { plan, state, stats, live, stop, supervisor: tokio::spawn(run.run()) }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.plan.name()
+    }
+
+    /// What it was told to do.
+    pub fn plan(&self) -> &ConnectorPlan {
+        &self.plan
+    }
+
+    /// What it is doing.
+    pub fn state(&self) -> State {
+        self.state.get()
+    }
+
+    /// Sees every later state.
+    pub fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// Its counters.
+    pub fn stats(&self) -> &TaskStats {
+        &self.stats
+    }
+
+    /// The end of a partition as its leader last said, if it is fetched here.
+    pub fn end_offset(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.live.get()?.end_offset(partition)
+    }
+
+    /// Asks it to end: what was read is cut and committed first, within its patience.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until it has ended after [`Connector::stop`].
+    pub async fn stopped(&self) {
+        let mut state = self.watch();
+        // An error means that the supervisor is gone, which is as stopped as it gets.
+        state.wait_for(|state| *state == State::Stopped).await.map(drop).unwrap_or_default();
+    }
+}
+
+impl Drop for Connector {
+    fn drop(&mut self) {
+        self.supervisor.abort();
+    }
+}
+
+struct Supervision {
+    process: Process,
+    plan: Arc<ConnectorPlan>,
+    state: StateCell,
+    stats: Arc<TaskStats>,
+    live: Arc<Slot<open::Live>>,
+    stopped: watch::Receiver<bool>,
+    drain_to: HashMap<TopicPartition, Offset>,
+}
+
+/// How one run ended, if not by a stop.
+enum Ended {
+    Fault(Arc<Fault>),
+    Record(transit::RecordFailure),
+}
+
+impl Supervision {
+    async fn run(mut self) {
+        let mut attempts = 0;
+        let mut since = None;
+        loop {
+            self.set(State::Starting);
+            let begun = Instant::now();
+            let ended = self.run_once().await;
+            self.live.set(None);
+            let Some(ended) = ended else { break };
+            if begun.elapsed() >= HEALTHY {
+                (attempts, since) = (0, None);
+            }
+            attempts += 1;
+            let since = *since.get_or_insert_with(|| self.process.clock().now());
+            let wait = match &ended {
+                Ended::Record(failure) => {
+                    self.set(State::Failed(Failure::of_error(failure, since, attempts, None)));
+                    None
+                }
+                Ended::Fault(fault) => {
+                    let wait = wait_after(fault.retry(), attempts);
+                    self.set(State::Failed(Failure::of(fault, since, attempts, Some(wait))));
+                    Some(wait)
+                }
+            };
+            let Some(wait) = wait else {
+                // An error means that nobody is left who could stop it, or wants it.
+                self.stopped.wait_for(|stop| *stop).await.map(drop).unwrap_or_default();
+                break;
+            };
+            if tokio::time::timeout(wait, self.stopped.wait_for(|stop| *stop)).await.is_ok() {
+                break;
+            }
+        }
+        self.state.set(State::Stopped);
+    }
+
+    /// `None`: it was stopped.
+    async fn run_once(&mut self) -> Option<Ended> {
+        let opening = open::open(&self.process, &self.plan, Arc::clone(&self.stats), self.drain_to.clone());
+        let mut stopped = self.stopped.clone();
+        let opened = tokio::select! {
+            opened = opening => opened,
+            _ = stopped.wait_for(|stop| *stop) => return None,
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(fault) => return Some(Ended::Fault(Arc::new(fault))),
+        };
+        self.live.set(Some(opened.live));
+        self.set(State::Running);
+        match transit::run(opened.source, opened.parts, self.stopped.clone()).await {
+            Ok(()) => None,
+            Err(TaskError::Record(failure)) => Some(Ended::Record(failure)),
+            Err(TaskError::Fault(fault)) => Some(Ended::Fault(fault)),
+        }
+    }
+
+    /// Changes the state, and says so once per change.
+    fn set(&self, state: State) {
+        if !self.state.set(state.clone()) {
+            return;
+        }
+        let connector = self.plan.name();
+        match state {
+            State::Failed(failure) => tracing::error!(
+                connector,
+                code = failure.code,
+                hint = failure.hint.as_deref().unwrap_or_default(),
+                retry_in = failure.retry_in.map(|wait| format!("{:.1}s", wait.as_secs_f64())),
+                "{}",
+                failure.text
+            ),
+            State::Starting | State::Running | State::Stopped => {
+                tracing::info!(connector, state = state.name(), "connector state");
+            }
+        }
+    }
+}
+
+fn wait_after(retry: Retry, attempts: u32) -> Duration {
+    match retry {
+        Retry::Never => OPERATOR_WAIT,
+        Retry::After(wait) => wait.max(full_jitter(attempts, FIRST_WAIT, LONGEST_WAIT)),
+        Retry::Backoff | Retry::Throttled => full_jitter(attempts, FIRST_WAIT, LONGEST_WAIT),
+    }
+}

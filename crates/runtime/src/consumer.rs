@@ -1,0 +1,181 @@
+//! A connector's Kafka settings, read by their Java names.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::{CheckReport, ClientProperties, ConfigFault, ConfigWarning, ConnectorPlan, TopicSelection};
+use kafka::ClientConfig;
+use kafka::admin::Isolation;
+use kafka::config::{Problem, Problems, Properties, Warning};
+use kafka::fetch::{self, FetchOptions};
+use kafka::group::{Assignor, GroupOptions, GroupProtocol, OffsetReset, Subscription, TopicPattern};
+
+/// What the consumer of a connector needs.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(crate) client: ClientConfig,
+    pub(crate) group: GroupOptions,
+    pub(crate) fetch: FetchOptions,
+}
+
+/// Adds to a report what is wrong with the Kafka settings of its plan, so that a person sees all faults at once.
+pub fn check_clients(mut report: CheckReport) -> CheckReport {
+    let Some(plan) = report.plan().cloned() else { return report };
+    let clients = [
+        ("consumer.override.", consumer(&plan).map(|(_, warnings)| warnings)),
+        ("producer.override.", client(plan.producer()).map(|(_, warnings)| warnings)),
+        ("admin.override.", client(plan.admin()).map(|(_, warnings)| warnings)),
+    ];
+    let letters = plan.errors().dead_letters.is_some();
+    for (prefix, checked) in clients {
+        // Without a topic of dead letters nothing is produced and no topic is made.
+        if prefix != "consumer.override." && !letters {
+            continue;
+        }
+        match checked {
+            Ok(warnings) => {
+                warnings.into_iter().for_each(|warning| report.add_warning(as_warning(prefix, warning)));
+            }
+            Err(Problems(problems)) => {
+                problems.into_iter().for_each(|problem| report.add_fault(as_fault(prefix, problem)));
+            }
+        }
+    }
+    report
+}
+
+fn as_fault(prefix: &str, problem: Problem) -> ConfigFault {
+    let text = match &problem.value {
+        Some(value) => format!("Invalid value {value} for configuration {}: {}", problem.key, problem.problem),
+        None => format!("{}: {}", problem.key, problem.problem),
+    };
+    ConfigFault {
+        key: format!("{prefix}{}", problem.key),
+        value: problem.value,
+        text,
+        allowed: problem.allowed.into_iter().collect(),
+        hint: None,
+    }
+}
+
+fn as_warning(prefix: &str, warning: Warning) -> ConfigWarning {
+    ConfigWarning { key: format!("{prefix}{}", warning.key), text: warning.reason }
+}
+
+/// How a client of the plan reaches its cluster.
+pub(crate) fn client(properties: &ClientProperties) -> Result<(ClientConfig, Vec<Warning>), Problems> {
+    let checked = ClientConfig::from_properties(properties.as_map(), None)?;
+    Ok((checked.config, checked.warnings))
+}
+
+/// Everything about the consumer of the plan.
+pub(crate) fn consumer(plan: &ConnectorPlan) -> Result<(Consumer, Vec<Warning>), Problems> {
+    let mut properties = Properties::new(plan.consumer().as_map());
+    let client = ClientConfig::read(&mut properties, None);
+    let group = group(plan, &mut properties);
+    let fetch = fetch(&group, &mut properties);
+    properties.ignore("enable.auto.commit", "offsets are committed with the objects they belong to");
+    properties.ignore("max.poll.records", "records are taken up in whole batches, inside --memory");
+    properties.ignore("key.deserializer", "records are taken up as bytes");
+    properties.ignore("value.deserializer", "records are taken up as bytes");
+    let (mut warnings, rest) = properties.finish()?;
+    // `enable.auto.commit=false` and the like are Connect's defaults, not the user's words.
+    warnings.retain(|warning| warning.key != "enable.auto.commit");
+    warnings.extend(rest.into_keys().map(|key| Warning { key, reason: "is not known and changes nothing".to_owned() }));
+    Ok((Consumer { client, group, fetch }, warnings))
+}
+
+fn group(plan: &ConnectorPlan, properties: &mut Properties<'_>) -> GroupOptions {
+    let subscription = match plan.topics() {
+        TopicSelection::Named(names) => Subscription::topics(names.iter().map(String::as_str)),
+        TopicSelection::Matching(pattern) => match TopicPattern::new(pattern.as_str()) {
+            Ok(pattern) => Subscription::Pattern(pattern),
+            Err(error) => {
+                properties.problem("topics.regex", error);
+                Subscription::Topics(BTreeSet::new())
+            }
+        },
+    };
+    let group = properties.text("group.id").unwrap_or_else(|| plan.group());
+    let defaults = GroupOptions::new(group, subscription);
+    let max_poll_interval = properties.millis("max.poll.interval.ms", 300_000, 1);
+    let options = GroupOptions {
+        protocol: protocol(properties),
+        instance: properties.text("group.instance.id").map(Arc::from),
+        rack: properties.text("client.rack").map(Arc::from),
+        session_timeout: properties.millis("session.timeout.ms", 45_000, 1),
+        heartbeat_interval: properties.millis("heartbeat.interval.ms", 3_000, 1),
+        max_poll_interval,
+        revocation_patience: GroupOptions::patience_for(max_poll_interval),
+        offset_reset: properties.choice(
+            "auto.offset.reset",
+            OffsetReset::Earliest,
+            &[("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("none", OffsetReset::None)],
+        ),
+        isolation: properties.choice(
+            "isolation.level",
+            Isolation::ReadUncommitted,
+            &[("read_uncommitted", Isolation::ReadUncommitted), ("read_committed", Isolation::ReadCommitted)],
+        ),
+        ..defaults
+    };
+    if options.heartbeat_interval >= options.session_timeout {
+        properties.problem_with(
+            "heartbeat.interval.ms",
+            "must be less than session.timeout.ms, or every member looks dead",
+            Some("a third of session.timeout.ms".to_owned()),
+        );
+    }
+    options
+}
+
+fn fetch(group: &GroupOptions, properties: &mut Properties<'_>) -> FetchOptions {
+    let defaults = FetchOptions::default();
+    let mut bytes = |key: &'static str| {
+        properties.get(key)?;
+        usize::try_from(properties.number(key, 0, 0..=i64::from(i32::MAX))).ok()
+    };
+    let (min, max, partition_max) =
+        (bytes("fetch.min.bytes"), bytes("fetch.max.bytes"), bytes("max.partition.fetch.bytes"));
+    FetchOptions {
+        isolation: group.isolation,
+        reset: match group.offset_reset {
+            OffsetReset::Earliest => fetch::OffsetReset::Earliest,
+            OffsetReset::Latest => fetch::OffsetReset::Latest,
+            OffsetReset::None => fetch::OffsetReset::None,
+        },
+        min_bytes: min.unwrap_or(defaults.min_bytes),
+        max_wait: properties.millis("fetch.max.wait.ms", 500, 0),
+        max_bytes: max,
+        partition_max_bytes: partition_max,
+        ..defaults
+    }
+}
+
+fn protocol(properties: &mut Properties<'_>) -> GroupProtocol {
+    let remote = properties.text("group.remote.assignor").map(Arc::from);
+    let named = properties.list("partition.assignment.strategy");
+    let new = properties.choice("group.protocol", false, &[("classic", false), ("consumer", true)]);
+    if new {
+        return GroupProtocol::Consumer(remote);
+    }
+    let mut assignors = Vec::new();
+    for name in named {
+        match Assignor::named(name) {
+            Some(assignor) => assignors.push(assignor),
+            None => properties.problem_with(
+                "partition.assignment.strategy",
+                format!("{name} is no assignor that is known here"),
+                Some("the class names of Java's range, roundrobin, sticky and cooperative-sticky assignors".to_owned()),
+            ),
+        }
+    }
+    if assignors.is_empty() { GroupProtocol::default() } else { GroupProtocol::Classic(assignors) }
+}
+
+/// How long a rebalance or a stop waits for what is being given up: as long as the group does, and no longer than the
+/// plan says.
+pub(crate) fn patience(plan: &ConnectorPlan, group: &GroupOptions) -> Duration {
+    plan.patience().max(Duration::from_secs(5)).min(group.revocation_patience)
+}

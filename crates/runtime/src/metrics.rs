@@ -1,0 +1,218 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use crate::connector::Connector;
+use crate::process::Process;
+
+/// What `/metrics` shows: read from the counters at the moment of asking, so that counting costs one atomic addition.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    process: Process,
+    connectors: Arc<RwLock<Vec<Arc<Connector>>>>,
+}
+
+type Of = [(&'static str, String); 1];
+
+impl Metrics {
+    /// The metrics of `process`, with no connector yet.
+    pub fn new(process: Process) -> Self {
+        Self { process, connectors: Arc::default() }
+    }
+
+    /// Shows `connector` from now on.
+    pub fn add(&self, connector: Arc<Connector>) {
+        self.connectors.write().unwrap_or_else(PoisonError::into_inner).push(connector);
+    }
+
+    /// The connectors that are shown.
+    pub fn connectors(&self) -> Vec<Arc<Connector>> {
+        self.connectors.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The text that Prometheus scrapes (OpenMetrics 1.0).
+    pub fn text(&self) -> String {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self.clone()));
+        let mut out = String::new();
+        text::encode(&mut out, &registry).expect("writing to a string does not fail");
+        out
+    }
+}
+
+/// A value of one metric with its labels.
+struct Sample<L>(L, f64);
+
+impl<L: EncodeLabelSet> Sample<L> {
+    fn write(&self, encoder: &mut MetricEncoder<'_>, kind: MetricType) -> fmt::Result {
+        let mut encoder = encoder.encode_family(&self.0)?;
+        match kind {
+            MetricType::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&self.1, None),
+            _ => encoder.encode_gauge(&self.1),
+        }
+    }
+}
+
+/// All values of one metric.
+struct Samples<L>(MetricType, Vec<Sample<L>>);
+
+impl<L: EncodeLabelSet> EncodeMetric for Samples<L> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        self.1.iter().try_for_each(|sample| sample.write(&mut encoder, self.0))
+    }
+    fn metric_type(&self) -> MetricType {
+        self.0
+    }
+}
+
+fn put<L: EncodeLabelSet>(
+    encoder: &mut DescriptorEncoder<'_>,
+    kind: MetricType,
+    name: &str,
+    help: &str,
+    samples: Vec<Sample<L>>,
+) -> fmt::Result {
+    let samples = Samples(kind, samples);
+    let descriptor = encoder.encode_descriptor(name, help, None, samples.metric_type())?;
+    samples.encode(descriptor)
+}
+
+impl Collector for Metrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let encoder = &mut encoder;
+        let connectors = self.connectors();
+        counters(encoder, &connectors)?;
+        partitions(encoder, &connectors)?;
+        states(encoder, &connectors)?;
+        sessions(encoder, &self.process)?;
+        requests(encoder, &self.process)?;
+        let budget = self.process.budget();
+        let none: [(&str, &str); 0] = [];
+        put(
+            encoder,
+            MetricType::Gauge,
+            "tidegate_buffered_bytes",
+            "Bytes of records, objects under construction and parts in flight",
+            vec![Sample(none, budget.used() as f64)],
+        )?;
+        put(
+            encoder,
+            MetricType::Gauge,
+            "tidegate_memory_limit_bytes",
+            "The byte budget (--memory)",
+            vec![Sample(none, budget.limit() as f64)],
+        )
+    }
+}
+
+fn counters(encoder: &mut DescriptorEncoder<'_>, connectors: &[Arc<Connector>]) -> fmt::Result {
+    type Read = fn(&transit::TaskStats) -> &AtomicU64;
+    let all: [(&str, &str, f64, Read); 10] = [
+        ("tidegate_records", "Records put into objects", 1.0, |s| &s.records),
+        ("tidegate_fetched_bytes", "Bytes of record batches as fetched", 1.0, |s| &s.fetched_bytes),
+        ("tidegate_encoded_bytes", "Bytes of encoded records before compression", 1.0, |s| &s.encoded_bytes),
+        ("tidegate_stored_bytes", "Bytes handed to the store", 1.0, |s| &s.stored_bytes),
+        ("tidegate_objects", "Objects made visible", 1.0, |s| &s.objects),
+        ("tidegate_cuts", "Cuts committed", 1.0, |s| &s.cuts),
+        ("tidegate_cuts_fenced", "Cuts given up because their assignment was over", 1.0, |s| &s.fenced_cuts),
+        ("tidegate_cuts_recovered", "Cuts of an earlier owner that were finished", 1.0, |s| &s.recovered_cuts),
+        ("tidegate_dead_letters", "Records that could not be used", 1.0, |s| &s.dead_letters),
+        ("tidegate_cut_seconds", "Time from sealing to commit, all cuts together", 1e6, |s| &s.cut_micros),
+    ];
+    for (name, help, divisor, read) in all {
+        let samples = connectors
+            .iter()
+            .map(|connector| {
+                let value = read(connector.stats()).load(Ordering::Relaxed) as f64 / divisor;
+                Sample([("connector", connector.name().to_owned())], value)
+            })
+            .collect::<Vec<Sample<Of>>>();
+        put(encoder, MetricType::Counter, name, help, samples)?;
+    }
+    Ok(())
+}
+
+fn partitions(encoder: &mut DescriptorEncoder<'_>, connectors: &[Arc<Connector>]) -> fmt::Result {
+    let (mut lags, mut uncommitted) = (Vec::new(), Vec::new());
+    for connector in connectors {
+        for (partition, progress) in connector.stats().partitions() {
+            let labels = || {
+                [
+                    ("connector", connector.name().to_owned()),
+                    ("topic", partition.topic.to_string()),
+                    ("partition", partition.partition.to_string()),
+                ]
+            };
+            if let Some(end) = connector.end_offset(&partition) {
+                lags.push(Sample(labels(), (end.0 - progress.committed.0).max(0) as f64));
+            }
+            uncommitted.push(Sample(labels(), (progress.position.0 - progress.committed.0).max(0) as f64));
+        }
+    }
+    put(
+        encoder,
+        MetricType::Gauge,
+        "tidegate_lag_records",
+        "Offsets between the committed one and the end of the partition",
+        lags,
+    )?;
+    put(
+        encoder,
+        MetricType::Gauge,
+        "tidegate_uncommitted_records",
+        "Offsets taken up and not yet committed",
+        uncommitted,
+    )
+}
+
+fn states(encoder: &mut DescriptorEncoder<'_>, connectors: &[Arc<Connector>]) -> fmt::Result {
+    let mut samples = Vec::new();
+    for connector in connectors {
+        let now = connector.state().name();
+        for state in ["starting", "running", "failed", "stopped"] {
+            let labels = [("connector", connector.name().to_owned()), ("state", state.to_owned())];
+            samples.push(Sample(labels, f64::from(u8::from(state == now))));
+        }
+    }
+    put(encoder, MetricType::Gauge, "tidegate_connector_state", "1 for the state that the connector is in", samples)
+}
+
+fn sessions(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Result {
+    let (mut ages, mut lefts, mut renewals, mut failures, mut drops) = (vec![], vec![], vec![], vec![], vec![]);
+    for session in process.clients().sessions().stats() {
+        let labels = || [("target", session.target.clone())];
+        ages.extend(session.age.map(|age| Sample(labels(), age.as_secs_f64())));
+        lefts.extend(session.left.map(|left| Sample(labels(), left.as_secs_f64())));
+        renewals.push(Sample(labels(), session.renewals as f64));
+        failures.push(Sample(labels(), session.failures as f64));
+        drops.push(Sample(labels(), session.drops as f64));
+    }
+    let (gauge, counter) = (MetricType::Gauge, MetricType::Counter);
+    put(encoder, gauge, "tidegate_session_age_seconds", "Since the live AWS session was fetched", ages)?;
+    put(encoder, gauge, "tidegate_session_left_seconds", "Until the live AWS session ends", lefts)?;
+    put(encoder, counter, "tidegate_session_renewals", "Exchanges that gave an AWS session", renewals)?;
+    put(encoder, counter, "tidegate_session_failures", "Exchanges that gave none", failures)?;
+    put(encoder, counter, "tidegate_session_drops", "Sessions that AWS did not accept to their end", drops)
+}
+
+fn requests(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Result {
+    let counters = process.clients().counters();
+    let requests = counters
+        .requests()
+        .into_iter()
+        .map(|request| {
+            Sample([("operation", request.operation.to_string()), ("code", request.code.to_string())], request.count as f64)
+        })
+        .collect();
+    put(encoder, MetricType::Counter, "tidegate_aws_requests", "Requests to AWS by what was answered", requests)?;
+    let none: [(&str, &str); 0] = [];
+    let sent = vec![Sample(none, counters.bytes_sent() as f64)];
+    put(encoder, MetricType::Counter, "tidegate_aws_sent_bytes", "Bytes of parts and objects sent to AWS", sent)?;
+    let retries = vec![Sample(none, counters.retries() as f64)];
+    put(encoder, MetricType::Counter, "tidegate_aws_retries", "Requests to AWS that were sent again", retries)
+}
