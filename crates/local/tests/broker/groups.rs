@@ -15,7 +15,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::{Instant, sleep};
 
-use super::wire::{PATIENCE, Subject, Wire, subject, text, unique};
+use super::wire::{PATIENCE, Subject, Wire, subject, subscription, text, unique};
 
 /// A member of a group, with a connection of its own.
 pub(crate) struct Member {
@@ -24,7 +24,7 @@ pub(crate) struct Member {
     pub(crate) id: StrBytes,
     pub(crate) generation: i32,
     instance: Option<StrBytes>,
-    protocols: Vec<(&'static str, &'static [u8])>,
+    pub(crate) protocols: Vec<(&'static str, Bytes)>,
     session: Duration,
     rebalance: Duration,
 }
@@ -37,7 +37,7 @@ impl Member {
             id: StrBytes::new(),
             generation: -1,
             instance: None,
-            protocols: vec![("range", b"metadata")],
+            protocols: vec![("range", subscription(&["orders"], b"range"))],
             session: Duration::from_secs(10),
             rebalance: Duration::from_secs(10),
         }
@@ -49,10 +49,10 @@ impl Member {
     }
 
     fn join_request(&self) -> JoinGroupRequest {
-        let protocol = |(name, metadata): &(&'static str, &'static [u8])| {
+        let protocol = |(name, metadata): &(&'static str, Bytes)| {
             JoinGroupRequestProtocol::default()
                 .with_name(StrBytes::from_static_str(name))
-                .with_metadata(Bytes::from_static(metadata))
+                .with_metadata(metadata.clone())
         };
         JoinGroupRequest::default()
             .with_group_id(self.group.clone())
@@ -156,12 +156,19 @@ impl Member {
 /// The first member of a new group, stable in its first generation.
 pub(crate) async fn stable_member(subject: &Subject, group: &str) -> Member {
     let mut member = Member::new(subject, group).await;
-    let joined = member.join().await;
-    assert_eq!((joined.error_code, joined.generation_id, joined.members.len()), (0, 1, 1));
-    assert_eq!(joined.leader, member.id);
-    let id = member.id.clone();
-    assert_eq!(member.sync(&[(&id, b"all")]).await.assignment, Bytes::from_static(b"all"));
+    member.settle().await;
     member
+}
+
+impl Member {
+    /// Joins a new group and gets all of it.
+    pub(crate) async fn settle(&mut self) {
+        let joined = self.join().await;
+        assert_eq!((joined.error_code, joined.generation_id, joined.members.len()), (0, 1, 1));
+        assert_eq!(joined.leader, self.id);
+        let id = self.id.clone();
+        assert_eq!(self.sync(&[(&id, b"all")]).await.assignment, Bytes::from_static(b"all"));
+    }
 }
 
 #[tokio::test]
@@ -177,7 +184,7 @@ async fn a_member_is_given_its_id_before_it_may_join() {
     assert_eq!((joined.error_code, joined.generation_id), (0, 1));
     assert_eq!(joined.member_id, first.member_id);
     assert_eq!(joined.protocol_name.as_deref(), Some("range"));
-    assert_eq!(joined.members[0].metadata, Bytes::from_static(b"metadata"));
+    assert_eq!(joined.members[0].metadata, subscription(&["orders"], b"range"));
 }
 
 #[tokio::test]
@@ -229,10 +236,10 @@ async fn strangers_and_old_generations_are_refused() {
     assert_eq!(member.heartbeat().await, 0);
 
     let mut other = Member::new(&subject, &member.group).await;
-    other.protocols = vec![("sticky", b"")];
+    other.protocols = vec![("sticky", subscription(&[], b""))];
     other.begin_join().await;
     assert_eq!(other.end_join().await.error_code, InconsistentGroupProtocol.code());
-    other.protocols = vec![("range", b"")];
+    other.protocols = vec![("range", subscription(&[], b""))];
     other.session = Duration::from_hours(1);
     other.begin_join().await;
     assert_eq!(other.end_join().await.error_code, InvalidSessionTimeout.code());
@@ -311,7 +318,6 @@ async fn members_that_do_not_fetch_their_assignment_are_dropped() {
     let mut leader = Member::new(&subject, &unique("unsynced")).await;
     leader.rebalance = Duration::from_millis(500);
     leader.join().await;
-    assert_eq!(leader.state().await, "CompletingRebalance");
     leader.hears(UnknownMemberId.code()).await;
 }
 
@@ -344,7 +350,7 @@ async fn a_static_member_keeps_its_place_when_it_comes_back() {
     // An administrator takes it out by its instance alone.
     again.id = StrBytes::new();
     assert_eq!(again.leave().await, 0);
-    assert_eq!(again.state().await, "Dead");
+    assert_eq!(again.state().await, "Empty");
 }
 
 #[tokio::test]
@@ -352,7 +358,7 @@ async fn the_protocol_that_all_know_is_chosen() {
     let subject = subject().await;
     let group = unique("vote");
     let mut first = Member::new(&subject, &group).await;
-    first.protocols = vec![("cooperative-sticky", b"c"), ("range", b"r")];
+    first.protocols = vec![("cooperative-sticky", subscription(&[], b"c")), ("range", subscription(&[], b"r"))];
     assert_eq!(first.join().await.protocol_name.as_deref(), Some("cooperative-sticky"));
     let mut second = Member::new(&subject, &group).await;
     second.get_id().await;
@@ -362,6 +368,7 @@ async fn the_protocol_that_all_know_is_chosen() {
     let led = first.end_join().await;
     assert_eq!(led.protocol_name.as_deref(), Some("range"));
     let metadata: Vec<_> = led.members.iter().map(|member| member.metadata.clone()).collect();
-    assert!(metadata.contains(&Bytes::from_static(b"r")) && metadata.contains(&Bytes::from_static(b"metadata")));
+    assert!(metadata.contains(&subscription(&[], b"r")), "{metadata:?}");
+    assert!(metadata.contains(&subscription(&["orders"], b"range")), "{metadata:?}");
     assert_eq!(second.end_join().await.protocol_name.as_deref(), Some("range"));
 }

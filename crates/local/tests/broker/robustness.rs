@@ -1,9 +1,10 @@
 use bytes::{BufMut as _, BytesMut};
+use kafka_protocol::ResponseError::InvalidRequest;
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, MetadataRequest};
 use local::broker::{Broker, BrokerOptions};
 use tokio::net::TcpStream;
 
-use super::wire::{Wire, is_closed, key, subject};
+use super::wire::{Wire, api_versions, is_closed, key, subject};
 
 fn frame(key: i16, version: i16, body: &[u8]) -> Vec<u8> {
     let mut frame = BytesMut::new();
@@ -21,7 +22,7 @@ fn frame(key: i16, version: i16, body: &[u8]) -> Vec<u8> {
 async fn a_malformed_request_ends_its_connection_and_no_other() {
     let subject = subject().await;
     let mut bystander = Wire::connect(subject.addr).await;
-    bystander.call(3, &ApiVersionsRequest::default()).await;
+    bystander.call(3, &api_versions()).await;
     let cases = [
         ("a negative size", vec![0xff; 4]),
         ("a size above the limit", vec![0x7f, 0xff, 0xff, 0xff]),
@@ -39,20 +40,34 @@ async fn a_malformed_request_ends_its_connection_and_no_other() {
         wire.send_raw(&bytes).await;
         assert!(is_closed(&mut wire).await, "{case}");
     }
-    bystander.call(3, &ApiVersionsRequest::default()).await;
+    bystander.call(3, &api_versions()).await;
 }
 
 #[tokio::test]
 async fn an_unknown_version_of_api_versions_is_answered_in_version_0() {
     let subject = subject().await;
     let mut wire = Wire::connect(subject.addr).await;
-    wire.send_raw(&frame(key(ApiKey::ApiVersions), 99, &[])).await;
+    wire.send_raw(&frame(key(ApiKey::ApiVersions), 99, &[0, 1, 1, 0])).await;
     let answer = wire.frame().await.expect("an answer");
     // Correlation id, error 35, one entry: ApiVersions itself.
     assert_eq!(answer[..4], [0, 0, 0, 1]);
     assert_eq!(answer[4..6], 35_i16.to_be_bytes());
     assert_eq!(answer[6..10], 1_i32.to_be_bytes());
     assert_eq!(answer[10..12], key(ApiKey::ApiVersions).to_be_bytes());
+}
+
+#[tokio::test]
+async fn a_client_that_gives_no_proper_name_is_refused() {
+    let subject = subject().await;
+    let mut wire = Wire::connect(subject.addr).await;
+    for name in ["", "-x", "a b", "x."] {
+        let nameless = api_versions().with_client_software_name(name.into());
+        let response = wire.call(3, &nameless).await;
+        assert_eq!(response.error_code, InvalidRequest.code(), "{name}");
+        assert!(response.api_keys.is_empty());
+    }
+    // Before version 3 there is no name.
+    assert_eq!(wire.call(2, &ApiVersionsRequest::default()).await.error_code, 0);
 }
 
 #[tokio::test]

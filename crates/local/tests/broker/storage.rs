@@ -151,7 +151,10 @@ async fn segments_are_rolled_and_read_across_and_old_ones_removed() {
     let dir = tempfile::tempdir().expect("a directory");
     for home in [None, Some(dir.path().to_owned())] {
         let (broker, mut wire) = start(BrokerOptions { dir: home.clone(), ..BrokerOptions::default() }).await;
-        broker.create_topic("rolled", 1, &[("segment.bytes", "1048576")]).await.expect("the topic is created");
+        broker
+            .create_topic("rolled", 1, &[("segment.bytes", "1048576"), ("retention.ms", "-1")])
+            .await
+            .expect("the topic is created");
         let topic = topic_name("rolled");
         let value = [7; 100_000];
         for _ in 0..35 {

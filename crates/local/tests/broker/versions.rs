@@ -11,7 +11,7 @@ use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, RequestHeader, Reques
 use kafka_protocol::protocol::{Decodable as _, Encodable as _, StrBytes};
 use uuid::Uuid;
 
-use super::wire::{NOBODY, Wire, batch, init_producer_id, key, subject, text, unique};
+use super::wire::{NOBODY, Wire, api_versions, batch, init_producer_id, key, subject, subscription, text, unique};
 
 /// What the requests of this test speak of.
 struct Scene {
@@ -100,7 +100,9 @@ fn request(api: ApiKey, version: i16, scene: &Scene) -> Option<RequestKind> {
             FindCoordinatorRequest::default().with_coordinator_keys(vec![scene.group.clone()]).into()
         }
         ApiKey::JoinGroup => {
-            let protocol = m::join_group_request::JoinGroupRequestProtocol::default().with_name(text("range"));
+            let protocol = m::join_group_request::JoinGroupRequestProtocol::default()
+                .with_name(text("range"))
+                .with_metadata(subscription(&[], b""));
             let request = JoinGroupRequest::default()
                 .with_group_id(GroupId(text(&format!("{}-{version}", scene.run))))
                 .with_session_timeout_ms(10_000)
@@ -126,10 +128,7 @@ fn request(api: ApiKey, version: i16, scene: &Scene) -> Option<RequestKind> {
             DescribeGroupsRequest::default().with_groups(groups).into()
         }
         ApiKey::ListGroups => ListGroupsRequest::default().into(),
-        ApiKey::ApiVersions => ApiVersionsRequest::default()
-            .with_client_software_name(text("t"))
-            .with_client_software_version(text("1"))
-            .into(),
+        ApiKey::ApiVersions => if version < 3 { ApiVersionsRequest::default() } else { api_versions() }.into(),
         ApiKey::CreateTopics => {
             let name = TopicName(text(&format!("{}-create-{version}", scene.run)));
             let new = m::create_topics_request::CreatableTopic::default()
@@ -227,7 +226,7 @@ async fn every_claimed_version_of_every_request_is_answered() {
     let id = wire.topic_id(&topic).await.expect("the topic has an id");
     let run = unique("versions");
     let scene = Scene { topic, id, group: text(&unique("group")), run };
-    let claimed = wire.call(3, &ApiVersionsRequest::default()).await.api_keys;
+    let claimed = wire.call(3, &api_versions()).await.api_keys;
     assert!(claimed.len() >= 27);
     let ours = |api: ApiKey| {
         use ApiKey as K;

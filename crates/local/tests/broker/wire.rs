@@ -6,12 +6,13 @@ use indexmap::IndexMap;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    ApiKey, CreateTopicsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest, RequestHeader,
-    ResponseHeader, TopicName,
+    ApiKey, ApiVersionsRequest, CreateTopicsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest,
+    MetadataRequest, ProduceRequest, RequestHeader, ResponseHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion as _, Request, StrBytes};
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
@@ -116,10 +117,20 @@ impl Wire {
         let response = self.call(7, &request).await;
         assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
         // Apache Kafka answers before its broker knows the topic.
-        while self.topic_id(&name).await.is_none() {
+        while self.topic_id(&name).await.is_none() || !self.is_served(&name, partitions).await {
             tokio::task::yield_now().await;
         }
         name
+    }
+
+    /// Whether every partition of a topic answers.
+    async fn is_served(&mut self, topic: &TopicName, partitions: i32) -> bool {
+        let partition = |index| ListOffsetsPartition::default().with_partition_index(index).with_timestamp(-1);
+        let wanted = ListOffsetsTopic::default()
+            .with_name(topic.clone())
+            .with_partitions((0..partitions).map(partition).collect());
+        let response = self.call(5, &ListOffsetsRequest::default().with_topics(vec![wanted])).await;
+        response.topics[0].partitions.iter().all(|partition| partition.error_code == 0)
     }
 
     /// The id of a topic, once there is one.
@@ -212,6 +223,25 @@ pub(crate) fn forge(batch: &Bytes, change: impl FnOnce(&mut [u8])) -> Bytes {
 /// A request for the id of an idempotent producer. (The codec's default has an empty transactional id.)
 pub(crate) fn init_producer_id() -> InitProducerIdRequest {
     InitProducerIdRequest::default().with_transactional_id(None).with_transaction_timeout_ms(-1)
+}
+
+/// ApiVersions as Kafka wants it: with a client's name.
+pub(crate) fn api_versions() -> ApiVersionsRequest {
+    ApiVersionsRequest::default().with_client_software_name(text("tester")).with_client_software_version(text("1.0"))
+}
+
+/// A consumer's subscription, which Kafka reads too.
+pub(crate) fn subscription(topics: &[&str], user_data: &[u8]) -> Bytes {
+    let mut bytes = BytesMut::new();
+    bytes.put_i16(0);
+    bytes.put_i32(topics.len() as i32);
+    for topic in topics {
+        bytes.put_i16(topic.len() as i16);
+        bytes.put_slice(topic.as_bytes());
+    }
+    bytes.put_i32(user_data.len() as i32);
+    bytes.put_slice(user_data);
+    bytes.freeze()
 }
 
 pub(crate) fn text(text: &str) -> StrBytes {

@@ -107,7 +107,7 @@ pub(crate) async fn answer(cluster: &Arc<Cluster>, ends: Ends, request: Bytes) -
         ApiKey::DescribeConfigs => call.respond(&configs::describe(&call)?),
         ApiKey::AlterConfigs => call.respond(&configs::alter(&call).await?),
         ApiKey::IncrementalAlterConfigs => call.respond(&configs::alter_incrementally(&call).await?),
-        ApiKey::ApiVersions => call.respond(&versions::claimed()),
+        ApiKey::ApiVersions => call.respond(&versions::answer(&call)?),
         ApiKey::DescribeCluster => call.respond(&cluster_info::describe(&call)?),
         ApiKey::FindCoordinator => call.respond(&cluster_info::find_coordinator(&call)?),
         ApiKey::InitProducerId => call.respond(&cluster_info::init_producer_id(&call).await?),

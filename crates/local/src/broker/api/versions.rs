@@ -1,6 +1,9 @@
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::api_versions_response::ApiVersion;
-use kafka_protocol::messages::{ApiKey, ApiVersionsResponse};
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse};
+
+use super::super::bounded_buf::Malformed;
+use super::dispatch::Call;
 
 /// What the broker answers, and in which versions: those of Kafka 4.1.
 ///
@@ -41,8 +44,25 @@ pub(super) fn is_claimed(key: ApiKey, version: i16) -> bool {
     CLAIMED.iter().any(|(claimed, least, most)| *claimed == key && (*least..=*most).contains(&version))
 }
 
-/// The answer to ApiVersions.
-pub(super) fn claimed() -> ApiVersionsResponse {
+/// The answer to ApiVersions, which a client that does not give a proper name for itself does not get.
+pub(super) fn answer(call: &Call<'_>) -> Result<ApiVersionsResponse, Malformed> {
+    let request: ApiVersionsRequest = call.request()?;
+    let named = is_name(&request.client_software_name) && is_name(&request.client_software_version);
+    Ok(if call.version >= 3 && !named {
+        ApiVersionsResponse::default().with_error_code(ResponseError::InvalidRequest.code())
+    } else {
+        claimed()
+    })
+}
+
+/// Letters, digits, hyphens and full stops, with a letter or digit at both ends.
+fn is_name(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let ends = [name.bytes().next(), name.bytes().next_back()];
+    name.bytes().all(inner) && ends.iter().all(|end| end.is_some_and(|byte| byte.is_ascii_alphanumeric()))
+}
+
+fn claimed() -> ApiVersionsResponse {
     let entry = |(key, least, most): &(ApiKey, i16, i16)| {
         ApiVersion::default().with_api_key(*key as i16).with_min_version(*least).with_max_version(*most)
     };

@@ -117,6 +117,11 @@ impl ClassicGroup {
         self.phase
     }
 
+    /// Whether it has ever had members.
+    pub(crate) fn has_history(&self) -> bool {
+        self.generation > 0
+    }
+
     pub(crate) fn protocol_type(&self) -> &str {
         self.protocol_type.as_deref().unwrap_or_default()
     }

@@ -18,6 +18,10 @@ use super::member::{answer_sync, join_error, sync_error};
 /// Most groups of one embedded broker.
 const GROUPS_MAX: usize = 10_000;
 
+/// How long a group without members and offsets is still known, so that who was its member is told that he is no more:
+/// Kafka's `offsets.retention.check.interval.ms`.
+const VACANT_MAX: Duration = Duration::from_mins(10);
+
 /// What members may ask for, and how long a first generation waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupLimits {
@@ -45,6 +49,8 @@ pub(crate) struct Coordinator {
 struct Group {
     classic: ClassicGroup,
     offsets: BTreeMap<TopicPartition, Committed>,
+    /// Since when it has had neither members nor offsets, as far as was noticed.
+    vacant_since: Option<Instant>,
 }
 
 /// A committed offset and what stands beside it.
@@ -283,7 +289,7 @@ impl Coordinator {
                 stays
             });
         }
-        groups.retain(|_, group| !group.is_vacant());
+        groups.retain(|_, group| group.stays(Instant::now()));
     }
 
     fn note(&self, group: &str, partition: &TopicPartition, committed: Option<&Committed>) {
@@ -340,8 +346,8 @@ impl Coordinator {
         for group in groups.values_mut() {
             group.classic.tick(now);
         }
-        groups.retain(|_, group| !group.is_vacant());
-        groups.values().filter_map(|group| group.classic.next_tick()).min()
+        groups.retain(|_, group| group.stays(now));
+        groups.values().filter_map(Group::next_tick).min()
     }
 
     /// Ends every wait, for a broker that stops.
@@ -354,7 +360,25 @@ impl Coordinator {
 
 impl Group {
     fn new(limits: GroupLimits) -> Self {
-        Self { classic: ClassicGroup::new(limits.initial_rebalance_delay), offsets: BTreeMap::new() }
+        Self {
+            classic: ClassicGroup::new(limits.initial_rebalance_delay),
+            offsets: BTreeMap::new(),
+            vacant_since: None,
+        }
+    }
+
+    /// Whether it is still to be known.
+    fn stays(&mut self, now: Instant) -> bool {
+        if !self.is_vacant() {
+            self.vacant_since = None;
+            return true;
+        }
+        let since = *self.vacant_since.get_or_insert(now);
+        self.classic.has_history() && now < since + VACANT_MAX
+    }
+
+    fn next_tick(&self) -> Option<Instant> {
+        self.vacant_since.map(|since| since + VACANT_MAX).into_iter().chain(self.classic.next_tick()).min()
     }
 
     fn is_vacant(&self) -> bool {
@@ -392,9 +416,9 @@ fn line(group: &str, partition: &TopicPartition, committed: Option<&Committed>) 
     }
 }
 
-/// A group with neither members nor offsets is no group.
+/// A group that has never had a member or an offset is none.
 fn remove_if_vacant(groups: &mut HashMap<String, Group>, group_id: &str) {
-    if groups.get(group_id).is_some_and(Group::is_vacant) {
+    if groups.get_mut(group_id).is_some_and(|group| !group.stays(Instant::now())) {
         groups.remove(group_id);
     }
 }
