@@ -248,6 +248,8 @@ impl Fetched for FetchedRecords {
                 2 => batch::decode(&frame, from, self.isolation, &mut self.aborted, self.batch_limit, arena),
                 magic => Err(Malformed::Magic(magic)),
             };
+            // What is named now need not be named again at the end.
+            self.behind &= outcome.is_ok();
             match outcome {
                 Ok(()) if frame.last_offset() > room => {
                     arena.clear();

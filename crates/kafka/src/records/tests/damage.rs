@@ -146,6 +146,16 @@ fn a_batch_whose_offset_goes_back_ends_the_response_and_nothing_is_read_twice() 
 }
 
 #[test]
+fn a_damaged_batch_below_the_wanted_offset_is_named_once() {
+    let mut bad = Batch::of(93, &[b"a"]).encode();
+    bad[..8].copy_from_slice(&0_i64.to_be_bytes());
+    bad[30] ^= 1;
+    let (all, next) = drain(response(bad, 93));
+    let [Err(poison)] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((poison.first.0, poison.last.0, next), (93, 93, 94));
+}
+
+#[test]
 fn a_header_that_points_above_the_high_watermark_does_not_move_the_offset_there() {
     let mut batch = Batch::of(10, &[b"a", b"b"]).encode();
     batch[24] = 0x7f;
