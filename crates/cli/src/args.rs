@@ -29,7 +29,8 @@ pub(crate) struct Arguments {
     pub(crate) log: LogArguments,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 usage, 2 configuration refused, 3 failed, 4 no progress in the time given.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 usage, 2 configuration refused, 3 failed, 4 no progress in the time given.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

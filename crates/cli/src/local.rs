@@ -61,7 +61,8 @@ async fn serve(arguments: &LocalArguments, screen: &Screen) -> Result<(), String
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).ok();
     if let Some(dir) = dir {
         let path = dir.join("orders.json");
-        std::fs::write(&path, connector + "\n").map_err(|error| format!("could not write {}: {error}", path.display()))?;
+        std::fs::write(&path, connector + "\n")
+            .map_err(|error| format!("could not write {}: {error}", path.display()))?;
         screen.print(format!("the connector is in {}\n", path.display()).as_bytes());
     }
     screen.print(b"up until stopped (SIGINT, SIGTERM)\n");

@@ -40,7 +40,8 @@ impl Place {
         external_id: String,
     ) -> Result<Self, String> {
         let told = |error: &(dyn std::error::Error + 'static)| Chain(error).to_string();
-        let options = BrokerOptions { listen: kafka, dir: dir.map(|dir| dir.join("kafka")), ..BrokerOptions::default() };
+        let options =
+            BrokerOptions { listen: kafka, dir: dir.map(|dir| dir.join("kafka")), ..BrokerOptions::default() };
         let broker = Broker::start(options).await.map_err(|error| told(&error))?;
         let options = AwsOptions { listen: aws, dir: dir.map(|dir| dir.join("aws")), ..AwsOptions::default() };
         let aws = Aws::start(options).await.map_err(|error| told(&error))?;
@@ -137,6 +138,8 @@ fn permissions() -> Value {
                 "Action": ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
                 "Resource": objects
             },
+            // Manifests are removed once their cut is committed; objects never are.
+            { "Effect": "Allow", "Action": "s3:DeleteObject", "Resource": format!("arn:aws:s3:::{BUCKET}/*.tidegate/*") },
             { "Effect": "Allow", "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"], "Resource": bucket }
         ]
     })

@@ -38,10 +38,8 @@ pub(crate) async fn run(arguments: &RunArguments, environment: &Environment, scr
             tracing::warn!(connector = plan.name(), "{warning}");
         }
     }
-    let rules = Rules {
-        drain: arguments.drain.then_some(arguments.drain_timeout),
-        exit_on_failure: arguments.exit_on_failure,
-    };
+    let rules =
+        Rules { drain: arguments.drain.then_some(arguments.drain_timeout), exit_on_failure: arguments.exit_on_failure };
     run_plans(plans, &arguments.limits, rules, environment, screen).await
 }
 
@@ -105,8 +103,12 @@ pub(crate) async fn run_plans(
             match drain {
                 Ok(Ok(drain)) => drains.push(drain),
                 Ok(Err(fault)) => {
-                    tracing::error!(connector = plan.name(), hint = fault.hint().as_deref(),
-                        "could not see where its topics end: {}", fault::Chain(fault.as_error()));
+                    tracing::error!(
+                        connector = plan.name(),
+                        hint = fault.hint().as_deref(),
+                        "could not see where its topics end: {}",
+                        fault::Chain(fault.as_error())
+                    );
                     return Exit::Failed;
                 }
                 Err(_) => {
@@ -167,7 +169,10 @@ async fn watch(
         }
         let Some(patience) = rules.drain else { continue };
         // What a person must mend does not mend itself during a drain: cron and CI want to hear of it.
-        if failed.iter().any(|connector| matches!(connector.state(), State::Failed(failure) if failure.retry_in.is_none())) {
+        if failed
+            .iter()
+            .any(|connector| matches!(connector.state(), State::Failed(failure) if failure.retry_in.is_none()))
+        {
             return Exit::Failed;
         }
         let mut done = true;

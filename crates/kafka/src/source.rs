@@ -32,8 +32,8 @@ impl SourceStats {
 
 impl KafkaSource {
     /// Joins.
-    pub fn join(cluster: Cluster, options: GroupOptions, fetch: FetchOptions, budget: Budget) -> Self {
-        let fetcher = Fetcher::start(cluster.clone(), fetch, &budget);
+    pub fn join(cluster: Cluster, options: GroupOptions, fetch: FetchOptions, budget: &Budget) -> Self {
+        let fetcher = Fetcher::start(cluster.clone(), fetch, budget);
         Self { group: Group::join(cluster, options), fetcher, held: HashMap::new() }
     }
 

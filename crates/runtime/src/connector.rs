@@ -31,27 +31,27 @@ pub struct Connector {
 /// The first wait after a failure that waiting may mend.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait after a failure that waiting may mend.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// The wait after a failure that a person must mend: long enough to cost nothing, short enough not to be waited for.
-const OPERATOR_WAIT: Duration = Duration::from_secs(60);
+const OPERATOR_WAIT: Duration = Duration::from_mins(1);
 /// A task that ran this long was healthy: the next failure is the first of a new row.
-const HEALTHY: Duration = Duration::from_secs(60);
+const HEALTHY: Duration = Duration::from_mins(1);
 
 impl Connector {
     /// Starts `plan`. With `drain_to`, partitions are cut as soon as they reach those offsets.
     pub fn start(process: &Process, plan: Arc<ConnectorPlan>, drain_to: HashMap<TopicPartition, Offset>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let (state, stats, live) = (StateCell::default(), Arc::default(), Arc::default());
+        let (state, counters, live) = (StateCell::default(), Arc::<TaskStats>::default(), Arc::default());
         let run = Supervision {
             process: process.clone(),
             plan: Arc::clone(&plan),
             state: state.clone(),
-            stats: Arc::clone(&stats),
+            stats: Arc::clone(&counters),
             live: Arc::clone(&live),
             stopped,
             drain_to,
         };
-        Self { plan, state, stats, live, stop, supervisor: tokio::spawn(run.run()) }
+        Self { plan, state, stats: counters, live, stop, supervisor: tokio::spawn(run.run()) }
     }
 
     /// Its name.

@@ -35,10 +35,14 @@ pub fn check_clients(mut report: CheckReport) -> CheckReport {
         }
         match checked {
             Ok(warnings) => {
-                warnings.into_iter().for_each(|warning| report.add_warning(as_warning(prefix, warning)));
+                for warning in warnings {
+                    report.add_warning(as_warning(prefix, warning));
+                }
             }
             Err(Problems(problems)) => {
-                problems.into_iter().for_each(|problem| report.add_fault(as_fault(prefix, problem)));
+                for problem in problems {
+                    report.add_fault(as_fault(prefix, problem));
+                }
             }
         }
     }

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use connectors::{ConnectorPlan, DeadLetterQueue};
 use fault::{Blame, Code, Diagnose, Fault, Retry};
-use kafka::{Cluster, ErrorCode};
 use kafka::admin::NewTopic;
 use kafka::config::{Problems, Properties};
 use kafka::produce::{Producer, ProducerConfig, Record};
+use kafka::{Cluster, ErrorCode};
 use transit::{DeadLetter, DeadLetters, Header};
 
 use crate::consumer;
@@ -75,7 +75,9 @@ pub(crate) fn producer(plan: &ConnectorPlan) -> Result<(kafka::ClientConfig, Pro
 impl DeadLetters for ConnectDeadLetters {
     async fn send(&self, letters: Vec<DeadLetter>) -> Result<(), Fault> {
         if self.log {
-            letters.iter().for_each(|letter| self.write_log(letter));
+            for letter in &letters {
+                self.write_log(letter);
+            }
         }
         let Some(queue) = &self.queue else { return Ok(()) };
         let mut deliveries = Vec::with_capacity(letters.len());

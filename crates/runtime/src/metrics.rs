@@ -206,7 +206,7 @@ fn requests(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Resu
         .requests()
         .into_iter()
         .map(|request| {
-            Sample([("operation", request.operation.to_string()), ("code", request.code.to_string())], request.count as f64)
+            Sample([("operation", request.operation.to_owned()), ("code", request.code)], request.count as f64)
         })
         .collect();
     put(encoder, MetricType::Counter, "tidegate_aws_requests", "Requests to AWS by what was answered", requests)?;

@@ -65,7 +65,7 @@ pub(crate) async fn open(
         async move { sweep(&plan, &cluster, &sink).await }
     });
     let patience = consumer::patience(plan, &settings.group);
-    let source = KafkaSource::join(cluster, settings.group, settings.fetch, process.budget().clone());
+    let source = KafkaSource::join(cluster, settings.group, settings.fetch, process.budget());
     let live = Live { source: source.stats(), _sweeping: Arc::new(Background(sweeping)) };
     let errors = plan.errors();
     let rotation = plan.rotation();
@@ -86,7 +86,11 @@ pub(crate) async fn open(
         sink,
         letters: Arc::new(letters),
         router: Arc::new(plan.router()),
-        encoders: Arc::new(TextEncoders(Format::new(plan.layout().clone(), plan.converters().clone(), plan.compression()))),
+        encoders: Arc::new(TextEncoders(Format::new(
+            plan.layout().clone(),
+            plan.converters().clone(),
+            plan.compression(),
+        ))),
         budget: process.budget().clone(),
         compute: process.compute().clone(),
         clock: process.clock().clone(),
@@ -159,7 +163,12 @@ async fn sweep(plan: &ConnectorPlan, cluster: &Cluster, sink: &S3Sink) {
     };
     match sink.sweep(&sweep).await {
         Ok(swept) if swept.aborted > 0 => {
-            tracing::info!(connector = plan.name(), aborted = swept.aborted, left = swept.left, "aborted orphan uploads");
+            tracing::info!(
+                connector = plan.name(),
+                aborted = swept.aborted,
+                left = swept.left,
+                "aborted orphan uploads"
+            );
         }
         Ok(_) => {}
         Err(error) => {

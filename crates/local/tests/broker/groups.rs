@@ -252,23 +252,23 @@ async fn strangers_and_old_generations_are_refused() {
 async fn a_lost_answer_is_given_again_without_a_rebalance() {
     let subject = subject().await;
     let mut member = stable_member(&subject, &unique("again")).await;
-    let mut follower = Member::new(&subject, &member.group).await;
-    follower.get_id().await;
-    follower.begin_join().await;
+    let mut second = Member::new(&subject, &member.group).await;
+    second.get_id().await;
+    second.begin_join().await;
     member.hears(RebalanceInProgress.code()).await;
     member.begin_join().await;
-    let (led, followed) = (member.end_join().await, follower.end_join().await);
+    let (led, followed) = (member.end_join().await, second.end_join().await);
     assert_eq!((led.generation_id, followed.generation_id), (2, 2));
-    let ids = (member.id.clone(), follower.id.clone());
+    let ids = (member.id.clone(), second.id.clone());
     member.sync(&[(&ids.0, b"a"), (&ids.1, b"b")]).await;
-    follower.begin_join().await;
-    assert_eq!(follower.end_join().await.generation_id, 2, "a follower that joins again unchanged is told where it is");
-    assert_eq!(follower.sync(&[]).await.assignment, Bytes::from_static(b"b"));
+    second.begin_join().await;
+    assert_eq!(second.end_join().await.generation_id, 2, "a second that joins again unchanged is told where it is");
+    assert_eq!(second.sync(&[]).await.assignment, Bytes::from_static(b"b"));
     // With another subscription it is a rebalance, and a leader that joins again always is one.
     member.begin_join().await;
-    follower.hears(RebalanceInProgress.code()).await;
-    follower.begin_join().await;
-    assert_eq!((member.end_join().await.generation_id, follower.end_join().await.generation_id), (3, 3));
+    second.hears(RebalanceInProgress.code()).await;
+    second.begin_join().await;
+    assert_eq!((member.end_join().await.generation_id, second.end_join().await.generation_id), (3, 3));
 }
 
 #[tokio::test]

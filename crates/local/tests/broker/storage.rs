@@ -156,7 +156,7 @@ async fn segments_are_rolled_and_read_across_and_old_ones_removed() {
             .await
             .expect("the topic is created");
         let topic = topic_name("rolled");
-        let value = [7; 100_000];
+        let value = vec![7; 100_000];
         for _ in 0..35 {
             assert_eq!(wire.produce(&topic, batch(NOBODY, &[&value])).await.error_code, 0);
         }
@@ -199,7 +199,7 @@ async fn retention_gives_back_the_memory_of_old_records() {
         .create_topic("sized", 1, &[("retention.bytes", "2000000"), ("segment.bytes", "1048576")])
         .await
         .expect("created");
-    let value: &[u8] = &[7; 500_000];
+    let value: &[u8] = &vec![7; 500_000];
     for name in ["aged", "sized"] {
         for _ in 0..9 {
             let sent = batch_at(NOBODY, clock.now_millis(), &[value]);
@@ -211,7 +211,7 @@ async fn retention_gives_back_the_memory_of_old_records() {
         tokio::task::yield_now().await;
     }
     assert_eq!(start_of(&mut wire, "aged").await, 0);
-    clock.advance(Duration::from_secs(120));
+    clock.advance(Duration::from_mins(2));
     // All but the segment that is still written to.
     while start_of(&mut wire, "aged").await != 8 {
         tokio::task::yield_now().await;
@@ -225,7 +225,7 @@ async fn memory_is_bounded_and_what_goes_beyond_is_refused_by_name() {
     for name in ["one", "two"] {
         broker.create_topic(name, 1, &[]).await.expect("the topic is created");
     }
-    let sent = batch(NOBODY, &[&[7; 100_000]]);
+    let sent = batch(NOBODY, &[&vec![7; 100_000]]);
     assert_eq!(wire.produce(&topic_name("one"), sent.clone()).await.error_code, 0);
     assert_eq!(wire.produce(&topic_name("two"), sent.clone()).await.error_code, 0);
     let refused = wire.produce(&topic_name("one"), sent.clone()).await;

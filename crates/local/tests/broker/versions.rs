@@ -23,6 +23,7 @@ struct Scene {
 }
 
 /// A request of that API and version that touches as much of its answer as one can.
+#[expect(clippy::too_many_lines, reason = "one match with an arm for each API")]
 fn request(api: ApiKey, version: i16, scene: &Scene) -> Option<RequestKind> {
     use kafka_protocol::messages as m;
     let (topic, group) = (scene.topic.clone(), GroupId(scene.group.clone()));
@@ -33,9 +34,9 @@ fn request(api: ApiKey, version: i16, scene: &Scene) -> Option<RequestKind> {
                 m::produce_request::PartitionProduceData::default().with_records(Some(batch(NOBODY, &[b"value"])));
             let mut data = m::produce_request::TopicProduceData::default().with_partition_data(vec![partition]);
             if version >= 13 {
-                data.topic_id = scene.id
+                data.topic_id = scene.id;
             } else {
-                data.name = topic
+                data.name = topic;
             }
             ProduceRequest::default().with_acks(-1).with_timeout_ms(1000).with_topic_data(vec![data]).into()
         }
@@ -43,9 +44,9 @@ fn request(api: ApiKey, version: i16, scene: &Scene) -> Option<RequestKind> {
             let partition = m::fetch_request::FetchPartition::default().with_partition_max_bytes(10_000);
             let mut wanted = m::fetch_request::FetchTopic::default().with_partitions(vec![partition]);
             if version >= 13 {
-                wanted.topic_id = scene.id
+                wanted.topic_id = scene.id;
             } else {
-                wanted.topic = topic
+                wanted.topic = topic;
             }
             let request =
                 FetchRequest::default().with_max_bytes(10_000).with_topics(vec![wanted]).with_isolation_level(1);
