@@ -136,3 +136,56 @@ pub(super) fn private_key(pem: &[u8], password: Option<&Secret>) -> Result<Priva
     let key = sealed.decrypt(password.expose()).map_err(|_| "has a private key that ssl.key.password does not open")?;
     Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key made for this test alone, twice: under a password (PBES2, AES-256) and bare.
+    const SEALED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhIukBYEFcgkAICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEIxPg1qpFKfsB0bEyad3WCcEgZA6
+QC697fJ6w4TOpg4d8dy6qeOEfRsfqbfbeC1jzNHXlltrLNPrdsXkGihehba+J561
+QA/SZjdtAzVbhhM9s6tlJG5Gt1Tx7dlDXQBLN1CkfuE1RZuSfxwv0Z0KbnXVXSnY
+k4Sa8IueJMn/b1oumznvl7CgeCXthwyNsOd+DXR2ieLusayUkIcavFfne54t8yE=
+-----END ENCRYPTED PRIVATE KEY-----
+";
+    const BARE: &str = "-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgLT3tjOJIqW/TQ9Cq
+uteYtyIhfU84EdUb3JUzE8EYiKShRANCAAQHIeUzMpbIJFUa39S5ey006mAyMRRS
+PKEcDO88IxFyexgGEmx7IVvZWBPmJAxKByXAq6Hr1T14tVwDuSMg1huQ
+-----END PRIVATE KEY-----
+";
+
+    #[test]
+    fn an_encrypted_key_opens_with_its_password_only() {
+        let bare = private_key(BARE.as_bytes(), None).unwrap();
+        let opened = private_key(SEALED.as_bytes(), Some(&Secret::new("changeit"))).unwrap();
+        assert_eq!(opened.secret_der(), bare.secret_der());
+        for (password, reason) in [(Some(Secret::new("other")), "does not open"), (None, "ssl.key.password is not set")]
+        {
+            let error = private_key(SEALED.as_bytes(), password.as_ref()).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_told_as_such() {
+        for (text, reason) in [
+            ("", "holds no private key"),
+            ("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA", "not valid PEM"),
+            ("-----BEGIN PRIVATE KEY-----\n!!!\n-----END PRIVATE KEY-----\n", "not valid PEM"),
+        ] {
+            let error = private_key(text.as_bytes(), Some(&Secret::new("p"))).unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn pem_under_another_type_is_told_as_such() {
+        let error = authorities(BARE.as_bytes(), StoreType::Java, None).unwrap_err().to_string();
+        assert!(error.contains("set the type to PEM"), "{error}");
+        let error = authorities(BARE.as_bytes(), StoreType::Pem, None).unwrap_err().to_string();
+        assert_eq!(error, "holds no certificate");
+    }
+}
