@@ -36,7 +36,7 @@ pub(crate) async fn demo(arguments: &DemoArguments, screen: &Screen) -> Exit {
 }
 
 /// The demo is over well before; what is still missing then will not come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> {
     let mut signals = Signals::new().map_err(|error| format!("could not listen for signals: {error}"))?;
@@ -242,6 +242,9 @@ struct Found {
     text: String,
 }
 
+/// How many objects are shown; the others are only counted.
+const SHOWN: usize = 4;
+
 async fn inspect(sink: &S3Sink, dir: Option<&Path>) -> Result<Found, String> {
     let mut found = Found { records: 0, doubled: 0, objects: 0, text: String::new() };
     let mut seen: BTreeMap<String, HashSet<u64>> = BTreeMap::new();
@@ -266,7 +269,6 @@ async fn inspect(sink: &S3Sink, dir: Option<&Path>) -> Result<Found, String> {
                 found.doubled += 1;
             }
         }
-        const SHOWN: usize = 4;
         if at < SHOWN {
             let first = text.lines().next().unwrap_or_default();
             writeln!(found.text, "s3://{BUCKET}/{}  {} bytes\n  {first}", object.name, object.size)

@@ -39,15 +39,15 @@ pub(crate) fn load(
             Ok(file) => check(&file, &worker),
             Err(error) => CheckReport::from(connectors::ConfigFaults::from(error)),
         };
-        if let Some(plan) = report.plan() {
-            if let Some(other) = names.insert(plan.name().to_owned(), path.clone()) {
-                return Err(format!(
-                    "{} and {} both declare connector {}; names must differ, for each is a consumer group",
-                    other.display(),
-                    path.display(),
-                    plan.name()
-                ));
-            }
+        if let Some(plan) = report.plan()
+            && let Some(other) = names.insert(plan.name().to_owned(), path.clone())
+        {
+            return Err(format!(
+                "{} and {} both declare connector {}; names must differ, for each is a consumer group",
+                other.display(),
+                path.display(),
+                plan.name()
+            ));
         }
         reports.push(report);
     }

@@ -53,19 +53,18 @@ impl Status {
             self.rates = ((records - records_then) as f64 / seconds, (bytes - bytes_then) as f64 / seconds);
         }
         self.last = Some((now, records, bytes));
-        let mut line = format!(
-            "{} records/s, {}/s, {} objects, {} buffered",
-            count(self.rates.0),
-            size(self.rates.1),
-            count(objects as f64),
-            size(self.process.budget().used() as f64),
-        );
+        let mut parts = vec![
+            format!("{} records/s", count(self.rates.0)),
+            format!("{}/s", size(self.rates.1)),
+            format!("{} objects", count(objects as f64)),
+            format!("{} buffered", size(self.process.budget().used() as f64)),
+        ];
         if let Some(lag) = lag(connectors) {
-            line.push_str(&format!(", lag {}", count(lag as f64)));
+            parts.push(format!("lag {}", count(lag as f64)));
         }
         let session = self.process.clients().sessions().stats().into_iter().filter_map(|session| session.left).min();
         if let Some(left) = session {
-            line.push_str(&format!(", session {} min", left.as_secs() / 60));
+            parts.push(format!("session {} min", left.as_secs() / 60));
         }
         let failed: Vec<&str> = connectors
             .iter()
@@ -73,9 +72,9 @@ impl Status {
             .map(|connector| connector.name())
             .collect();
         if !failed.is_empty() {
-            line.push_str(&format!(", failed: {}", failed.join(" ")));
+            parts.push(format!("failed: {}", failed.join(" ")));
         }
-        line
+        parts.join(", ")
     }
 }
 

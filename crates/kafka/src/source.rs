@@ -1,9 +1,11 @@
-//! A consumer group's partitions as a [`transit::Source`].
+//! A consumer group's partitions as a [`transit::Source`]: the membership says what is ours, the fetcher reads it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use data::{Offset, TopicPartition};
-use fault::Fault;
+use fault::{Blame, Code, Diagnose, Fault, Retry};
 use transit::{Assignment, Budget, Source, SourceEvent};
 
 use crate::cluster::Cluster;
@@ -84,7 +86,11 @@ impl Source for KafkaSource {
                 }
                 delivery = self.fetcher.next() => match delivery? {
                     Delivery::Records(records) => return Ok(SourceEvent::Fetched(records)),
-                    Delivery::Rewound { partition, assignment, at } => self.fetcher.add(partition, assignment, at),
+                    // Its offsets begin to mean other records: whether what is stored of them still counts, and where to go
+                    // on, is not ours to guess.
+                    Delivery::Rewound { partition, at, .. } => {
+                        return Err(Fault::new(LogTruncated { group: self.group.options().group.clone(), partition, at }));
+                    }
                 },
             }
         }
@@ -100,5 +106,36 @@ impl Source for KafkaSource {
         let Self { group, fetcher, .. } = self;
         drop(fetcher);
         group.leave().await;
+    }
+}
+
+/// The log of a partition ends before the offset that we had come to.
+#[derive(Debug, thiserror::Error)]
+#[error("{partition} ends before the offset that group {group} has come to; its log now goes on at {at}")]
+pub struct LogTruncated {
+    /// Whose offset.
+    pub group: Arc<str>,
+    /// Which partition.
+    pub partition: TopicPartition,
+    /// Where its log goes on.
+    pub at: Offset,
+}
+
+impl Diagnose for LogTruncated {
+    fn code(&self) -> Code {
+        "kafka.log-truncated"
+    }
+    fn blame(&self) -> Blame {
+        Blame::Operator
+    }
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some(
+            "the topic was made anew or lost records in an unclean leader election: choose where to go on with \
+             kafka-consumer-groups --reset-offsets, which takes effect at the next try"
+                .into(),
+        )
     }
 }

@@ -4,6 +4,8 @@
 //!
 //! Each protection is also switched off in turn: the search must then find a violation, or it proves nothing.
 
+#![expect(clippy::print_stdout, reason = "the number of states is what one runs it for")]
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use transit::protocol::{self, Recovery, Step};
