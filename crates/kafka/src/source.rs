@@ -63,36 +63,33 @@ impl Source for KafkaSource {
     }
 
     async fn next(&mut self) -> Result<SourceEvent<FetchedRecords>, Fault> {
-        loop {
-            tokio::select! {
-                biased;
-                event = self.group.next() => {
-                    return Ok(match event? {
-                        GroupEvent::Assigned(assigned) => {
-                            for one in &assigned {
-                                self.held.insert(one.partition.clone(), one.assignment);
-                            }
-                            SourceEvent::Assigned(assigned)
-                        }
-                        GroupEvent::Revoked(revoked) => {
-                            self.forget(&revoked.partitions);
-                            SourceEvent::Revoked(revoked)
-                        }
-                        GroupEvent::Lost(lost) => {
-                            self.forget(&lost);
-                            SourceEvent::Lost(lost)
-                        }
-                    });
-                }
-                delivery = self.fetcher.next() => match delivery? {
-                    Delivery::Records(records) => return Ok(SourceEvent::Fetched(records)),
-                    // Its offsets begin to mean other records: whether what is stored of them still counts, and where to go
-                    // on, is not ours to guess.
-                    Delivery::Rewound { partition, at, .. } => {
-                        return Err(Fault::new(LogTruncated { group: self.group.options().group.clone(), partition, at }));
+        tokio::select! {
+            // What is ours comes first: records of what is not any more need not be taken up.
+            biased;
+            event = self.group.next() => Ok(match event? {
+                GroupEvent::Assigned(assigned) => {
+                    for one in &assigned {
+                        self.held.insert(one.partition.clone(), one.assignment);
                     }
-                },
-            }
+                    SourceEvent::Assigned(assigned)
+                }
+                GroupEvent::Revoked(revoked) => {
+                    self.forget(&revoked.partitions);
+                    SourceEvent::Revoked(revoked)
+                }
+                GroupEvent::Lost(lost) => {
+                    self.forget(&lost);
+                    SourceEvent::Lost(lost)
+                }
+            }),
+            delivery = self.fetcher.next() => match delivery? {
+                Delivery::Records(records) => Ok(SourceEvent::Fetched(records)),
+                // Its offsets begin to mean other records: whether what is stored of them still counts, and where to go
+                // on, is not ours to guess.
+                Delivery::Rewound { partition, at, .. } => {
+                    Err(Fault::new(LogTruncated { group: self.group.options().group.clone(), partition, at }))
+                }
+            },
         }
     }
 
