@@ -3,7 +3,7 @@
 //! What lives here: the types that a record passes through ([`Arena`], [`RecordView`], [`Span`]), the byte budget, the
 //! rules by which records are grouped and cut, the protocol that publishes a cut, and the task that drives it all. What
 //! may not: any vendor. Where records come from is a [`Source`], where they go is a [`Sink`], what they become is an
-//! [`Encode`].
+//! `format::Encode`.
 //!
 //! ```text
 //! Source::next            whole record batches as fetched (still compressed), under a permit of the budget

@@ -6,8 +6,8 @@
 //! was frozen past its session rejoins, and commits offsets of a partition that it lost). Here:
 //!
 //! - Each stay of a partition has a number; a commit names it. A stay is held under the membership of the moment, and
-//!   what a rebalance is not known to have kept is taken out before the epoch moves on ([`stays`], [`membership`]).
-//! - One machine sends everything, one request at a time on one connection, which nobody else uses ([`member`]). So no
+//!   what a rebalance is not known to have kept is taken out before the epoch moves on (`stays`, `membership`).
+//! - One machine sends everything, one request at a time on one connection, which nobody else uses (`member`). So no
 //!   epoch changes under a commit in flight, and a revocation is acknowledged (by JoinGroup, or by the heartbeat that
 //!   lists what is held) only after the answer to the last commit.
 //! - A refused commit is not sent again under another membership. Only two refusals leave it waiting, and both say that
