@@ -1,0 +1,110 @@
+//! The built binary, as a user calls it.
+
+use std::fs;
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+
+fn tidegate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(arguments)
+        .env_remove("TIDEGATE_BOOTSTRAP_SERVERS")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_demo_moves_every_record_once_and_shows_a_refusal() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = dir.path().to_str().unwrap();
+    let output = tidegate(&["demo", "--records", "5000", "--dir", kept]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    assert!(stdout.contains("5000 orders produced, 5000 in 4 objects: nothing lost, nothing doubled"), "{stdout}");
+    assert!(stdout.contains("with a wrong external ID, as it should be:"), "{stdout}");
+    assert!(stdout.contains("AccessDenied (403)"), "{stdout}");
+    // Counted once more, from the files that were kept, without the demo's own code.
+    let mut lines = 0;
+    for entry in fs::read_dir(dir.path().join("orders")).unwrap() {
+        let mut content = String::new();
+        let file = fs::File::open(entry.unwrap().path()).unwrap();
+        flate2::read::MultiGzDecoder::new(file).read_to_string(&mut content).unwrap();
+        lines += content.lines().count();
+    }
+    assert_eq!(lines, 5000);
+}
+
+#[test]
+fn no_secret_is_printed_by_the_demo() {
+    let output = tidegate(&["demo", "--records", "100", "--log", "trace"]);
+    let all = text(&output.stdout) + &text(&output.stderr);
+    assert!(output.status.success(), "{all}");
+    // What a secret access key or a session token would be shown as by a careless Debug.
+    for word in ["secret_access_key: \"", "SecretAccessKey>", "session_token: \"", "SessionToken>"] {
+        assert!(!all.contains(word), "{word} is in the output");
+    }
+}
+
+#[test]
+fn every_fault_of_every_file_is_told_at_once_and_the_exit_code_says_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let broken = write("broken.json", "{\"name\":");
+    let wrong = write(
+        "wrong.json",
+        r#"{"name":"wrong","config":{"connector.class":"AivenKafkaConnectS3SinkConnector","topics":"t",
+            "key.converter":"org.apache.kafka.connect.storage.StringConverter",
+            "value.converter":"org.apache.kafka.connect.storage.StringConverter",
+            "aws.s3.bucket.name":"B_ad","format.output.type":"xml","file.max.records":"many"}}"#,
+    );
+    let output = tidegate(&["check", &broken, &wrong, "-o", "json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let connectors = report["connectors"].as_array().unwrap();
+    assert_eq!(connectors.len(), 2);
+    let errors = connectors[1]["errors"].as_object().unwrap();
+    for key in ["aws.s3.bucket.name", "format.output.type", "file.max.records"] {
+        assert!(errors.contains_key(key), "{key} is not among {errors:?}");
+    }
+    // `run` does the same first, and moves nothing.
+    assert_eq!(tidegate(&["run", &broken, &wrong]).status.code(), Some(2));
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_exit_code_1() {
+    assert_eq!(tidegate(&["run"]).status.code(), Some(1));
+    assert_eq!(tidegate(&["fly"]).status.code(), Some(1));
+    assert_eq!(tidegate(&["demo", "--records", "0"]).status.code(), Some(1));
+    assert_eq!(tidegate(&["--help"]).status.code(), Some(0));
+    assert_eq!(tidegate(&["--version"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_drain_that_reaches_no_broker_ends_with_exit_code_4() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.json");
+    let config = r#"{"name":"c","config":{"connector.class":"AivenKafkaConnectS3SinkConnector","topics":"t",
+        "key.converter":"org.apache.kafka.connect.storage.StringConverter",
+        "value.converter":"org.apache.kafka.connect.converters.ByteArrayConverter",
+        "aws.s3.bucket.name":"bucket","aws.s3.region":"eu-central-1"}}"#;
+    fs::write(&path, config).unwrap();
+    // Port 1 of the loopback: nobody listens there.
+    let output = tidegate(&[
+        "run",
+        path.to_str().unwrap(),
+        "--bootstrap-server",
+        "127.0.0.1:1",
+        "--drain",
+        "--drain-timeout",
+        "2",
+    ]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+}
