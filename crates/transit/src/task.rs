@@ -624,6 +624,9 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         if lane.core.is_none() {
             return;
         }
+        // Wanted while there was nothing to cut, or nothing but what the last cut has settled: the next record need not
+        // leave alone because of it.
+        lane.cut_wanted &= lane.has_progress();
         let leaving = lane.members.values().any(|member| member.leaving);
         let wants_cut = lane.cut_wanted || leaving || self.stopping.is_some();
         if wants_cut && lane.has_progress() && lane.cutting.is_none() {

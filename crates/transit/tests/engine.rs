@@ -10,7 +10,7 @@ use bytes::Bytes;
 use data::{Arena, Offset, RecordFault, RecordView, TopicPartition};
 use fault::Fault;
 use format::{Encode, Output, Scratch};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use transit::*;
 use world::Clock;
 
@@ -206,6 +206,14 @@ impl Group {
         let assigned =
             Assigned { partition: partition(number), assignment, position: Offset(offset), committed: true, metadata };
         self.inboxes[&worker].try_send(SourceEvent::Assigned(vec![assigned])).unwrap();
+    }
+
+    /// Asks the owner to give a partition up; it may go on committing until it has.
+    fn revoke(&mut self, number: usize) -> Option<oneshot::Receiver<()>> {
+        let (worker, assignment) = self.owners[number]?;
+        let (revoked, done) = Revoked::new(vec![(partition(number), assignment)]);
+        self.inboxes.get(&worker)?.try_send(SourceEvent::Revoked(revoked)).ok()?;
+        Some(done)
     }
 
     fn take(&mut self, number: usize) {
@@ -565,7 +573,7 @@ async fn play(seed: u64, lanes: Lanes) {
         let mut ids: Vec<usize> = play.workers.keys().copied().collect();
         ids.sort_unstable();
         let victim = ids[play.dice.below(ids.len() as u64) as usize];
-        match play.dice.below(3) {
+        match play.dice.below(4) {
             0 => {
                 play.kill(victim);
                 play.start_worker();
@@ -573,6 +581,16 @@ async fn play(seed: u64, lanes: Lanes) {
             1 => {
                 let number = play.dice.below(partitions as u64) as usize;
                 play.group.lock().unwrap().take(number);
+            }
+            2 => {
+                let number = play.dice.below(partitions as u64) as usize;
+                let asked = play.group.lock().unwrap().revoke(number);
+                if let Some(done) = asked {
+                    // The group's patience ends at times before the worker is done; then the partition is simply gone.
+                    let patience = Duration::from_millis(play.dice.below(400));
+                    tokio::time::timeout(patience, done).await.ok();
+                    play.group.lock().unwrap().take(number);
+                }
             }
             _ => {}
         }
