@@ -1,6 +1,6 @@
 //! The embedded broker, asked in the raw protocol by the codec's client side.
 //!
-//! With `TIDEGATE_TEST_KAFKA=HOST:PORT` the tests that need no particular options ask that broker instead: what they
+//! With `TIDEGATE_TEST_BROKER=HOST:PORT` the tests that need no particular options ask that broker instead: what they
 //! claim of the embedded broker must be true of Apache Kafka itself.
 
 mod admin;

@@ -33,8 +33,8 @@ pub(crate) struct Subject {
 
 /// An embedded broker with Kafka's defaults, or the real one that the environment names.
 pub(crate) async fn subject() -> Subject {
-    if let Some(real) = Environment::process().get("TIDEGATE_TEST_KAFKA") {
-        return Subject { addr: real.parse().expect("TIDEGATE_TEST_KAFKA is an address"), _embedded: None };
+    if let Some(real) = Environment::process().get("TIDEGATE_TEST_BROKER") {
+        return Subject { addr: real.parse().expect("TIDEGATE_TEST_BROKER is an address"), _embedded: None };
     }
     let broker = Broker::start(BrokerOptions { auto_create_topics: false, ..BrokerOptions::default() })
         .await
