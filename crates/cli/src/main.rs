@@ -1,5 +1,6 @@
 //! The `tidegate` binary: parse, call, print. stdout is data, stderr is talk.
 
+mod allocator;
 mod args;
 mod check;
 mod demo;

@@ -281,9 +281,12 @@ impl S3Sink {
         Fut: Future<Output = Result<T, Failure>>,
     {
         let _place = self.0.limiter.place().await;
+        // Made only now and in a box: a request of the SDK is a future of many kilobytes, and a thousand of them may wait for
+        // their place.
+        let attempt = Box::pin(attempt());
         let outcome = match answer_limit(operation) {
-            None => attempt().await,
-            Some(limit) => match tokio::time::timeout(limit, attempt()).await {
+            None => attempt.await,
+            Some(limit) => match tokio::time::timeout(limit, attempt).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::Lost(Loss::Silent(limit))),
             },
