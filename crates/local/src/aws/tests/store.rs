@@ -84,6 +84,20 @@ async fn a_directory_holds_readable_objects_and_nothing_that_was_refused() {
 }
 
 #[tokio::test]
+async fn a_directory_belongs_to_one_process_at_a_time() {
+    bounded(async {
+        let dir = tempfile::tempdir().unwrap();
+        let options = || AwsOptions { dir: Some(dir.path().to_owned()), ..AwsOptions::default() };
+        let first = World::with(options()).await;
+        let error = crate::aws::Aws::start(options()).await.unwrap_err();
+        assert!(error.to_string().ends_with("is in use by another process"), "{error}");
+        first.aws.stop().await;
+        World::with(options()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_damaged_state_is_named_and_not_overwritten() {
     bounded(async {
         let dir = tempfile::tempdir().unwrap();
