@@ -23,7 +23,9 @@ use world::Clock;
 use crate::compute::Compute;
 use crate::cut::{self, Cut, CutEnd, Hands};
 use crate::dead_letter::{DeadLetter, DeadLetters, Tolerance};
+use crate::intent::Recipe;
 use crate::lane::{Core, Emit, Encoders, RecordFailure, Settings, Worked};
+use crate::mend::Mend;
 use crate::protocol::WriteMode;
 use crate::recover::{self, Recovered};
 use crate::stats::TaskStats;
@@ -75,6 +77,10 @@ pub struct TaskOptions {
     pub part_size: usize,
     /// Names of manifests begin with this.
     pub manifest_prefix: String,
+    /// The name of the recipe by which records become objects ([`crate::intent::Recipe`]): two tasks may have the same
+    /// one only if both put the same records of a partition, in the same order from the same offset, into objects of the
+    /// same names. `None` where that depends on more than the records (the time of day, other partitions).
+    pub recipe: Option<Arc<str>>,
     /// How long a revocation may wait for cuts, and a stop.
     pub patience: Duration,
     /// Cut a partition as soon as it has reached this offset, without waiting for the interval.
@@ -151,6 +157,8 @@ struct Lane<F, K: Sink> {
     sealing: bool,
     cutting: Option<Vec<Span>>,
     squeezed: bool,
+    /// A torn cut to be mended before anything else: until its end is reached nothing is cut, and behind it nothing read.
+    mend: Option<Box<Mend>>,
 }
 
 struct Member {
@@ -163,6 +171,8 @@ struct Member {
 
 struct OpenObject<K: Sink> {
     name: ObjectName,
+    /// It is visible already, and only made again to find out what belongs into the others.
+    stands: bool,
     upload: Option<Upload<K>>,
 }
 
@@ -177,9 +187,13 @@ struct PendingRevoke {
 /// patience, then the source leaves its group.
 pub async fn run<S: Source, K: Sink, D: DeadLetters>(
     source: S,
-    parts: TaskParts<K, D>,
+    mut parts: TaskParts<K, D>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), TaskError> {
+    if parts.router.lanes() == Lanes::Shared {
+        // No partition can tell alone what an object held.
+        parts.options.recipe = None;
+    }
     let (failures_in, failures) = mpsc::channel(1);
     let hands = Hands {
         sink: Arc::clone(&parts.sink),
@@ -198,6 +212,7 @@ pub async fn run<S: Source, K: Sink, D: DeadLetters>(
         revokes: Vec::new(),
         work: FuturesUnordered::new(),
         recovering: HashMap::new(),
+        torn: VecDeque::new(),
         recover_permits: Arc::new(tokio::sync::Semaphore::new(RECOVER_AT_ONCE)),
         waiting_for_room: false,
         failures_in,
@@ -225,6 +240,8 @@ struct Task<S: Source, K: Sink, D: DeadLetters> {
     /// Assigned partitions whose intent is being resolved: they have no lane yet.
     recovering: HashMap<TopicPartition, Assignment>,
     recover_permits: Arc<tokio::sync::Semaphore>,
+    /// Torn cuts that wait for their turn: they cannot be cut early, so one at a time is what memory is sure to hold.
+    torn: VecDeque<(Assigned, Box<Mend>)>,
     /// A lane had records but the budget had no room.
     waiting_for_room: bool,
     failures_in: mpsc::Sender<Arc<Fault>>,
@@ -259,7 +276,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
                 }
                 Some(event) = self.work.next() => self.handle(event)?,
                 () = self.parts.budget.room(1.0), if self.waiting_for_room => self.go_on(),
-                _ = tick.tick() => self.look_around(),
+                _ = tick.tick() => self.look_around()?,
                 _ = rotate.tick() => self.want_all_cut(),
                 event = self.source.next() => self.take_up(event?)?,
             }
@@ -313,14 +330,15 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         self.recovering.insert(assigned.partition.clone(), assigned.assignment);
         let (sink, committer) = (Arc::clone(&self.hands.sink), self.hands.committer.clone());
         let permits = Arc::clone(&self.recover_permits);
+        let recipe = self.parts.options.recipe.clone();
         self.work.push(Box::pin(async move {
             let _permit = permits.acquire().await;
-            let recovered = recover::recover(&assigned, &*sink, &committer).await;
+            let recovered = recover::recover(&assigned, &*sink, &committer, recipe.as_ref()).await;
             Event::Recovered { assigned, recovered }
         }));
     }
 
-    fn begin(&mut self, assigned: &Assigned, at: Offset) {
+    fn begin(&mut self, assigned: &Assigned, at: Offset, mend: Option<Box<Mend>>) {
         let shared = self.parts.router.lanes() == Lanes::Shared;
         let existing = if shared { self.lanes.keys().next().copied() } else { None };
         let id = existing.unwrap_or_else(|| self.add_lane());
@@ -328,6 +346,10 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         let member = Member { assignment: assigned.assignment, from: at, position: at, leaving: false };
         lane.members.insert(assigned.partition.clone(), member);
         self.of_partition.insert(assigned.partition.clone(), id);
+        if let (Some(core), Some(mend)) = (&mut lane.core, &mend) {
+            core.set_until(Some(mend.to));
+        }
+        lane.mend = mend;
         self.parts.stats.assigned(&assigned.partition, at);
         if self.stopping.is_none() {
             self.source.resume(&assigned.partition, assigned.assignment, at);
@@ -350,6 +372,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
             sealing: false,
             cutting: None,
             squeezed: false,
+            mend: None,
         };
         self.lanes.insert(self.next_lane, lane);
         self.next_lane
@@ -436,6 +459,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
             if lane.members.is_empty() {
                 // Events of it that still come find no lane. Its uploads abort themselves, unless an intent names them.
                 self.lanes.remove(&id);
+                self.mend_next();
             }
         }
         for revoke in &mut self.revokes {
@@ -444,12 +468,25 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         self.revokes.retain(|revoke| !revoke.waiting.is_empty());
     }
 
+    /// Begins with the next torn cut, unless one is being mended.
+    fn mend_next(&mut self) {
+        while self.stopping.is_none() && self.lanes.values().all(|lane| lane.mend.is_none()) {
+            let Some((assigned, mend)) = self.torn.pop_front() else { return };
+            // It may have been taken away while it waited.
+            if self.recovering.get(&assigned.partition) == Some(&assigned.assignment) {
+                self.recovering.remove(&assigned.partition);
+                let from = mend.from;
+                self.begin(&assigned, from, Some(mend));
+            }
+        }
+    }
+
     // ---- what comes from our own work ----
 
     fn handle(&mut self, event: Event<K>) -> Result<(), TaskError> {
         match event {
             Event::Worked { lane: id, core, worked } => self.worked(id, core, worked),
-            Event::Sealed { lane: id, core, emitted } => self.sealed(id, core, emitted),
+            Event::Sealed { lane: id, core, emitted } => self.sealed(id, core, emitted)?,
             Event::Squeezed { lane: id, core } => {
                 if let Some(lane) = self.lanes.get_mut(&id) {
                     lane.take_back(core);
@@ -468,7 +505,11 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
                         TaskStats::add(&self.parts.stats.recovered_cuts, 1);
                     }
                     self.recovering.remove(&assigned.partition);
-                    self.begin(&assigned, offset);
+                    self.begin(&assigned, offset, None);
+                }
+                Recovered::Torn(mend) => {
+                    self.torn.push_back((assigned, mend));
+                    self.mend_next();
                 }
                 Recovered::Fenced => {
                     self.recovering.remove(&assigned.partition);
@@ -520,8 +561,12 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         let lane = self.lanes.get_mut(&id).expect("the caller has looked it up");
         for emit in emitted {
             match emit {
-                Emit::Open(name) => lane.uploads.push(OpenObject { name, upload: None }),
+                Emit::Open(name) => {
+                    let stands = lane.mend.as_ref().is_some_and(|mend| mend.stands(&name));
+                    lane.uploads.push(OpenObject { name, stands, upload: None });
+                }
                 Emit::Restart(index) => lane.uploads[index.0 as usize].upload = None,
+                Emit::Part(index, _) if lane.uploads[index.0 as usize].stands => {}
                 Emit::Part(index, body) => {
                     let bytes = body.iter().map(bytes::Bytes::len).sum();
                     TaskStats::add(&self.parts.stats.stored_bytes, bytes as u64);
@@ -539,12 +584,18 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         }
     }
 
-    fn sealed(&mut self, id: LaneId, core: Core, emitted: Vec<Emit>) {
-        let Some(lane) = self.lanes.get_mut(&id) else { return };
+    fn sealed(&mut self, id: LaneId, mut core: Core, emitted: Vec<Emit>) -> Result<(), TaskError> {
+        let Some(lane) = self.lanes.get_mut(&id) else { return Ok(()) };
+        core.set_until(None);
         lane.take_back(core);
         lane.sealing = false;
         self.dispatch(id, emitted);
         let lane = self.lanes.get_mut(&id).expect("it was there above");
+        let recipe = self.parts.options.recipe.clone().map(|name| Recipe { name, records: lane.records });
+        let mend = lane.mend.take();
+        if let Some(mend) = &mend {
+            lane.may_mend(mend)?;
+        }
         let uploads = lane.uploads.drain(..).filter_map(|open| open.upload).collect();
         let spans: Vec<Span> = lane
             .members
@@ -561,16 +612,26 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         let letters = std::mem::take(&mut lane.letters);
         if spans.is_empty() && letters.is_empty() {
             self.advance(id);
-            return;
+            return Ok(());
         }
         lane.cutting = Some(spans.clone());
+        if mend.is_some() {
+            // What lies behind the torn cut was left alone: it is fetched once more.
+            lane.queue.clear();
+            for span in &spans {
+                self.source.resume(&span.partition, span.assignment, span.to);
+            }
+        }
+        let standing = mend.map(|mend| mend.into_standing()).unwrap_or_default();
         self.next_object += 1;
         let manifest =
             format!("{}{}-{}", self.parts.options.manifest_prefix, self.parts.nonce, self.next_object).into();
-        let cut = Cut { spans, uploads, letters, manifest, sealed: Instant::now() };
+        let cut = Cut { spans, uploads, standing, recipe, letters, manifest, sealed: Instant::now() };
         let hands = self.hands.clone();
         self.work.push(Box::pin(async move { Event::Cut { lane: id, end: cut::run(cut, hands).await } }));
         self.advance(id);
+        self.mend_next();
+        Ok(())
     }
 
     fn cut_ended(&mut self, id: LaneId, end: CutEnd) -> Result<(), TaskError> {
@@ -628,14 +689,28 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         // leave alone because of it.
         lane.cut_wanted &= lane.has_progress();
         let leaving = lane.members.values().any(|member| member.leaving);
-        let wants_cut = lane.cut_wanted || leaving || self.stopping.is_some();
+        let mut wants_cut = lane.cut_wanted || leaving || self.stopping.is_some();
+        if let Some(mend) = &lane.mend {
+            let reached = lane.members.values().all(|member| member.position >= mend.to);
+            if !reached && (leaving || self.stopping.is_some()) {
+                // Cut sooner it would be another cut. The intent stays: the next owner begins anew.
+                let partitions: Vec<TopicPartition> = lane.members.keys().cloned().collect();
+                for partition in partitions {
+                    self.remove_member(id, &partition);
+                }
+                return;
+            }
+            wants_cut = reached;
+        }
         if wants_cut && lane.has_progress() && lane.cutting.is_none() {
             lane.cut_wanted = false;
             self.seal(id);
         } else if !(lane.queue.is_empty() || leaving && lane.has_progress()) {
             // Above the limit no more records are encoded until parts have left. What is encoded already is cut early by
             // `relieve`, so room comes back as long as the sink takes parts at all.
-            if self.parts.budget.used() < self.parts.budget.limit() {
+            //
+            // Not a lane that mends: none of its parts leaves early, and what it takes up is at least not queued any more.
+            if self.parts.budget.used() < self.parts.budget.limit() || lane.mend.is_some() {
                 self.start_job(id);
             } else {
                 self.waiting_for_room = true;
@@ -703,7 +778,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
     }
 
     /// Deadlines and memory, looked at every tick.
-    fn look_around(&mut self) {
+    fn look_around(&mut self) -> Result<(), TaskError> {
         let now = Instant::now();
         let overdue: Vec<TopicPartition> = self
             .revokes
@@ -717,7 +792,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
                 self.remove_member(id, &partition);
             }
         }
-        self.relieve();
+        self.relieve()
     }
 
     /// There is room again: lanes that had to wait go on.
@@ -731,11 +806,11 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
     }
 
     /// Under pressure: lanes that hold most are squeezed once, and cut if that does not help.
-    fn relieve(&mut self) {
+    fn relieve(&mut self) -> Result<(), TaskError> {
         let budget = &self.parts.budget;
         let threshold = (budget.limit() as f64 * PRESSURE) as usize;
         if budget.used() < threshold {
-            return;
+            return Ok(());
         }
         let mut excess = budget.used() - threshold;
         let mut by_memory: Vec<(usize, LaneId, bool)> = self
@@ -747,6 +822,15 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         by_memory.sort_unstable_by(|a, b| b.cmp(a));
         for (bytes, id, squeezed) in by_memory {
             let lane = self.lanes.get_mut(&id).expect("just listed");
+            if let (true, Some(mend)) = (squeezed, &lane.mend) {
+                // It cannot be cut early. The others make room for it; where that cannot be enough, it can never end.
+                if bytes >= threshold {
+                    let (partition, _) = lane.members.iter().next().expect("a lane has members");
+                    let why = "they need more memory than there is now".to_owned();
+                    return Err(Fault::new(mend.torn(partition, why)).into());
+                }
+                continue;
+            }
             if squeezed {
                 lane.cut_wanted = true;
                 self.advance(id);
@@ -758,6 +842,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
             }
             excess -= bytes;
         }
+        Ok(())
     }
 }
 
@@ -770,6 +855,15 @@ impl<F, K: Sink> Lane<F, K> {
     /// Whether nothing is open, queued or under way.
     fn is_settled(&self) -> bool {
         self.core.is_some() && self.cutting.is_none() && !self.sealing && !self.has_progress()
+    }
+
+    /// Whether what was read again is what the torn cut was made of.
+    fn may_mend(&self, mend: &Mend) -> Result<(), TaskError> {
+        let names = self.uploads.iter().map(|open| &open.name);
+        mend.check(names, self.records).map_err(|why| {
+            let (partition, _) = self.members.iter().next().expect("a lane has members");
+            Fault::new(mend.torn(partition, why)).into()
+        })
     }
 
     fn take_back(&mut self, core: Core) {
