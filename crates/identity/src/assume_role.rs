@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use iam::Arn;
+
 /// A role to take on, and how. The fields are those of `sts:AssumeRole`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct AssumeRole {
@@ -119,16 +121,11 @@ fn role_arn_rule(arn: &str) -> Option<String> {
     if arn.chars().any(char::is_whitespace) {
         return Some("must not hold blanks or line breaks".into());
     }
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let [scheme, partition, service, region, account, resource] = parts.as_slice() else {
-        return Some("must have the form arn:aws:iam::ACCOUNT:role/NAME".into());
-    };
-    let account_is_one = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-    let role = resource.strip_prefix("role/").is_some_and(|name| !name.is_empty());
-    if *scheme != "arn" || partition.is_empty() || *service != "iam" || !region.is_empty() || !account_is_one || !role {
-        return Some("must have the form arn:aws:iam::ACCOUNT:role/NAME with an account of 12 digits".into());
+    match arn.parse::<Arn>() {
+        Ok(arn) if arn.role_name().is_some() && arn.account().is_some() => None,
+        Ok(_) => Some("must be a role's: arn:aws:iam::ACCOUNT:role/NAME".into()),
+        Err(error) => Some(format!("must have the form arn:aws:iam::ACCOUNT:role/NAME, but {error}")),
     }
-    None
 }
 
 fn is_word(text: &str, length: std::ops::RangeInclusive<usize>, also: &str) -> bool {
@@ -185,6 +182,14 @@ mod tests {
         let flaws = role.flaws(true);
         assert_eq!(flaws.len(), 1);
         assert!(flaws[0].to_string().contains("\"7200\" must be at most 3600 seconds"), "{}", flaws[0]);
+    }
+
+    #[test]
+    fn an_arn_that_is_not_a_roles_is_told_from_one_that_is_none() {
+        let rule = |arn: &str| role_arn_rule(arn).unwrap();
+        assert_eq!(rule("arn:aws:iam::111111111111:user/x"), "must be a role's: arn:aws:iam::ACCOUNT:role/NAME");
+        assert_eq!(rule("arn:aws:s3:::bucket"), "must be a role's: arn:aws:iam::ACCOUNT:role/NAME");
+        assert!(rule("orders").starts_with("must have the form arn:aws:iam::ACCOUNT:role/NAME, but "));
     }
 
     #[test]

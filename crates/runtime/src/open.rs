@@ -10,7 +10,7 @@ use format::Encode;
 use format::text::Format;
 use kafka::Cluster;
 use kafka::source::{KafkaSource, SourceStats};
-use transit::intent::{self, Metadata};
+use transit::intent::{self, Metadata, Recipe};
 use transit::{Encoders, Offset, Sink, TaskOptions, TaskParts, TaskStats, Tolerance, TopicPartition};
 
 use crate::consumer;
@@ -80,6 +80,7 @@ pub(crate) async fn open(
             rotate_records: rotation.records,
             part_size: usize::try_from(plan.s3().part_size).unwrap_or(usize::MAX).max(sink.min_part()),
             manifest_prefix: plan.manifest_prefix(),
+            recipe: plan.recipe().as_deref().map(Recipe::name_of),
             patience,
             drain_to,
         },

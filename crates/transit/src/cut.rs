@@ -8,7 +8,7 @@ use futures_util::stream::{StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
 use crate::dead_letter::{DeadLetter, DeadLetters};
-use crate::intent::{Intent, METADATA_LIMIT, encode_manifest};
+use crate::intent::{Intent, METADATA_LIMIT, Recipe, encode_manifest};
 use crate::protocol::{self, Step, WriteMode};
 use crate::upload::Upload;
 use crate::{Commit, CommitOutcome, Committer, Finished, IntentObject, ObjectName, PartTag, Sink, Span};
@@ -17,6 +17,10 @@ use crate::{Commit, CommitOutcome, Committer, Finished, IntentObject, ObjectName
 pub(crate) struct Cut<K: Sink> {
     pub(crate) spans: Vec<Span>,
     pub(crate) uploads: Vec<Upload<K>>,
+    /// Objects of it that were visible before: it is a torn one that is being mended.
+    pub(crate) standing: Vec<IntentObject>,
+    /// By what its records became its objects, where that can be done again.
+    pub(crate) recipe: Option<Recipe>,
     pub(crate) letters: Vec<DeadLetter>,
     /// Where the intent goes if it is too large to stand beside an offset.
     pub(crate) manifest: ObjectName,
@@ -136,20 +140,20 @@ async fn publish_all<K: Sink>(sink: &K, objects: &[(IntentObject, Vec<PartTag>)]
 
 /// The commits of the prepare step, and the manifest's body if the intent is too large.
 fn prepares<K: Sink>(cut: &Cut<K>, objects: &[(IntentObject, Vec<PartTag>)]) -> (Vec<Commit>, Option<bytes::Bytes>) {
-    let objects: Vec<IntentObject> = objects.iter().map(|(object, _)| object.clone()).collect();
+    let new = objects.iter().map(|(object, _)| object);
+    let objects: Vec<IntentObject> = cut.standing.iter().chain(new).cloned().collect();
     let farthest = cut.spans.iter().map(|span| span.to).max().unwrap_or(data::Offset(0));
-    let mut intent = Intent { to: farthest, objects };
-    if intent.encode().len() <= METADATA_LIMIT {
-        let commits = cut.spans.iter().map(|span| {
-            intent.to = span.to;
-            commit(span, span.from, intent.encode())
-        });
-        return (commits.collect(), None);
-    }
-    let body = encode_manifest(&intent.objects);
-    let commits =
-        cut.spans.iter().map(|span| commit(span, span.from, Intent::encode_spilled(span.to, &cut.manifest, &body)));
-    (commits.collect(), Some(body))
+    let mut intent = Intent { to: farthest, objects, recipe: cut.recipe.clone() };
+    let manifest = (intent.encode().len() > METADATA_LIMIT).then(|| encode_manifest(&intent.objects));
+    let commits = cut.spans.iter().map(|span| {
+        intent.to = span.to;
+        let metadata = match &manifest {
+            None => intent.encode(),
+            Some(body) => intent.encode_spilled(&cut.manifest, body),
+        };
+        commit(span, span.from, metadata)
+    });
+    (commits.collect(), manifest)
 }
 
 fn commit(span: &Span, offset: data::Offset, metadata: Arc<str>) -> Commit {

@@ -20,6 +20,25 @@ pub struct Intent {
     pub to: Offset,
     /// The objects.
     pub objects: Vec<IntentObject>,
+    /// By what the records of the partition became these objects; `None` where that cannot be done again.
+    pub recipe: Option<Recipe>,
+}
+
+/// By what records became objects: enough to see whether, read again, they become the same ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// Of all that decides which object a record goes to, besides the records (see [`Recipe::name_of`]).
+    pub name: Arc<str>,
+    /// How many records the objects hold.
+    pub records: u64,
+}
+
+impl Recipe {
+    /// The name of a recipe that `text` spells out: 16 hex digits, so that it is short enough for every intent. Not a
+    /// secret's keeper: the text must hold none.
+    pub fn name_of(text: &str) -> Arc<str> {
+        hash(text.as_bytes())[..16].into()
+    }
 }
 
 /// The most bytes of metadata that we commit. Brokers refuse at `offset.metadata.max.bytes`, 4096 unless lowered.
@@ -40,6 +59,8 @@ pub enum Metadata {
         manifest: ObjectName,
         /// The SHA-256 of the manifest, in hex: a manifest that was written by somebody else is not followed.
         hash: String,
+        /// As in [`Intent::recipe`].
+        recipe: Option<Recipe>,
     },
 }
 
@@ -64,6 +85,9 @@ struct Line<'a> {
     objects: Vec<(String, String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     manifest: Option<(String, String)>,
+    /// (name, records)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recipe: Option<(String, u64)>,
 }
 
 const VERSION: u32 = 1;
@@ -71,17 +95,18 @@ const VERSION: u32 = 1;
 impl Intent {
     /// The metadata of this intent, and whether it is short enough to stand beside an offset.
     pub fn encode(&self) -> Arc<str> {
-        encode(self.to, &self.objects).into()
+        encode(self.to, &self.objects, self.recipe.as_ref()).into()
     }
 
     /// The metadata that points to a manifest instead.
-    pub fn encode_spilled(to: Offset, manifest: &ObjectName, body: &[u8]) -> Arc<str> {
+    pub fn encode_spilled(&self, manifest: &ObjectName, body: &[u8]) -> Arc<str> {
         let line = Line {
             tidegate: VERSION,
-            to: to.0,
+            to: self.to.0,
             by: "".into(),
             objects: Vec::new(),
             manifest: Some((manifest.to_string(), hash(body))),
+            recipe: pair(self.recipe.as_ref()),
         };
         to_json(&line).into()
     }
@@ -89,7 +114,7 @@ impl Intent {
 
 /// The body of a manifest: the objects, without any partition's end.
 pub fn encode_manifest(objects: &[IntentObject]) -> Bytes {
-    encode(Offset(0), objects).into_bytes().into()
+    encode(Offset(0), objects, None).into_bytes().into()
 }
 
 /// Reads a manifest back, if it is the one that `hash` names.
@@ -119,8 +144,9 @@ pub fn decode(metadata: &str) -> Result<Metadata, UnreadableIntent> {
             reason: format!("it has version {}, this program knows version {VERSION}", line.tidegate),
         });
     }
+    let recipe = line.recipe.map(|(name, records)| Recipe { name: name.into(), records });
     if let Some((manifest, hash)) = line.manifest {
-        return Ok(Metadata::Spilled { to: Offset(line.to), manifest: manifest.into(), hash });
+        return Ok(Metadata::Spilled { to: Offset(line.to), manifest: manifest.into(), hash, recipe });
     }
     let objects = line
         .objects
@@ -131,16 +157,20 @@ pub fn decode(metadata: &str) -> Result<Metadata, UnreadableIntent> {
             marker: format!("{}{rest}", line.by).into(),
         })
         .collect();
-    Ok(Metadata::Intent(Intent { to: Offset(line.to), objects }))
+    Ok(Metadata::Intent(Intent { to: Offset(line.to), objects, recipe }))
 }
 
-fn encode(to: Offset, objects: &[IntentObject]) -> String {
+fn encode(to: Offset, objects: &[IntentObject], recipe: Option<&Recipe>) -> String {
     let common = common_prefix(objects);
     let objects = objects
         .iter()
         .map(|object| (object.marker[common.len()..].to_owned(), object.name.to_string(), object.upload.to_string()))
         .collect();
-    to_json(&Line { tidegate: VERSION, to: to.0, by: common.into(), objects, manifest: None })
+    to_json(&Line { tidegate: VERSION, to: to.0, by: common.into(), objects, manifest: None, recipe: pair(recipe) })
+}
+
+fn pair(recipe: Option<&Recipe>) -> Option<(String, u64)> {
+    recipe.map(|recipe| (recipe.name.to_string(), recipe.records))
 }
 
 fn to_json(line: &Line<'_>) -> String {
@@ -178,9 +208,11 @@ mod tests {
 
     #[test]
     fn an_intent_is_a_line_that_an_operator_can_read() {
-        let intent = Intent { to: Offset(12), objects: vec![object("t-0-5.gz", "up1", "shop x-1")] };
+        let intent = Intent { to: Offset(12), objects: vec![object("t-0-5.gz", "up1", "shop x-1")], recipe: None };
         assert_eq!(&*intent.encode(), r#"{"tidegate":1,"to":12,"by":"shop x-1","objects":[["","t-0-5.gz","up1"]]}"#);
-        assert_eq!(decode(&intent.encode()), Ok(Metadata::Intent(intent)));
+        assert_eq!(decode(&intent.encode()), Ok(Metadata::Intent(intent.clone())));
+        let intent = Intent { recipe: Some(Recipe { name: Recipe::name_of("csv"), records: 7 }), ..intent };
+        assert!(intent.encode().ends_with(r#","recipe":["53bb9b0b38ac8125",7]}"#), "{}", intent.encode());
     }
 
     #[test]
@@ -201,9 +233,13 @@ mod tests {
     fn a_manifest_of_somebody_else_is_not_followed() {
         let objects = vec![object("a", "u", "m1"), object("b", "v", "m2")];
         let body = encode_manifest(&objects);
-        let metadata = Intent::encode_spilled(Offset(9), &"manifests/1".into(), &body);
-        let Ok(Metadata::Spilled { to, manifest, hash }) = decode(&metadata) else { panic!("{metadata}") };
-        assert_eq!((to, &*manifest), (Offset(9), "manifests/1"));
+        let recipe = Some(Recipe { name: "r".into(), records: 2 });
+        let intent = Intent { to: Offset(9), objects: objects.clone(), recipe: recipe.clone() };
+        let metadata = intent.encode_spilled(&"manifests/1".into(), &body);
+        let Ok(Metadata::Spilled { to, manifest, hash, recipe: read }) = decode(&metadata) else {
+            panic!("{metadata}")
+        };
+        assert_eq!((to, &*manifest, read), (Offset(9), "manifests/1", recipe));
         assert_eq!(decode_manifest(&body, &hash), Ok(objects));
         assert!(decode_manifest(&encode_manifest(&[]), &hash).is_err());
     }
@@ -213,9 +249,11 @@ mod tests {
         fn an_intent_comes_back_as_it_was_written(
             to in 0..i64::MAX,
             objects in prop::collection::vec(("\\PC{0,20}", "\\PC{0,20}", "\\PC{0,20}"), 0..5),
+            recipe in prop::option::of(("\\PC{0,20}", 0..u64::MAX)),
         ) {
             let objects = objects.iter().map(|(name, upload, marker)| object(name, upload, marker)).collect();
-            let intent = Intent { to: Offset(to), objects };
+            let recipe = recipe.map(|(name, records)| Recipe { name: name.into(), records });
+            let intent = Intent { to: Offset(to), objects, recipe };
             prop_assert_eq!(decode(&intent.encode()), Ok(Metadata::Intent(intent)));
         }
     }

@@ -23,6 +23,8 @@ pub(crate) struct Core {
     groups: Vec<Group>,
     encoders: Arc<dyn Encoders>,
     settings: Settings,
+    /// Records from here on are left alone: they are of another cut.
+    until: Option<Offset>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +99,12 @@ impl Diagnose for RecordFailure {
 
 impl Core {
     pub(crate) fn new(route: Box<dyn Route>, encoders: Arc<dyn Encoders>, settings: Settings) -> Self {
-        Self { route, groups: Vec::new(), encoders, settings }
+        Self { route, groups: Vec::new(), encoders, settings, until: None }
+    }
+
+    /// Takes up no record from `until` on, from the next job on.
+    pub(crate) fn set_until(&mut self, until: Option<Offset>) {
+        self.until = until;
     }
 
     /// Takes up all records of `fetched`, or those before the first one that is not tolerated.
@@ -107,7 +114,7 @@ impl Core {
             let assignment = batches.assignment();
             let position = self.work_one(&mut batches, now_millis, workspace, &mut worked);
             worked.positions.push((batches.partition().clone(), assignment, position));
-            if worked.failure.is_some() {
+            if worked.failure.is_some() || self.until.is_some_and(|until| position >= until) {
                 break;
             }
         }
@@ -126,8 +133,11 @@ impl Core {
         let Workspace { arena, scratch } = workspace;
         loop {
             match batches.decode(arena) {
-                Ok(false) => return batches.next_offset(),
+                Ok(false) => return self.within(batches.next_offset()),
                 Ok(true) => {}
+                Err(poison) if self.until.is_some_and(|until| poison.first >= until) => {
+                    return self.within(poison.first);
+                }
                 Err(poison) => {
                     let (letter, failure) = poisoned(&poison);
                     if self.settings.tolerance.report {
@@ -142,6 +152,12 @@ impl Core {
             }
             let mut last = None;
             for record in arena.records() {
+                if self.until.is_some_and(|until| record.offset >= until) {
+                    if let Some(last) = last {
+                        self.emit_part(last, worked);
+                    }
+                    return self.within(record.offset);
+                }
                 let group = match self.place(&partition, &record, now_millis, scratch, worked) {
                     Ok(group) => group,
                     Err(fault) => {
@@ -168,6 +184,11 @@ impl Core {
                 self.emit_part(last, worked);
             }
         }
+    }
+
+    /// A position, or the end of what may be taken up.
+    fn within(&self, position: Offset) -> Offset {
+        self.until.map_or(position, |until| position.min(until))
     }
 
     /// Puts a record where it belongs; on an error it is nowhere.

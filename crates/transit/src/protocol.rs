@@ -90,7 +90,9 @@ pub enum Recovery {
     Commit,
     /// None is visible and none ever will be: go on at the unchanged offset.
     ReadAgain,
-    /// Some are visible and some are gone for good: going on at either end would double or lose records.
+    /// Some are visible and some are gone for good: going on at either end would double or lose records. The span is
+    /// read again, and the missing objects alone are written again and prepared together with the visible ones
+    /// (`mend.rs`, which also says when that is not safe and a person has to decide).
     Torn,
 }
 

@@ -6,44 +6,57 @@ use data::{Offset, TopicPartition};
 use fault::{Blame, Code, Diagnose, Fault, Retry};
 
 use crate::intent::{self, Metadata};
+use crate::mend::{Mend, TornCut};
 use crate::protocol::{self, Recovery};
-use crate::{Assigned, Commit, CommitOutcome, Committer, Sink};
+use crate::{Assigned, Commit, CommitOutcome, Committer, Finished, Sink};
 
 /// Where a partition goes on.
 #[derive(Debug)]
 pub(crate) enum Recovered {
     /// At this offset; `finished` tells whether an intent of somebody else was completed.
     At { offset: Offset, finished: bool },
+    /// At the unchanged offset, and the torn cut that begins there is to be mended first.
+    Torn(Box<Mend>),
     /// The assignment is over already.
     Fenced,
     /// It cannot go on.
     Failed(Arc<Fault>),
 }
 
-/// Finishes the intent of `assigned`, if there is one.
-pub(crate) async fn recover<K: Sink, C: Committer>(assigned: &Assigned, sink: &K, committer: &C) -> Recovered {
-    match resolve(assigned, sink, committer).await {
+/// Finishes the intent of `assigned`, if there is one. `recipe` is the one by which this task makes objects.
+pub(crate) async fn recover<K: Sink, C: Committer>(
+    assigned: &Assigned,
+    sink: &K,
+    committer: &C,
+    recipe: Option<&Arc<str>>,
+) -> Recovered {
+    match resolve(assigned, sink, committer, recipe).await {
         Ok(recovered) => recovered,
         Err(fault) => Recovered::Failed(Arc::new(fault)),
     }
 }
 
-async fn resolve<K: Sink, C: Committer>(assigned: &Assigned, sink: &K, committer: &C) -> Result<Recovered, Fault> {
+async fn resolve<K: Sink, C: Committer>(
+    assigned: &Assigned,
+    sink: &K,
+    committer: &C,
+    ours: Option<&Arc<str>>,
+) -> Result<Recovered, Fault> {
     let stay = Recovered::At { offset: assigned.position, finished: false };
     let unreadable = |error: intent::UnreadableIntent| {
         Fault::new(IntentUnreadable { partition: assigned.partition.clone(), offset: assigned.position, source: error })
     };
-    let (to, objects) = match intent::decode(&assigned.metadata).map_err(unreadable)? {
+    let (to, objects, recipe) = match intent::decode(&assigned.metadata).map_err(unreadable)? {
         Metadata::Foreign => return Ok(stay),
-        Metadata::Intent(intent) => (intent.to, intent.objects),
-        Metadata::Spilled { to, manifest, hash } => {
+        Metadata::Intent(intent) => (intent.to, intent.objects, intent.recipe),
+        Metadata::Spilled { to, manifest, hash, recipe } => {
             let Some(body) = sink.get_manifest(&manifest).await? else {
                 let reason = format!("its manifest {manifest} is gone");
                 return Err(unreadable(intent::UnreadableIntent { reason }));
             };
             let objects = intent::decode_manifest(&body, &hash).map_err(unreadable)?;
             // The manifest stays: the owners of the cut's other partitions may still have to read it.
-            (to, objects)
+            (to, objects, recipe)
         }
     };
     let mut finished = Vec::with_capacity(objects.len());
@@ -58,13 +71,18 @@ async fn resolve<K: Sink, C: Committer>(assigned: &Assigned, sink: &K, committer
             return Ok(stay);
         }
         Recovery::Torn => {
-            return Err(Fault::new(TornCut {
-                partition: assigned.partition.clone(),
-                from: assigned.position,
-                to,
-                visible: finished.iter().filter(|one| **one == crate::Finished::Visible).count(),
-                of: finished.len(),
-            }));
+            let visible = finished.iter().filter(|one| **one == Finished::Visible).count();
+            let of = finished.len();
+            let (partition, from) = (assigned.partition.clone(), assigned.position);
+            return match Mend::plan((from, to), objects, &finished, recipe, ours) {
+                Ok(mend) => {
+                    tracing::warn!(%partition, %from, %to, visible, of,
+                        "uploads of the previous owner's cut are gone; its records are read again, and the objects \
+                         that are missing are written again");
+                    Ok(Recovered::Torn(Box::new(mend)))
+                }
+                Err(why) => Err(Fault::new(TornCut { partition, from, to, visible, of, why })),
+            };
         }
     }
     let commit = Commit {
@@ -110,44 +128,6 @@ impl Diagnose for IntentUnreadable {
         Some(
             "start the version of tidegate that wrote it; or, to give the intent up and read its records again, reset \
              the group to this offset with kafka-consumer-groups --reset-offsets --to-offset"
-                .into(),
-        )
-    }
-}
-
-/// Some objects of a cut are visible and others can never become so.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "offsets [{from}, {to}) of {partition} were prepared as {of} objects, of which {visible} are visible and the \
-     others' uploads were aborted by somebody else"
-)]
-pub struct TornCut {
-    /// Whose records.
-    pub partition: TopicPartition,
-    /// The first offset.
-    pub from: Offset,
-    /// The offset after the last.
-    pub to: Offset,
-    /// How many objects are visible.
-    pub visible: usize,
-    /// How many there were.
-    pub of: usize,
-}
-
-impl Diagnose for TornCut {
-    fn code(&self) -> Code {
-        "transit.torn-cut"
-    }
-    fn blame(&self) -> Blame {
-        Blame::Operator
-    }
-    fn retry(&self) -> Retry {
-        Retry::Never
-    }
-    fn hint(&self) -> Option<std::borrow::Cow<'static, str>> {
-        Some(
-            "to write the records again (those of the visible objects come twice), reset the group to the first offset \
-             with kafka-consumer-groups --reset-offsets --to-offset"
                 .into(),
         )
     }

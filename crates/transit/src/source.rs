@@ -23,7 +23,8 @@ pub trait Source: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Result<SourceEvent<Self::Fetched>, Fault>> + Send;
 
     /// Begins reading an assigned partition at `at`. A partition is silent until this is called, so that its unfinished
-    /// intent can be resolved first. Called once for an assignment; ignored for one that is over.
+    /// intent can be resolved first. Called again, it goes on at another offset, and hands over nothing of what it had
+    /// fetched before. Ignored for an assignment that is over.
     fn resume(&mut self, partition: &TopicPartition, assignment: Assignment, at: Offset);
 
     /// Ends the membership in good order. To be called after the last commit.

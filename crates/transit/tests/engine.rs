@@ -10,6 +10,7 @@ use bytes::Bytes;
 use data::{Arena, Offset, RecordFault, RecordView, TopicPartition};
 use fault::Fault;
 use format::{Encode, Output, Scratch};
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot, watch};
 use transit::*;
 use world::Clock;
@@ -216,6 +217,10 @@ impl Group {
         Some(done)
     }
 
+    fn is_committed(&self) -> bool {
+        self.committed.iter().zip(&self.records).all(|((offset, _), end)| offset == end)
+    }
+
     fn take(&mut self, number: usize) {
         if let Some((worker, assignment)) = self.owners[number].take()
             && let Some(inbox) = self.inboxes.get(&worker)
@@ -340,6 +345,7 @@ impl Source for SimSource {
     }
 
     fn resume(&mut self, partition: &TopicPartition, assignment: Assignment, at: Offset) {
+        self.reading.retain(|(number, ..)| *number != partition.partition as usize);
         self.reading.push_back((partition.partition as usize, assignment, at.0));
     }
 
@@ -466,6 +472,7 @@ struct Play {
     budget: Budget,
     workers: HashMap<usize, Worker>,
     next_worker: usize,
+    recipe: &'static str,
 }
 
 struct Worker {
@@ -474,6 +481,31 @@ struct Worker {
 }
 
 impl Play {
+    fn new(dice: Dice, lanes: Lanes, limit: u64, group: Group) -> Self {
+        Self {
+            group: Arc::new(Mutex::new(group)),
+            store: Arc::default(),
+            router: SimRouter { lanes, limit, nonce: Arc::default() },
+            dice,
+            compute: Compute::start(1).unwrap(),
+            budget: Budget::new(1 << 20),
+            workers: HashMap::new(),
+            next_worker: 0,
+            recipe: "r",
+        }
+    }
+
+    /// A lifecycle rule of the bucket ends some upload, whoever still wants it.
+    fn abort_an_upload(&self) {
+        let mut store = self.store.lock().unwrap();
+        let mut ids: Vec<String> = store.uploads.keys().cloned().collect();
+        ids.sort_unstable();
+        if !ids.is_empty() {
+            let id = &ids[self.dice.below(ids.len() as u64) as usize];
+            store.uploads.remove(id);
+        }
+    }
+
     fn start_worker(&mut self) -> usize {
         let id = self.next_worker;
         self.next_worker += 1;
@@ -505,6 +537,7 @@ impl Play {
                 rotate_records: Some(20),
                 part_size: 40,
                 manifest_prefix: ".m/".to_owned(),
+                recipe: Some(self.recipe.into()),
                 patience: Duration::from_secs(5),
                 drain_to: HashMap::new(),
             },
@@ -539,6 +572,54 @@ impl Play {
         }
     }
 
+    /// Waits until the compute thread has done its jobs. The runtime's clock is paused and jumps whenever nothing is due,
+    /// so on a busy machine all the virtual minutes would be over before that thread has had the processor once.
+    fn let_compute_catch_up(&self) {
+        let (done, reached) = std::sync::mpsc::channel();
+        // Polled once it is in the queue, behind all others.
+        self.compute.run(move |_| done.send(()).ok()).now_or_never();
+        reached.recv_timeout(Duration::from_mins(1)).expect("the compute thread gets the processor within a minute");
+    }
+
+    /// Peace: everything is read to its end and committed. Then each record is in one object.
+    async fn end_in_peace(&mut self, seed: u64) {
+        let committed = tokio::time::timeout(Duration::from_mins(10), async {
+            loop {
+                self.replace_ended();
+                self.assign_orphans();
+                if self.group.lock().unwrap().is_committed() {
+                    return;
+                }
+                self.let_compute_catch_up();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+        let group = self.group.lock().unwrap();
+        assert!(committed.is_ok(), "seed {seed}: not everything was committed: {:?}", group.committed);
+        for worker in self.workers.values() {
+            worker.stop.send(true).ok();
+        }
+        let store = self.store.lock().unwrap();
+        assert!(store.violations.is_empty(), "seed {seed}: {:?}", store.violations);
+        let mut times_of: HashMap<&str, u32> = HashMap::new();
+        for (_, body) in store.objects.values() {
+            for line in std::str::from_utf8(body).unwrap().lines() {
+                *times_of.entry(line).or_default() += 1;
+            }
+        }
+        for (number, end) in group.records.iter().enumerate() {
+            for offset in 0..*end {
+                let times = times_of.remove(format!("{}@{offset}", partition(number)).as_str()).unwrap_or(0);
+                assert_eq!(
+                    times, 1,
+                    "seed {seed}: record {offset} of partition {number} is in {times} visible objects"
+                );
+            }
+        }
+        assert!(times_of.is_empty(), "seed {seed}: {times_of:?}");
+    }
+
     /// A worker that has ended by itself (a shared lane was lost) is started anew, as a supervisor would.
     fn replace_ended(&mut self) {
         let mut ended: Vec<usize> =
@@ -554,16 +635,8 @@ impl Play {
 async fn play(seed: u64, lanes: Lanes) {
     let (partitions, records) = (3, 60);
     let dice = Dice::new(seed);
-    let mut play = Play {
-        group: Arc::new(Mutex::new(Group::new(partitions, records))),
-        store: Arc::default(),
-        router: SimRouter { lanes, limit: 4 + dice.below(20), nonce: Arc::default() },
-        dice,
-        compute: Compute::start(1).unwrap(),
-        budget: Budget::new(1 << 20),
-        workers: HashMap::new(),
-        next_worker: 0,
-    };
+    let limit = 4 + dice.below(20);
+    let mut play = Play::new(dice, lanes, limit, Group::new(partitions, records));
     play.start_worker();
     play.start_worker();
     for _ in 0..25 {
@@ -573,7 +646,9 @@ async fn play(seed: u64, lanes: Lanes) {
         let mut ids: Vec<usize> = play.workers.keys().copied().collect();
         ids.sort_unstable();
         let victim = ids[play.dice.below(ids.len() as u64) as usize];
-        match play.dice.below(4) {
+        // Of objects that hold records of several partitions no single owner can write one anew: there the connector stops.
+        match play.dice.below(if lanes == Lanes::PerPartition { 6 } else { 4 }) {
+            4 | 5 => play.abort_an_upload(),
             0 => {
                 play.kill(victim);
                 play.start_worker();
@@ -595,45 +670,18 @@ async fn play(seed: u64, lanes: Lanes) {
             _ => {}
         }
     }
-    // Peace: everything is read to its end and committed.
-    let committed = tokio::time::timeout(Duration::from_mins(10), async {
-        loop {
-            play.replace_ended();
-            play.assign_orphans();
-            let done = play.group.lock().unwrap().committed.iter().all(|(offset, _)| *offset == records);
-            if done {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    })
-    .await;
-    assert!(committed.is_ok(), "seed {seed}: not everything was committed: {:?}", play.group.lock().unwrap().committed);
-    for worker in play.workers.values() {
-        worker.stop.send(true).ok();
-    }
-    let store = play.store.lock().unwrap();
-    assert!(store.violations.is_empty(), "seed {seed}: {:?}", store.violations);
-    let mut times_of: HashMap<&str, u32> = HashMap::new();
-    for (_, body) in store.objects.values() {
-        for line in std::str::from_utf8(body).unwrap().lines() {
-            *times_of.entry(line).or_default() += 1;
-        }
-    }
-    for number in 0..partitions {
-        for offset in 0..records {
-            let times = times_of.remove(format!("{}@{offset}", partition(number)).as_str()).unwrap_or(0);
-            assert_eq!(times, 1, "seed {seed}: record {offset} of partition {number} is in {times} visible objects");
-        }
-    }
-    assert!(times_of.is_empty(), "seed {seed}: {times_of:?}");
+    play.end_in_peace(seed).await;
 }
 
 fn run_seeds(lanes: Lanes, seeds: std::ops::Range<u64>) {
     for seed in seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(play(seed, lanes));
+        in_virtual_time(play(seed, lanes));
     }
+}
+
+fn in_virtual_time(play: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(play);
 }
 
 #[test]
@@ -644,4 +692,83 @@ fn each_record_is_in_one_object_whatever_happens_to_workers_with_a_lane_per_part
 #[test]
 fn each_record_is_in_one_object_whatever_happens_to_workers_with_a_shared_lane() {
     run_seeds(Lanes::Shared, 1000..1150);
+}
+
+/// A torn cut of offsets 0 to 20, prepared as four objects of five records: those of 0 and 10 are visible, the uploads of
+/// 5 and 15 are gone. Its intent says that it holds `records`.
+fn torn(seed: u64, records: u64) -> Play {
+    let object = |from: i64| IntentObject {
+        name: format!("{}-{from}", partition(0)).into(),
+        upload: format!("old{from}").into(),
+        marker: format!("theirs {from}").into(),
+    };
+    let recipe = Some(intent::Recipe { name: "r".into(), records });
+    let intent = intent::Intent { to: Offset(20), objects: [0, 5, 10, 15].map(object).to_vec(), recipe };
+    let mut group = Group::new(1, 40);
+    group.committed[0] = (0, intent.encode().to_string());
+    let play = Play::new(Dice::new(seed), Lanes::PerPartition, 5, group);
+    for from in [0, 10] {
+        let lines: Vec<String> = (from..from + 5).map(|offset| format!("{}@{offset}", partition(0))).collect();
+        let object = object(from);
+        let visible = (object.marker.to_string(), (lines.join("\n") + "\n").into_bytes());
+        play.store.lock().unwrap().objects.insert(object.name.to_string(), visible);
+    }
+    play
+}
+
+#[test]
+fn of_a_torn_cut_only_the_missing_objects_are_written_whoever_dies_over_it() {
+    for seed in 0..60 {
+        in_virtual_time(async {
+            let mut play = torn(seed, 20);
+            // A record that is not of this cut must not get into its objects, however it was fetched; nor must any be
+            // cut off before all of its records are read.
+            for _ in 0..play.dice.below(3) {
+                let worker = play.start_worker();
+                play.assign_orphans();
+                tokio::time::sleep(Duration::from_millis(play.dice.below(300))).await;
+                play.kill(worker);
+            }
+            play.start_worker();
+            let workers = play.next_worker;
+            play.end_in_peace(seed).await;
+            assert_eq!(play.next_worker, workers, "seed {seed}: a worker gave up");
+            let store = play.store.lock().unwrap();
+            for (from, by) in [(0, "theirs 0"), (5, "sim "), (10, "theirs 10"), (15, "sim ")] {
+                let (marker, body) = &store.objects[&format!("{}-{from}", partition(0))];
+                assert!(marker.starts_with(by), "seed {seed}: object {from} is by {marker}");
+                assert_eq!(body.split(|byte| *byte == b'\n').count(), 5 + 1, "seed {seed}: object {from}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_torn_cut_that_could_come_out_otherwise_is_left_to_a_person() {
+    // (what the connector's recipe is now, how many records there were)
+    for (recipe, records, why) in [
+        ("another", 20, "the configuration, or the version of tidegate, is another one now"),
+        ("r", 21, "20 of the 21 records are left in the topic"),
+    ] {
+        in_virtual_time(async {
+            let mut play = torn(1, records);
+            play.recipe = recipe;
+            let worker = play.start_worker();
+            play.assign_orphans();
+            let wait = async {
+                while !play.workers[&worker].task.is_finished() {
+                    play.let_compute_catch_up();
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_mins(10), wait).await.expect("the worker gives up");
+            let Err(TaskError::Fault(fault)) = play.workers.remove(&worker).unwrap().task.await.unwrap() else {
+                panic!("it went on");
+            };
+            assert_eq!(fault.code(), "transit.torn-cut");
+            assert!(fault.to_string().ends_with(why), "{fault}");
+            assert_eq!(play.store.lock().unwrap().objects.len(), 2, "nothing became visible");
+            assert_eq!(play.group.lock().unwrap().committed[0].0, 0, "nothing was committed");
+        });
+    }
 }

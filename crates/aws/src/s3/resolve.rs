@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::s3::error::Error;
 use crate::s3::operation::Operation;
 use crate::s3::sink::{Proof, S3Sink};
-use crate::s3::upload::MARKER;
+use crate::s3::upload::{MARKER, header_text};
 
 /// What stands under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl S3Sink {
             Ok(head) => {
                 let mark = head.metadata.as_ref().and_then(|metadata| metadata.get(MARKER));
                 return Ok(match mark {
-                    Some(mark) if mark == marker => There::Ours,
+                    Some(mark) if *mark == header_text(marker) => There::Ours,
                     Some(_) => There::Marked,
                     None => There::Foreign,
                 });
@@ -121,8 +121,8 @@ impl S3Sink {
         };
         match gave_up.answer().map(|answer| answer.status) {
             Some(404) => Ok(There::Absent),
-            // HEAD says no more than 403. GET says why: an hour or a key that is wrong is not a missing object.
-            Some(403) => self.why_hidden(name).await,
+            // HEAD says no more than that. GET says why: an hour, a key or a session that is wrong is no missing object.
+            Some(400 | 403) => self.why_hidden(name).await,
             _ => Err(self.explain(Operation::HeadObject, name, gave_up).await),
         }
     }

@@ -11,6 +11,7 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 use fault::{Chain, Diagnose as _, Retry};
+use iam::Partition;
 use identity::{Identity, Signer, StsEndpoint};
 use tokio::time::Instant;
 
@@ -197,7 +198,7 @@ impl S3Sink {
         Fut: Future<Output = Result<T, Failure>>,
     {
         let mut failures = 0;
-        let mut renewed = false;
+        let mut renewals_in_a_row = 0;
         let mut clock_set = false;
         loop {
             let signer = match self.0.identity.signer().await {
@@ -227,17 +228,21 @@ impl S3Sink {
                 }
                 Err(failure) => failure,
             };
-            match verdict(operation, &failure) {
+            let verdict = verdict(operation, &failure);
+            if !matches!(verdict, Verdict::Renew { .. }) {
+                renewals_in_a_row = 0;
+            }
+            match verdict {
                 Verdict::Refused => return Err(GaveUp::Failure(failure, signer)),
                 Verdict::Retry => {}
                 Verdict::Throttled => self.0.limiter.throttled(),
                 Verdict::Renew { for_ever } => {
                     let another = self.0.identity.drop_session(&signer);
-                    if !another || (renewed && !for_ever) {
+                    renewals_in_a_row += 1;
+                    if !another || (renewals_in_a_row > 1 && !for_ever) {
                         return Err(GaveUp::Failure(failure, signer));
                     }
-                    if !renewed {
-                        renewed = true;
+                    if renewals_in_a_row == 1 {
                         self.counters().retry();
                         continue;
                     }
@@ -355,17 +360,27 @@ impl S3Sink {
 
     fn resource(&self, operation: Operation, name: &str) -> String {
         let S3Options { bucket, region, .. } = &self.0.options;
-        let partition = match region.split('-').next() {
-            Some("cn") => "aws-cn",
-            Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
+        let partition = partition_of(region).name();
         if operation.on_bucket() || name.is_empty() {
             format!("arn:{partition}:s3:::{bucket}")
         } else {
             format!("arn:{partition}:s3:::{bucket}/{name}")
         }
     }
+}
+
+/// The partition that a region is in, by the prefixes that AWS's own endpoint rules list.
+fn partition_of(region: &str) -> Partition {
+    let prefixes = [
+        ("cn-", Partition::China),
+        ("us-gov-", Partition::GovCloud),
+        ("eusc-", Partition::EuropeanSovereign),
+        ("us-iso-", Partition::Iso),
+        ("us-isob-", Partition::IsoB),
+        ("eu-isoe-", Partition::IsoE),
+        ("us-isof-", Partition::IsoF),
+    ];
+    prefixes.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or(Partition::Aws, |(_, partition)| *partition)
 }
 
 fn answer_limit(operation: Operation) -> Option<Duration> {

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::types::MultipartUpload;
+use iam::Arn;
 use transit::UploadId;
 
 use crate::failure::Failure;
@@ -118,14 +119,14 @@ impl S3Sink {
     }
 }
 
-/// `arn:aws:sts::111111111111:assumed-role/orders/SESSION` without the session's name; any other ARN as it is.
-fn without_session(arn: &str) -> &str {
-    match arn.split_once(":assumed-role/") {
-        Some((head, rest)) => match rest.split_once('/') {
-            Some((role, _)) => &arn[..head.len() + ":assumed-role/".len() + role.len()],
-            None => arn,
+/// `arn:aws:sts::111111111111:assumed-role/orders/SESSION` without the session's name; anything else as it is.
+fn without_session(text: &str) -> &str {
+    match text.parse::<Arn>() {
+        Ok(arn) => match arn.role_session() {
+            Some((_, session)) => &text[..text.len() - session.len()],
+            None => text,
         },
-        None => arn,
+        Err(_) => text,
     }
 }
 
@@ -137,7 +138,7 @@ mod tests {
     fn the_sessions_name_is_no_part_of_who_began_an_upload() {
         assert_eq!(
             without_session("arn:aws:sts::111111111111:assumed-role/orders/tidegate-7"),
-            "arn:aws:sts::111111111111:assumed-role/orders"
+            "arn:aws:sts::111111111111:assumed-role/orders/"
         );
         assert_eq!(without_session("arn:aws:iam::111111111111:user/x/y"), "arn:aws:iam::111111111111:user/x/y");
     }

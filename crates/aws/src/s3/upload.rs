@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_runtime::auth::PayloadSigningOverride;
@@ -42,7 +43,7 @@ impl Sink for S3Sink {
                     .bucket(&self.options().bucket)
                     .key(&**name)
                     .content_type(CONTENT_TYPE)
-                    .metadata(MARKER, marker)
+                    .metadata(MARKER, header_text(marker))
                     .set_server_side_encryption(self.encryption());
                 if self.options().checksums {
                     request = request.checksum_algorithm(ChecksumAlgorithm::Crc32C);
@@ -186,7 +187,7 @@ impl S3Sink {
                     .set_checksum_crc32_c(sums.crc32c.clone())
                     .set_server_side_encryption(self.encryption());
                 if let Some(marker) = marker {
-                    request = request.metadata(MARKER, marker);
+                    request = request.metadata(MARKER, header_text(marker));
                 }
                 if only_new {
                     request = request.if_none_match("*");
@@ -323,6 +324,24 @@ impl S3Sink {
     }
 }
 
+/// A mark as the value of a header: S3 takes only ASCII, and trims blanks at the ends. Any other character, and `%`, is
+/// written as the percent-encoding of its UTF-8, so that two marks are equal if and only if their texts are.
+pub(super) fn header_text(marker: &str) -> String {
+    let mut text = String::with_capacity(marker.len());
+    for byte in marker.bytes() {
+        if (byte.is_ascii_graphic() || byte == b' ') && byte != b'%' {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            write!(text, "%{byte:02X}").expect("a string takes all");
+        }
+    }
+    match text.trim_matches(' ').len() {
+        trimmed if trimmed == text.len() => text,
+        _ => text.replace(' ', "%20"),
+    }
+}
+
 fn stream(reading: Reading) -> ByteStream {
     ByteStream::new(SdkBody::from_body_1_x(reading))
 }
@@ -389,6 +408,14 @@ impl Tag {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_is_the_same_after_its_way_through_a_header() {
+        assert_eq!(header_text("cut-1 orders 0.1.0"), "cut-1 orders 0.1.0");
+        assert_eq!(header_text("cut-1 b\u{fc}cher 100%"), "cut-1 b%C3%BCcher 100%25");
+        assert_eq!(header_text(" a b "), "%20a%20b%20");
+        assert_eq!(header_text("a\tb"), "a%09b");
+    }
 
     #[test]
     fn a_tag_keeps_the_etag_and_the_checksum() {

@@ -1,6 +1,7 @@
 //! The sink against an S3 that fails in every way that S3 fails.
 
 mod base;
+mod embedded;
 mod fake;
 
 use std::collections::HashSet;

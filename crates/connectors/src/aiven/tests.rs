@@ -87,6 +87,28 @@ fn a_small_configuration_has_upstreams_defaults() {
 }
 
 #[test]
+fn a_recipe_is_all_that_decides_which_record_goes_where_and_no_secret() {
+    let recipe = |changes: &[(&str, &str)]| planned(changes).recipe();
+    let plain = recipe(&[]).unwrap();
+    let secret = [("aws.access.key.id", "AKIAFORTUNE"), ("aws.secret.access.key", "fortune")];
+    assert_eq!(recipe(&secret).unwrap(), plain);
+    assert_eq!(recipe(&[("aws.s3.bucket.name", "another-bucket")]).unwrap(), plain);
+    for change in [
+        ("file.max.records", "7"),
+        ("errors.tolerance", "all"),
+        ("key.converter", "ByteArrayConverter"),
+        ("consumer.override.isolation.level", "read_committed"),
+        ("file.name.template", "{{topic}}+{{partition}}+{{start_offset}}"),
+    ] {
+        assert_ne!(recipe(&[change]).unwrap(), plain, "{change:?}");
+    }
+    let hourly = ("file.name.template", "{{topic}}-{{partition}}-{{start_offset}}-{{timestamp:unit=HH}}");
+    assert_eq!(recipe(&[hourly]), None, "the time of day decides");
+    assert!(recipe(&[hourly, ("file.name.timestamp.source", "EVENT")]).is_some());
+    assert_eq!(recipe(&[("file.name.template", "{{key}}")]), None, "other partitions decide");
+}
+
+#[test]
 fn only_file_compression_type_gives_the_default_name_its_ending() {
     assert_eq!(planned(&[("file.compression.type", "ZSTD")]).example_object(), "t-0-1000.zst");
     assert_eq!(planned(&[("output_compression", "zstd")]).example_object(), "t-0-1000");

@@ -95,6 +95,17 @@ impl ObjectNaming {
         if self.0.grouping.keeps_last_only() { Lanes::Shared } else { Lanes::PerPartition }
     }
 
+    /// Whether records of a partition that are read again, from the same one on, go to objects of the same names: no time
+    /// of day is in a name, and no other partition's records are in an object.
+    pub fn is_repeatable(&self) -> bool {
+        let by_clock = |name: &NameTemplate, source| !name.units().is_empty() && source == TimestampSource::Wallclock;
+        let NamingSpec { name, source, first_record_name, .. } = &*self.0;
+        let first_by_clock = |first: &FirstRecordName| first.name.uses_dates() || by_clock(&first.name, first.source);
+        self.lanes() == Lanes::PerPartition
+            && !by_clock(name, *source)
+            && !first_record_name.as_ref().is_some_and(first_by_clock)
+    }
+
     /// The template that objects are called by in the end.
     fn object_name(&self) -> &NameTemplate {
         self.0.first_record_name.as_ref().map_or(&self.0.name, |first| &first.name)

@@ -136,6 +136,21 @@ impl ConnectorPlan {
         self.naming().router(self.converters().key.clone())
     }
 
+    /// All that decides, besides the records of a partition, which object each of them goes to; `None` where the time of
+    /// day or other partitions decide too. Holds no secret.
+    pub fn recipe(&self) -> Option<String> {
+        let PlanParts { converters, errors, sink, .. } = &*self.0;
+        // By `Debug`, which shows every field: one that is added later is not forgotten here. What another version makes
+        // of the same fields nobody knows, so that its number belongs to them.
+        let version = env!("CARGO_PKG_VERSION");
+        let isolation = self.consumer().get("isolation.level");
+        let SinkPlan { layout, compression, naming, .. } = sink;
+        let tolerate = errors.tolerate;
+        naming
+            .is_repeatable()
+            .then(|| format!("{version} {isolation:?} {converters:?} {tolerate} {layout:?} {compression:?} {naming:?}"))
+    }
+
     /// When they are published.
     pub fn rotation(&self) -> Rotation {
         self.0.rotation

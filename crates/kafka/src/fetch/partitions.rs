@@ -565,3 +565,48 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use transit::Budget;
+
+    use super::*;
+    use crate::records::tests::encode::Batch;
+
+    fn ask(offset: i64) -> Ask {
+        Ask { topic_id: Uuid::nil(), offset, max_bytes: 1 << 20, leader_epoch: 0, last_epoch: -1 }
+    }
+
+    /// Records `from..from + 10` as a broker answers them.
+    fn answer(from: i64) -> PartitionData {
+        let batch = Batch::of(from, &[&b"value"[..]; 10]);
+        PartitionData::default().with_high_watermark(100).with_records(Some(batch.encode().into()))
+    }
+
+    #[test]
+    fn a_partition_that_goes_back_hands_over_nothing_of_what_was_fetched_before() {
+        let partitions = Partitions::new(FetchOptions::default(), 1 << 20);
+        let name = TopicPartition::new("t", 0);
+        let budget = Budget::new(1 << 20);
+        let permits = Arc::new(ResponsePermits { share: budget.charge(0), whole: budget.charge(0) });
+        let backoff = || Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
+        let add = |at| partitions.add(name.clone(), Assignment(1), Offset(at), backoff());
+        let take = || match partitions.take().unwrap() {
+            Some(Delivery::Records(records)) => Some(records.next_offset()),
+            other => other.map(|_| panic!("only records were fetched")),
+        };
+        add(0);
+        partitions.answered(&name, &ask(0), answer(0), &permits);
+        partitions.answered(&name, &ask(10), answer(10), &permits);
+        assert_eq!(take(), Some(Offset(10)));
+        // One answer is ready and one on its way: both are about what comes behind.
+        add(5);
+        partitions.answered(&name, &ask(20), answer(20), &permits);
+        assert_eq!(take(), None);
+        partitions.answered(&name, &ask(5), answer(0), &permits);
+        assert_eq!(take(), Some(Offset(10)));
+        assert_eq!(partitions.progress()[0].position, Offset(10));
+    }
+}

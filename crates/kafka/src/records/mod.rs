@@ -27,7 +27,7 @@ mod frame;
 mod legacy;
 mod malformed;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use aborted::AbortedTransaction;
 pub use fetched::{DEFAULT_BATCH_LIMIT, FetchedRecords, Held, Response};

@@ -29,6 +29,12 @@ pub enum AwsError {
         #[source]
         source: io::Error,
     },
+    /// Another process uses its directory.
+    #[error("{} is in use by another process", dir.display())]
+    InUse {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// A file of its directory does not hold what it should.
     #[error("{} is damaged: {reason}", path.display())]
     State {
@@ -79,6 +85,7 @@ impl Diagnose for AwsError {
         match self {
             Self::Listen { .. } => "local.listen",
             Self::File { .. } => "local.file",
+            Self::InUse { .. } => "local.in-use",
             Self::State { .. } => "local.state",
             Self::Exists { .. } => "local.exists",
             Self::Name { .. } => "local.name",
@@ -100,6 +107,7 @@ impl Diagnose for AwsError {
         Some(Cow::Borrowed(match self {
             Self::Listen { .. } => "choose another port, or 0 for any free one",
             Self::File { .. } => "give a directory that this user may write",
+            Self::InUse { .. } => "stop the other one, or give another directory",
             Self::State { .. } => "mend the file, or give an empty directory",
             Self::Exists { .. } => "choose another name",
             Self::Name { .. } => "use letters, digits and _+=,.@- (buckets: lower case, digits, dots and dashes)",

@@ -16,6 +16,12 @@ pub enum Effect {
         /// Milliseconds.
         millis: u64,
     },
+    /// It is done at once, and the answer comes that much later: a client that does not wait so long does not learn of
+    /// it.
+    LateAnswer {
+        /// Milliseconds.
+        millis: u64,
+    },
     /// It is answered with an error of AWS's (`SlowDown`, `InternalError`, `ConditionalRequestConflict`, ..).
     Error {
         /// AWS's code.
@@ -157,6 +163,7 @@ struct Armed {
 #[derive(Debug, Default)]
 pub(super) struct Fate {
     pub(super) delay: Duration,
+    pub(super) late: Duration,
     pub(super) end: Option<End>,
     pub(super) truncate: bool,
     pub(super) expire_session: bool,
@@ -241,6 +248,10 @@ impl Fate {
         let end = match effect {
             Effect::Delay { millis } => {
                 self.delay += Duration::from_millis(*millis);
+                None
+            }
+            Effect::LateAnswer { millis } => {
+                self.late += Duration::from_millis(*millis);
                 None
             }
             Effect::TruncateBody => {

@@ -17,7 +17,7 @@ use super::connection::Reset;
 use super::error::ApiError;
 use super::faults::End;
 use super::reply::{Body, Reply, truncated, whole};
-use super::s3::{self, Call};
+use super::s3::{self, Call, Target};
 use super::server::Shared;
 use super::sigv4::{Dialect, Payload, authenticate};
 use super::sts;
@@ -36,7 +36,8 @@ pub(super) async fn handle(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Reset> {
     let (parts, mut body) = request.into_parts();
-    if parts.uri.path().starts_with(admin::PREFIX) {
+    // Where the bucket stands in the host, the path is all key.
+    if parts.uri.path().starts_with(admin::PREFIX) && !Target::is_in_host(&parts) {
         let collected = Limited::new(body, MAX_RULE).collect().await.map(http_body_util::Collected::to_bytes);
         let reply = admin::handle(shared, &parts, peer.ip().is_loopback(), &collected.unwrap_or_default());
         return Ok(respond(reply, &parts, shared.clock.now()));
@@ -59,6 +60,9 @@ pub(super) async fn handle(
         shared.requests.count(operation, "reset");
         return Err(Reset);
     };
+    if !fate.late.is_zero() {
+        tokio::time::sleep(fate.late).await;
+    }
     let mut reply = match outcome {
         Ok(reply) => {
             shared.requests.count(operation, reply.status.as_str());

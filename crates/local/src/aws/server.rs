@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -81,6 +82,8 @@ pub(super) struct Shared {
     pub(super) requests: Requests,
     pub(super) idle: Duration,
     dir: Option<PathBuf>,
+    /// Keeps other processes out of the directory.
+    _lock: Option<File>,
     session_key: [u8; 32],
     /// One save at a time, so that an older state never replaces a newer one.
     saving: tokio::sync::Mutex<()>,
@@ -90,9 +93,9 @@ impl Aws {
     /// Starts it on the current runtime.
     pub async fn start(options: AwsOptions) -> Result<Self, AwsError> {
         let AwsOptions { listen, dir, bodies, clock, seed, idle_timeout } = options;
-        let (directory, session_key) = match dir.clone() {
-            None => (Directory::default(), state::new_key()),
-            Some(dir) => blocking(move || state::load(&dir)).await?,
+        let (lock, (directory, session_key)) = match dir.clone() {
+            None => (None, (Directory::default(), state::new_key())),
+            Some(dir) => blocking(move || Ok((Some(state::lock(&dir)?), state::load(&dir)?))).await?,
         };
         let store = Store::open(dir.clone(), bodies).await?;
         let shared = Arc::new(Shared {
@@ -104,6 +107,7 @@ impl Aws {
             requests: Requests::default(),
             idle: idle_timeout,
             dir,
+            _lock: lock,
             session_key,
             saving: tokio::sync::Mutex::default(),
         });

@@ -1,6 +1,7 @@
 //! Accounts as a readable file, so that `tidegate local --dir` survives a restart and can be set up with an editor.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -20,6 +21,18 @@ use super::session::{random_id, random_secret};
 
 /// The file's name in the directory.
 const FILE: &str = "aws.json";
+
+/// Takes the directory for this process, until the file is dropped; the lock goes with a process that dies.
+pub(super) fn lock(dir: &Path) -> Result<File, AwsError> {
+    let path = dir.join("lock");
+    let open = std::fs::create_dir_all(dir).and_then(|()| File::create(&path));
+    let file = open.map_err(|source| AwsError::File { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(AwsError::InUse { dir: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(AwsError::File { path, source }),
+    }
+}
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

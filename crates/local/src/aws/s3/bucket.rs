@@ -2,7 +2,7 @@ use iam::Context;
 
 use super::NAMESPACE;
 use super::call::Call;
-use super::object::MAX_DOCUMENT;
+use super::upload::document;
 use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::time;
@@ -51,7 +51,7 @@ pub(super) fn list_buckets(call: &Call<'_>) -> Result<Reply, ApiError> {
 pub(super) async fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let owner = call.verified.requester.account;
     let name = &call.target.bucket;
-    let body = call.payload.read_to_end(MAX_DOCUMENT).await?;
+    let body = document(call).await?;
     let asked = if body.is_empty() {
         None
     } else {

@@ -228,6 +228,11 @@ impl Digests {
         Ok(Self { md5, content_md5, checksum: algorithm.map(|a| (a, a.start(), expected)) })
     }
 
+    /// Without the checksum, for a body that it is not of.
+    pub(super) fn md5_only(self) -> Self {
+        Self { checksum: None, ..self }
+    }
+
     /// For bytes that are here already: there is nothing to compare them with.
     pub(super) fn of_copy(algorithm: Option<Algorithm>) -> Self {
         let checksum = algorithm.map(|algorithm| (algorithm, algorithm.start(), Expected::Nobody));

@@ -4,7 +4,7 @@ use super::NAMESPACE;
 use super::call::Call;
 use super::headers::{add_checksum, add_object, add_sse, read_traits};
 use super::preconditions::{judge_read, of_write, range};
-use super::upload::receive;
+use super::upload::{document, receive};
 use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{BucketFacts, Checksum, Condition, Object, timestamp};
@@ -14,9 +14,6 @@ use super::ChecksumKind;
 
 /// The most objects that one request deletes.
 const MAX_DELETES: usize = 1000;
-
-/// The largest document that a client sends: a thousand keys of a thousand bytes, escaped.
-pub(super) const MAX_DOCUMENT: u64 = 8 << 20;
 
 /// How often a read looks an object up again that was replaced under its hands.
 const READ_TRIES: usize = 8;
@@ -160,8 +157,7 @@ pub(super) async fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
 pub(super) async fn delete_many(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
-    let body = call.payload.read_to_end(MAX_DOCUMENT).await?;
-    let document = Element::parse(&body, "Delete")?;
+    let document = Element::parse(&document(call).await?, "Delete")?;
     let quiet = document.child_text("Quiet") == Some("true");
     let keys: Option<Vec<String>> = document
         .all("Object")

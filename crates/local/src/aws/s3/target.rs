@@ -14,11 +14,15 @@ pub(in crate::aws) struct Target {
 }
 
 impl Target {
+    /// Whether the request names its bucket in the host.
+    pub(in crate::aws) fn is_in_host(parts: &Parts) -> bool {
+        bucket_of_host(host(parts)).is_some()
+    }
+
     /// Reads them from the path, and the bucket from the host where it stands there.
     pub(in crate::aws) fn read(parts: &Parts) -> Result<Self, ApiError> {
-        let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
         let path = parts.uri.path().strip_prefix('/').unwrap_or_default();
-        let (bucket, key) = if let Some(bucket) = bucket_of_host(host) {
+        let (bucket, key) = if let Some(bucket) = bucket_of_host(host(parts)) {
             (bucket.to_owned(), path)
         } else {
             let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
@@ -32,6 +36,10 @@ impl Target {
         }
         Ok(Self { bucket, key })
     }
+}
+
+fn host(parts: &Parts) -> &str {
+    parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
 /// The bucket before `.s3.` (as at AWS) or before `.localhost` (as clients make of a local endpoint).

@@ -1,5 +1,6 @@
 use std::ops::Range;
 
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use md5::{Digest, Md5};
 use rand::RngExt;
@@ -40,6 +41,28 @@ pub(super) async fn receive(call: &mut Call<'_>, wanted: Option<Algorithm>) -> R
     let (size, lines) = (writer.size(), writer.lines());
     let body = writer.finish().await?;
     Ok(Received { body, size, lines, etag: etag(md5), checksum })
+}
+
+/// The largest document that a client sends: a thousand keys of a thousand bytes, escaped.
+const MAX_DOCUMENT: u64 = 8 << 20;
+
+/// Reads a call's body where it is a document, with the checksums that came with it.
+pub(super) async fn document(call: &mut Call<'_>) -> Result<Bytes, ApiError> {
+    let digests = Digests::of_call(call, None)?;
+    read_document(call, digests).await
+}
+
+/// The same for a call whose checksum header is of the object that it makes, not of its own body.
+pub(super) async fn document_about_object(call: &mut Call<'_>) -> Result<Bytes, ApiError> {
+    let digests = Digests::of_call(call, None)?.md5_only();
+    read_document(call, digests).await
+}
+
+async fn read_document(call: &mut Call<'_>, mut digests: Digests) -> Result<Bytes, ApiError> {
+    let body = call.payload.read_to_end(MAX_DOCUMENT).await?;
+    digests.update(&body);
+    digests.finish(call.payload.trailers())?;
+    Ok(body)
 }
 
 /// A copy of (a piece of) an object's body.

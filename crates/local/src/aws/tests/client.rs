@@ -146,7 +146,9 @@ impl Client {
         let mut set = |name: &str, value: &str| {
             headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
         };
-        set("host", &self.address.to_string());
+        if !ask.headers.iter().any(|(name, _)| *name == "host") {
+            set("host", &self.address.to_string());
+        }
         set("x-amz-date", &time::compact(self.now));
         set("x-amz-content-sha256", &hash);
         if let Some(token) = &self.token {

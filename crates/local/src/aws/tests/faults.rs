@@ -21,6 +21,33 @@ async fn a_reset_after_the_deed_loses_the_answer_and_not_the_object() {
 }
 
 #[tokio::test]
+async fn a_late_answer_is_to_a_deed_that_is_done() {
+    bounded(async {
+        let world = World::new().await;
+        let rule = FaultRule::new(Effect::LateAnswer { millis: 3_600_000 }).operation("PutObject").count(1);
+        world.aws.faults().add(rule).unwrap();
+        let client = world.client();
+        let ask = Ask::new("PUT", "/lake/k", "body");
+        tokio::select! {
+            answer = client.ask(ask) => panic!("answered: {answer:?}"),
+            () = async { while client.get("/lake/k").await.body != b"body" {} } => {}
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_the_bucket_stands_in_the_host_no_key_is_taken_for_the_fault_plane() {
+    bounded(async {
+        let world = World::new().await;
+        let ask = |method| Ask::new(method, "/_local/faults", "body").header("host", "lake.s3.localhost");
+        assert!(world.client().ask(ask("PUT")).await.unwrap().status.is_success());
+        assert_eq!(world.client().get("/lake/_local/faults").await.body, b"body");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_upload_completes_once_even_if_its_answer_is_lost() {
     bounded(async {
         let world = World::new().await;

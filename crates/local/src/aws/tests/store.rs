@@ -84,6 +84,44 @@ async fn a_directory_holds_readable_objects_and_nothing_that_was_refused() {
 }
 
 #[tokio::test]
+async fn a_directory_belongs_to_one_process_at_a_time() {
+    bounded(async {
+        let dir = tempfile::tempdir().unwrap();
+        let options = || AwsOptions { dir: Some(dir.path().to_owned()), ..AwsOptions::default() };
+        let first = World::with(options()).await;
+        let error = crate::aws::Aws::start(options()).await.unwrap_err();
+        assert!(error.to_string().ends_with("is in use by another process"), "{error}");
+        first.aws.stop().await;
+        World::with(options()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_document_is_held_to_its_checksum() {
+    bounded(async {
+        let world = World::new().await;
+        world.client().put("/lake/k", "").await;
+        let delete = "<Delete><Object><Key>k</Key></Object></Delete>";
+        let ask = |sum: &str| Ask::new("POST", "/lake?delete", delete).header("x-amz-checksum-crc32", sum);
+        assert_eq!(world.client().ask(ask("AAAAAA==")).await.unwrap().code(), "BadDigest");
+        assert_eq!(keys(&world.client().get("/lake").await), ["k"]);
+        assert!(world.client().post("/lake?delete", delete).await.text().contains("<Deleted><Key>k</Key></Deleted>"));
+        assert!(keys(&world.client().get("/lake").await).is_empty());
+
+        // Of an upload that is completed, the checksum is the object's and the MD5 the document's.
+        let upload = world.begin("k").await;
+        let etag = world.client().put(&format!("/lake/k?partNumber=1&uploadId={upload}"), "1").await.header("etag").to_owned();
+        let body = format!("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></CompleteMultipartUpload>");
+        let ask = Ask::new("POST", &format!("/lake/k?uploadId={upload}"), body);
+        let wrong = ask.clone().header("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==");
+        assert_eq!(world.client().ask(wrong).await.unwrap().code(), "BadDigest");
+        assert!(world.client().ask(ask).await.unwrap().status.is_success());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_damaged_state_is_named_and_not_overwritten() {
     bounded(async {
         let dir = tempfile::tempdir().unwrap();

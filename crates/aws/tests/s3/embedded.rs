@@ -1,0 +1,351 @@
+//! The sink against the embedded AWS: signatures are verified, the role may do what its policy says and no more, sessions
+//! end, and answers that are told to get lost do.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use aws::s3::{ExistingObject, S3Options, S3Sink, Sweep, Swept};
+use aws::{Backoff, Clients};
+use bytes::Bytes;
+use identity::{AccessKeyId, AssumeRole, Base, Connection, StaticKeys, StsEndpoint};
+use local::aws::{Aws, AwsOptions, Effect, FaultRule, NewUser};
+use transit::{Finished, ObjectName, Sink as _};
+use world::{Clock, Environment};
+
+use crate::{MARKER, MIB, NAME, eventually, hello, name, object, uploaded};
+
+const EXTERNAL_ID: &str = "c-7f3";
+
+/// What the documentation asks a customer to allow, and what a test takes away from it.
+const ALLOWED: [&str; 7] = [
+    "s3:PutObject",
+    "s3:GetObject",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+    "s3:ListBucketMultipartUploads",
+    "s3:ListBucket",
+];
+
+/// A vendor with a user, and a customer with a bucket and roles that trust the vendor under an external ID.
+struct World {
+    aws: Aws,
+    clock: Clock,
+    vendor: NewUser,
+    customer: NewUser,
+}
+
+impl World {
+    async fn new() -> Self {
+        let clock = Clock::manual(Clock::system().now());
+        let aws = Aws::start(AwsOptions { clock: clock.clone(), ..AwsOptions::default() }).await.unwrap();
+        let all = policy(&["*"]);
+        let vendor = aws.account("222222222222".parse().unwrap()).user("app").policy(&all).create().await.unwrap();
+        let account = aws.account("111111111111".parse().unwrap());
+        let customer = account.user("admin").policy(&all).create().await.unwrap();
+        account.bucket("lake").region("eu-central-1").create().await.unwrap();
+        let world = Self { aws, clock, vendor, customer };
+        world.role("orders", &ALLOWED).await;
+        world
+    }
+
+    async fn role(&self, name: &str, actions: &[&str]) {
+        let trust = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"{}"}},
+            "Action":"sts:AssumeRole","Condition":{{"StringEquals":{{"sts:ExternalId":"{EXTERNAL_ID}"}}}}}}}}"#,
+            self.vendor.arn
+        );
+        let account = self.aws.account("111111111111".parse().unwrap());
+        account.role(name, &trust).policy(&policy(actions)).create().await.unwrap();
+    }
+
+    fn options(&self) -> S3Options {
+        S3Options {
+            endpoint: Some(self.aws.endpoint()),
+            backoff: Backoff { base: Duration::from_millis(1), cap: Duration::from_millis(5) },
+            gone_after: Duration::from_millis(50),
+            ..S3Options::new("lake", "eu-central-1")
+        }
+    }
+
+    /// A process of its own: nothing is shared with the sinks before it, sessions least of all.
+    fn sink_as(&self, role: &str, options: S3Options) -> S3Sink {
+        let role_arn = format!("arn:aws:iam::111111111111:role/{role}");
+        let external_id = Some(EXTERNAL_ID.to_owned());
+        let hop = AssumeRole { external_id, ..AssumeRole::new(role_arn, "tidegate") };
+        self.open(&self.vendor, vec![hop], options)
+    }
+
+    fn sink(&self) -> S3Sink {
+        self.sink_as("orders", self.options())
+    }
+
+    /// The bucket's owner, who may do everything.
+    fn owner(&self) -> S3Sink {
+        self.open(&self.customer, Vec::new(), self.options())
+    }
+
+    fn open(&self, user: &NewUser, hops: Vec<AssumeRole>, options: S3Options) -> S3Sink {
+        let access_key_id = AccessKeyId::new(user.access_key_id.as_str());
+        let keys = StaticKeys { access_key_id, secret: user.secret_access_key.clone(), token: None };
+        let sts = StsEndpoint { region: "eu-central-1".into(), endpoint: Some(self.aws.endpoint()) };
+        let clients = Clients::new(self.clock.clone(), Environment::of::<String, String>([]));
+        clients.s3(&Connection { base: Base::Keys(keys), hops, sts }, options).unwrap()
+    }
+
+    fn fault(&self, operation: &str, effect: Effect) {
+        self.aws.faults().add(FaultRule::new(effect).operation(operation).count(1)).unwrap();
+    }
+
+    fn count(&self, operation: &str, outcome: &str) -> u64 {
+        self.aws.requests().counts().get(&(operation.to_owned(), outcome.to_owned())).copied().unwrap_or_default()
+    }
+
+    async fn read(&self, name: &str) -> Bytes {
+        self.owner().get(&name.into()).await.unwrap()
+    }
+}
+
+fn policy(actions: &[&str]) -> String {
+    let actions = actions.join("\",\"");
+    format!(r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":["{actions}"],"Resource":"*"}}}}"#)
+}
+
+fn error(code: &str, applied: bool) -> Effect {
+    Effect::Error { code: code.to_owned(), applied }
+}
+
+#[tokio::test]
+async fn an_assumed_role_with_the_documented_rights_writes_and_recovers() {
+    let world = World::new().await;
+    let (first, name) = (world.sink(), name());
+    let upload = first.begin(&name, MARKER).await.unwrap();
+    let pieces: Vec<Bytes> = (0..6u8).map(|i| Bytes::from(vec![i; MIB])).collect();
+    let (last, front) = tokio::join!(
+        first.part(&name, &upload, 2, vec![Bytes::from_static(b"the "), Bytes::from_static(b"end")]),
+        first.part(&name, &upload, 1, pieces.clone()),
+    );
+    last.unwrap();
+    front.unwrap();
+    drop(first);
+    // The next owner has the intent alone: it asks for the parts, and once the upload is over, for the object.
+    let next = world.sink();
+    assert_eq!(next.finish(&object(&upload)).await.unwrap(), Finished::Visible);
+    assert_eq!((world.count("ListParts", "200"), world.count("CompleteMultipartUpload", "200")), (1, 1));
+    assert_eq!(world.sink().finish(&object(&upload)).await.unwrap(), Finished::Visible);
+    assert_eq!((world.count("ListParts", "NoSuchUpload"), world.count("CompleteMultipartUpload", "200")), (1, 1));
+    assert_eq!(world.read(NAME).await, [&pieces.concat()[..], b"the end"].concat());
+    assert_eq!(world.aws.tally().objects, 1);
+}
+
+#[tokio::test]
+async fn the_wrong_external_id_takes_on_no_role() {
+    let world = World::new().await;
+    let hop = AssumeRole {
+        external_id: Some("c-7f4".to_owned()),
+        ..AssumeRole::new("arn:aws:iam::111111111111:role/orders", "tidegate")
+    };
+    let sink = world.open(&world.vendor, vec![hop], world.options());
+    let fault = sink.begin(&name(), MARKER).await.unwrap_err();
+    assert_eq!(fault.code(), "identity.access-denied");
+    assert_eq!(world.aws.requests().of("CreateMultipartUpload"), 0);
+}
+
+#[tokio::test]
+async fn an_upload_outlives_the_sessions_that_end_under_its_hands() {
+    let world = World::new().await;
+    let sink = world.sink();
+    let upload = sink.begin(&name(), MARKER).await.unwrap();
+    let mut parts = Vec::new();
+    for number in 1..=3 {
+        // Each part meets a session that AWS has just ended; an hour later its own time would have been over.
+        world.fault("UploadPart", Effect::ExpireSession);
+        let body = if number < 3 { vec![number as u8; 5 * MIB] } else { b"end".to_vec() };
+        parts.push(sink.part(&name(), &upload, number, vec![body.into()]).await.unwrap());
+        world.clock.advance(Duration::from_hours(1));
+    }
+    world.fault("CompleteMultipartUpload", Effect::ExpireSession);
+    // HEAD has no body to say in that a session is over.
+    world.fault("HeadObject", Effect::ExpireSession);
+    assert_eq!(sink.publish(&object(&upload), &parts).await.unwrap(), Finished::Visible);
+    assert_eq!(world.read(NAME).await.len(), 10 * MIB + 3);
+    assert_eq!(world.count("UploadPart", "ExpiredToken"), 3);
+    assert_eq!(world.count("HeadObject", "ExpiredToken"), 1);
+    assert!(world.aws.requests().of("AssumeRole") >= 6, "{:?}", world.aws.requests().counts());
+    assert_eq!(world.aws.tally().objects, 1);
+}
+
+#[tokio::test]
+async fn sessions_that_end_one_after_the_other_are_not_taken_for_a_missing_object() {
+    let world = World::new().await;
+    let (object, parts) = uploaded(&world.sink()).await;
+    assert_eq!(world.sink().publish(&object, &parts).await.unwrap(), Finished::Visible);
+    let ends = FaultRule::new(Effect::ExpireSession).operation("HeadObject").count(2);
+    world.aws.faults().add(ends).unwrap();
+    assert_eq!(world.sink().finish(&object).await.unwrap(), Finished::Visible);
+    assert_eq!(world.count("HeadObject", "ExpiredToken"), 2);
+}
+
+#[tokio::test]
+async fn completion_that_is_done_and_not_answered_is_found_done() {
+    let world = World::new().await;
+    let sink = world.sink();
+    let (object, parts) = uploaded(&sink).await;
+    world.fault("CompleteMultipartUpload", Effect::LateAnswer { millis: 3_600_000 });
+    let publishing = tokio::spawn({
+        let (sink, object) = (sink.clone(), object.clone());
+        async move { sink.publish(&object, &parts).await.unwrap() }
+    });
+    eventually(|| world.aws.tally().objects == 1).await;
+    assert!(!publishing.is_finished());
+    // The client waits for five minutes, the answer for an hour. (Paused only for the jump: nothing else waits.)
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_mins(6)).await;
+    tokio::time::resume();
+    assert_eq!(publishing.await.unwrap(), Finished::Visible);
+    assert_eq!(world.count("CompleteMultipartUpload", "NoSuchUpload"), 1);
+    assert_eq!((world.aws.tally().objects, world.read(NAME).await), (1, hello().bytes));
+}
+
+#[tokio::test]
+async fn a_part_whose_answer_is_late_is_sent_again_and_replaces_itself() {
+    let world = World::new().await;
+    let patience = S3Options { answer_within: Duration::from_millis(200), ..world.options() };
+    let sink = world.sink_as("orders", patience);
+    world.fault("UploadPart", Effect::LateAnswer { millis: 3_600_000 });
+    let (object, parts) = uploaded(&sink).await;
+    assert_eq!(sink.publish(&object, &parts).await.unwrap(), Finished::Visible);
+    assert_eq!(world.read(NAME).await, hello().bytes);
+    assert!(sink.counters().requests().iter().any(|request| request.code == "silent"));
+}
+
+#[tokio::test]
+async fn every_object_arrives_once_and_whole_at_a_store_that_fails_every_third_time() {
+    let world = World::new().await;
+    let sink = world.sink();
+    // Of the calls that make an object each may fail before or after it was done.
+    let calls = ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "ListParts", "HeadObject"];
+    let effects = [
+        error("SlowDown", false),
+        error("ServiceUnavailable", true),
+        error("InternalError", true),
+        Effect::Reset { applied: false },
+        Effect::Reset { applied: true },
+        Effect::TruncateBody,
+        Effect::ErrorInBody { code: "InternalError".to_owned() },
+    ];
+    for call in calls {
+        for effect in effects.clone() {
+            let rule = FaultRule::new(effect).operation(call).probability(0.05);
+            world.aws.faults().add(rule).unwrap();
+        }
+    }
+    let before = sink.concurrency_limit();
+    let objects = (0..40).map(|number| {
+        let sink = sink.clone();
+        tokio::spawn(async move {
+            let name: ObjectName = format!("shop/orders-0-{number}").into();
+            let upload = sink.begin(&name, MARKER).await.unwrap();
+            let body = vec![Bytes::from(format!("object {number}"))];
+            let part = sink.part(&name, &upload, 1, body).await.unwrap();
+            let object = transit::IntentObject { name, ..object(&upload) };
+            // Half are published by their owner, half finished by the next.
+            let finished =
+                if number % 2 == 0 { sink.publish(&object, &[part]).await } else { sink.finish(&object).await };
+            assert_eq!(finished.unwrap(), Finished::Visible);
+        })
+    });
+    for object in objects.collect::<Vec<_>>() {
+        object.await.unwrap();
+    }
+    assert!(sink.concurrency_limit() < before, "SlowDown asks for fewer requests at once");
+    world.aws.faults().clear();
+    assert_eq!(world.aws.tally().objects, 40, "none was visible twice");
+    let listed = world.owner().list("shop/").await.unwrap();
+    let names: HashMap<_, _> = listed.iter().map(|object| (object.name.to_string(), object.size)).collect();
+    for number in 0..40 {
+        let name = format!("shop/orders-0-{number}");
+        assert_eq!(names.get(&name), Some(&(format!("object {number}").len() as u64)), "{name}");
+        assert_eq!(world.read(&name).await, format!("object {number}"));
+    }
+}
+
+#[tokio::test]
+async fn two_owners_who_complete_at_once_make_one_object() {
+    let world = World::new().await;
+    let (old, new) = (world.sink(), world.sink());
+    for round in 1..=8 {
+        let (object, parts) = uploaded(&old).await;
+        let (published, finished) = tokio::join!(old.publish(&object, &parts), new.finish(&object));
+        assert_eq!((published.unwrap(), finished.unwrap()), (Finished::Visible, Finished::Visible));
+        assert_eq!(world.aws.tally().objects, round);
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_else_aborted_is_gone_with_or_without_the_right_to_list() {
+    let world = World::new().await;
+    let unlisted: Vec<_> = ALLOWED.into_iter().filter(|action| *action != "s3:ListBucket").collect();
+    world.role("unlisted", &unlisted).await;
+    for role in ["orders", "unlisted"] {
+        let sink = world.sink_as(role, world.options());
+        let (object, parts) = uploaded(&sink).await;
+        world.owner().abort(&name(), &object.upload).await;
+        assert_eq!(sink.publish(&object, &parts).await.unwrap(), Finished::Gone, "{role}");
+        assert_eq!(world.sink_as(role, world.options()).finish(&object).await.unwrap(), Finished::Gone, "{role}");
+    }
+    assert_eq!(world.aws.tally().objects, 0);
+}
+
+#[tokio::test]
+async fn without_the_right_to_read_what_is_over_is_not_guessed_about() {
+    let world = World::new().await;
+    let blind: Vec<_> =
+        ALLOWED.into_iter().filter(|action| !["s3:GetObject", "s3:ListBucket"].contains(action)).collect();
+    world.role("blind", &blind).await;
+    let sink = || world.sink_as("blind", world.options());
+    let (object, parts) = uploaded(&sink()).await;
+    assert_eq!(sink().publish(&object, &parts).await.unwrap(), Finished::Visible);
+    assert_eq!(sink().finish(&object).await.unwrap_err().code(), "s3.object-unseen");
+}
+
+#[tokio::test]
+async fn only_objects_of_others_stop_a_connector_that_must_not_overwrite() {
+    let world = World::new().await;
+    let strict = || world.sink_as("orders", S3Options { existing: ExistingObject::Fail, ..world.options() });
+    let sink = strict();
+    let (object, parts) = uploaded(&sink).await;
+    // Done, and told to be in the way of itself: S3 holds the condition against what the first attempt has made.
+    world.fault("CompleteMultipartUpload", Effect::Reset { applied: true });
+    assert_eq!(sink.publish(&object, &parts).await.unwrap(), Finished::Visible);
+    let (second, parts) = uploaded(&sink).await;
+    world.owner().put(&name(), vec![Bytes::from_static(b"theirs")], None).await.unwrap();
+    let fault = sink.publish(&second, &parts).await.unwrap_err();
+    assert_eq!(fault.code(), "s3.object-exists");
+    assert_eq!(strict().finish(&second).await.unwrap_err().code(), "s3.object-exists");
+    assert_eq!(world.read(NAME).await, "theirs");
+}
+
+#[tokio::test]
+async fn a_sweep_ends_the_uploads_of_earlier_sessions_and_nobody_elses() {
+    let world = World::new().await;
+    world.role("other", &ALLOWED).await;
+    let dead = world.sink();
+    let begin = |sink: S3Sink, name: &'static str| async move { sink.begin(&name.into(), MARKER).await.unwrap() };
+    begin(dead.clone(), "shop/orders-0-1").await;
+    let wanted = begin(dead.clone(), "shop/orders-0-2").await;
+    begin(dead.clone(), "shop/report").await;
+    begin(dead, "warehouse/orders-0-1").await;
+    begin(world.sink_as("other", world.options()), "shop/orders-0-3").await;
+    begin(world.owner(), "shop/orders-0-4").await;
+    world.clock.advance(Duration::from_hours(25));
+    let young = world.sink();
+    begin(young, "shop/orders-0-5").await;
+
+    let keep = HashSet::from([wanted]);
+    let is_ours = |name: &str| name.starts_with("shop/orders-");
+    let sweep = Sweep { prefix: "shop/", is_ours: &is_ours, keep: &keep, older_than: Sweep::A_DAY };
+    assert_eq!(world.sink().sweep(&sweep).await.unwrap(), Swept { aborted: 1, left: 4 });
+    assert_eq!(world.sink().sweep(&sweep).await.unwrap(), Swept { aborted: 0, left: 4 });
+    assert_eq!(world.count("AbortMultipartUpload", "204"), 1);
+}
