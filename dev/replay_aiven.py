@@ -11,17 +11,13 @@ says what it must do instead. Ends with 1 if anything else differs.
 
 With TIDEGATE_CONFORMANCE=DIR the cases are those of DIR/aiven/cases and DIR/aiven/golden, large ones too.
 """
-import base64, concurrent.futures, decimal, hashlib, json, os, re, shutil, subprocess, sys, tempfile, threading, time
+import base64, concurrent.futures, decimal, hashlib, json, os, re, shutil, subprocess, sys, tempfile, time
 import traceback
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import boto3
-import cramjam
-from botocore.config import Config
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from witness import Witness, as_bytes, as_json, unpack
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN_CASES = ROOT / "dev" / "aiven-cases.jsonl"
@@ -30,6 +26,8 @@ CLASS = "io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector"
 # More than cores: a drain mostly waits for its group.
 AT_ONCE = 6
 KEY_ID, SECRET = "AKIAREPLAYREPLAY0000", "replay/replay/replay/replay/replay/repla"
+# The codecs by the names of the recordings.
+CODECS = {"snappy-xerial": "snappy", "gzip": "gzip", "zstd": "zstd"}
 # What is kept of an object in the own copy, and how long a case may be there: it is for people to read, too.
 KEPT, LONGEST_CASE = 8 << 10, 20 << 10
 
@@ -114,18 +112,11 @@ DIFFERENCES = {
 
 # ---- cases ----
 
-def as_text(data):
-    try:
-        return {"text": data.decode()}
-    except UnicodeDecodeError:
-        return {"b64": base64.b64encode(data).decode()}
-
-
 def content(thing):
     """The bytes of an object or a dead letter in a case, if they are kept."""
     if "text" in thing:
-        return thing["text"].encode()
-    return base64.b64decode(thing["b64"]) if "b64" in thing else None
+        return as_bytes(thing["text"])
+    return None
 
 
 def recorded(case, objects, outcome):
@@ -133,12 +124,12 @@ def recorded(case, objects, outcome):
     wanted = []
     for thing in objects:
         plain = thing.get("plain") or {}
-        kept = {"key": thing["key"], "type": thing["content-type"], "sse": thing["sse"], "codec": plain.get("codec")}
+        kept = {"key": thing["key"], "type": thing["content-type"], "sse": thing["sse"], "codec": CODECS.get(plain.get("codec"))}
         kept |= {"size": plain.get("size", thing["size"]), "sha256": plain.get("sha256", thing["sha256"])}
         if thing["bytes"] and kept["size"] <= KEPT:
             data = unpack(kept["codec"], base64.b64decode(thing["bytes"]))
             assert hashlib.sha256(data).hexdigest() == kept["sha256"], (case["name"], kept["key"])
-            kept |= as_text(data)
+            kept["text"] = as_json(data)
         wanted.append({key: value for key, value in kept.items() if value is not None})
     ended = {key: outcome[key] for key in ("state", "error", "committed", "dlq") if outcome.get(key)}
     ended |= {"errors": outcome["validate"]["errors"], "causes": outcome.get("causes") or []}
@@ -197,27 +188,10 @@ def decoded(data):
     return base64.b64decode(data)
 
 
-def unpack(codec, data):
-    if codec == "gzip":
-        return bytes(cramjam.gzip.decompress(data))
-    if codec == "zstd":
-        return bytes(cramjam.zstd.decompress(data))
-    if codec == "snappy-xerial":
-        assert data[:16] == b"\x82SNAPPY\x00\x00\x00\x00\x01\x00\x00\x00\x01", data[:16]
-        out, at = b"", 16
-        while at < len(data):
-            size = int.from_bytes(data[at:at + 4], "big")
-            out += bytes(cramjam.snappy.decompress_raw(data[at + 4:at + 4 + size]))
-            at += 4 + size
-        return out
-    assert codec is None, codec
-    return data
-
-
 # ---- the place ----
 
 class Place:
-    """The embedded broker and S3, and clients of them that are not ours."""
+    """The embedded broker and S3, and a witness of them."""
 
     def __init__(self, dir):
         self.dir = dir
@@ -231,10 +205,7 @@ class Place:
             self.process = subprocess.Popen([BINARY, "local", *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=log)
         exports = self.await_exports()
         self.endpoint, self.bootstrap = exports["AWS_ENDPOINT_URL"], exports["TIDEGATE_BOOTSTRAP_SERVERS"]
-        # librdkafka tells of its own accord that the broker is gone when we end it.
-        self.client = {"bootstrap.servers": self.bootstrap, "log_level": 0, "message.max.bytes": 20_000_000}
-        self.admin, self.producer = AdminClient(self.client), Producer(self.client)
-        self.clients, self.lock = {}, threading.Lock()
+        self.witness = Witness(self.bootstrap, self.endpoint, KEY_ID, SECRET)
 
     def await_exports(self):
         deadline = time.monotonic() + 30
@@ -249,68 +220,6 @@ class Place:
     def end(self):
         self.process.kill()
         self.process.wait()
-
-    def s3(self, region):
-        with self.lock:
-            if region not in self.clients:
-                config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3})
-                self.clients[region] = boto3.client(
-                    "s3", endpoint_url=self.endpoint, region_name=region, aws_access_key_id=KEY_ID,
-                    aws_secret_access_key=SECRET, config=config)
-            return self.clients[region]
-
-    def create_bucket(self, name, region):
-        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        self.s3(region).create_bucket(Bucket=name, **where)
-
-    def objects(self, bucket, region):
-        """Name to object; and an upload that was begun and not ended is one too many."""
-        s3, found = self.s3(region), {}
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for thing in page.get("Contents", []):
-                answer = s3.get_object(Bucket=bucket, Key=thing["Key"])
-                found[thing["Key"]] = {"data": answer["Body"].read(), "type": answer["ContentType"],
-                                       "sse": answer.get("ServerSideEncryption")}
-        uploads = s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
-        return found, [upload["Key"] for upload in uploads]
-
-    def create_topics(self, topics):
-        new = [NewTopic(name, of.get("partitions", 1), 1, config={"max.message.bytes": "20000000"})
-               for name, of in topics.items()]
-        for future in self.admin.create_topics(new).values():
-            future.result()
-
-    def produce(self, records):
-        failures = []
-        for record in records:
-            headers = [(key, decoded(value)) for key, value in record.get("headers", [])]
-            self.producer.produce(
-                record["topic"], partition=record["partition"], key=decoded(record["key"]), value=decoded(record["value"]),
-                timestamp=record["timestamp"], headers=headers,
-                on_delivery=lambda error, _: failures.append(error) if error else None)
-        if self.producer.flush(30) or failures:
-            raise RuntimeError(f"records were not produced: {failures}")
-
-    def committed(self, group):
-        offsets = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
-        return {f"{of.topic}-{of.partition}": of.offset for of in offsets.topic_partitions if of.offset >= 0}
-
-    def records(self, topic):
-        consumer = Consumer(self.client | {"group.id": "replay", "enable.auto.commit": False})
-        try:
-            if topic not in consumer.list_topics().topics:
-                return []
-            partitions = [TopicPartition(topic, number, 0) for number in consumer.list_topics(topic).topics[topic].partitions]
-            left = sum(consumer.get_watermark_offsets(partition)[1] for partition in partitions)
-            consumer.assign(partitions)
-            found, deadline = [], time.monotonic() + 30
-            while len(found) < left and time.monotonic() < deadline:
-                message = consumer.poll(1)
-                if message and not message.error():
-                    found.append(message)
-            return found
-        finally:
-            consumer.close()
 
     def add_fault(self, rule):
         request = urllib.request.Request(f"{self.endpoint}/_local/faults", json.dumps(rule).encode(), method="POST")
@@ -409,15 +318,15 @@ class Replay:
 
     def move(self):
         place, case, differs = self.place, self.case, self.differs or Differs("nothing")
-        place.create_topics(case["topics"])
-        place.create_bucket(self.bucket, self.region)
+        place.witness.create_topics(case["topics"])
+        place.witness.create_bucket(self.bucket, self.region)
         for fault in case.get("faults", []):
             operation = {"partNumber": "UploadPart", "?uploads": "CreateMultipartUpload"}[fault["contains"]]
             effect = {"error": {"code": fault["code"]}}
             place.add_fault({"operation": operation, "bucket": self.bucket, "count": fault["count"], "effect": effect})
         refusing = any(fault["status"] == 403 for fault in case.get("faults", []))
         for phase in sorted({record.get("phase", 0) for record in case["records"]}) or [0]:
-            place.produce([record for record in case["records"] if record.get("phase", 0) == phase])
+            place.witness.produce([self.to_produce(record) for record in case["records"] if record.get("phase", 0) == phase])
             if refusing:
                 # A person has to mend that; once mended, everything goes on.
                 run = self.tidegate("run", "--drain", "--exit-on-failure")
@@ -434,8 +343,13 @@ class Replay:
         self.compare_committed()
         self.compare_letters()
 
+    @staticmethod
+    def to_produce(record):
+        headers = [(name, decoded(value)) for name, value in record.get("headers", [])]
+        return record | {"key": decoded(record["key"]), "value": decoded(record["value"]), "headers": headers}
+
     def compare_objects(self):
-        ours, uploads = self.place.objects(self.bucket, self.region)
+        ours, uploads = self.place.witness.stored(self.bucket), self.place.witness.uploads(self.bucket)
         if uploads:
             self.different(f"uploads were left behind: {uploads}")
         if self.differs and self.differs.objects is not None:
@@ -458,8 +372,7 @@ class Replay:
     def instead(self, text):
         codec = self.config.get("file.compression.type", "gzip")
         data = generated(text) if isinstance(text, dict) else text.encode()
-        return {"b64": base64.b64encode(data).decode(), "codec": None if codec == "none" else codec,
-                "type": "application/octet-stream"}
+        return {"text": as_json(data), "codec": codec, "type": "application/octet-stream"}
 
     def compare_object(self, key, ours, theirs):
         if ours["type"] != theirs["type"]:
@@ -484,23 +397,19 @@ class Replay:
             if self.differs.at_most:
                 theirs = {of: offset for of, offset in theirs.items() if any(key.startswith(of) for key in self.stored)}
         theirs = {key: offset for key, offset in theirs.items() if offset is not None}
-        ours = {key: offset for key, offset in self.place.committed(f"connect-{self.name}").items() if offset > 0}
+        ours = {key: offset for key, offset in self.place.witness.committed(f"connect-{self.name}").items() if offset > 0}
         if ours != theirs:
             self.different(f"committed is {ours}, theirs {theirs}")
 
     def compare_letters(self):
         if "dlq" not in self.case:
             return
-        def shown(key, value, timestamp, headers):
+        def shown(letter, bytes_of):
             # Of a stack trace the first line is for readers, the rest is Java's.
-            headers = [(name, (text or "").strip().split("\n")[0].strip()) for name, text in headers]
-            return repr((key, value, timestamp, headers))
-        text = lambda data: None if data is None else data.decode()
-        ours = sorted(shown(message.key(), message.value(), message.timestamp()[1],
-                            [(name, text(value)) for name, value in message.headers() or []])
-                      for message in self.place.records(self.case["dlq"]))
-        theirs = sorted(shown(decoded(letter["key"]), decoded(letter["value"]), letter["timestamp"], letter["headers"])
-                        for letter in self.outcome.get("dlq", []))
+            headers = [(name, (text or "").strip().split("\n")[0].strip()) for name, text in letter["headers"]]
+            return repr((bytes_of(letter["key"]), bytes_of(letter["value"]), letter["timestamp"], headers))
+        ours = sorted(shown(letter, as_bytes) for letter in self.place.witness.records(self.case["dlq"]))
+        theirs = sorted(shown(letter, decoded) for letter in self.outcome.get("dlq", []))
         if ours != theirs:
             self.different("dead letters differ\n      ours   " + "\n             ".join(ours) +
                            "\n      theirs " + "\n             ".join(theirs))
