@@ -11,8 +11,8 @@ import base64, json, sys, threading, time, traceback
 import boto3
 import cramjam
 from botocore.config import Config
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 PATIENCE = 30
 LARGEST = 20_000_000
@@ -54,6 +54,18 @@ def as_bytes(value):
     return value.encode() if isinstance(value, str) else value
 
 
+def patiently(ask):
+    """Asks again while brokers come and go."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 class Witness:
     def __init__(self, bootstrap, endpoint, key_id, secret):
         # librdkafka tells of its own accord when a broker is gone, which is what some tests do.
@@ -69,6 +81,17 @@ class Witness:
         new = [NewTopic(name, of.get("partitions", 1), of.get("replicas", 1), config={"max.message.bytes": str(LARGEST)})
                for name, of in topics.items()]
         for future in self._admin.create_topics(new).values():
+            future.result()
+
+    def create_partitions(self, topic, total):
+        """More partitions for a topic that is there."""
+        for future in self._admin.create_partitions([NewPartitions(topic, total)]).values():
+            future.result()
+
+    def delete_records(self, topic, before):
+        """Partition to the offset below which its records are no more, as if retention had taken them."""
+        at = [TopicPartition(topic, int(partition), offset) for partition, offset in before.items()]
+        for future in self._admin.delete_records(at).values():
             future.result()
 
     def produce(self, records, config=None):
@@ -117,13 +140,15 @@ class Witness:
         consumer = Consumer(self._client | {"group.id": "witness", "enable.auto.commit": False})
         try:
             numbers = consumer.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
-            return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), PATIENCE)[1] for number in numbers}
+            end = lambda number: consumer.get_watermark_offsets(TopicPartition(topic, number), PATIENCE)[1]
+            return {number: patiently(lambda: end(number)) for number in numbers}
         finally:
             consumer.close()
 
     def committed(self, group):
         """"topic-partition" to its committed offset, where there is one."""
-        offsets = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
+        ask = lambda: self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
+        offsets = patiently(ask)
         return {f"{of.topic}-{of.partition}": of.offset for of in offsets.topic_partitions if of.offset >= 0}
 
     def commit(self, group, topic, offsets):

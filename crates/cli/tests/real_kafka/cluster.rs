@@ -35,4 +35,5 @@ fn a_killed_broker_stops_nothing_and_costs_no_record() {
     assert_eq!(run.exit(SOON).code(), Some(0), "{}", run.log());
     place.drain(&[&file]);
     place.each_record_is_in_one_object("");
+    place.no_upload_is_left();
 }

@@ -178,6 +178,7 @@ fn records_of_javas_producer_arrive_under_each_of_its_codecs() {
     }
     place.drain(&[&place.connector(&topic, &json!({}))]);
     place.each_record_is_in_one_object("");
+    place.no_upload_is_left();
     assert_eq!(place.ends(), [(0, 2000)]);
     for text in place.witness.objects(&place.name, "", "none").values() {
         for line in text.lines() {

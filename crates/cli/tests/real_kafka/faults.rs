@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::{EXTERNAL_ID, POWERLESS, SOON, STRANGER, eventually, shared};
-use crate::witness::numbered;
+use crate::support::{EXTERNAL_ID, POWERLESS, SOON, STRANGER, WRITER, eventually, shared};
+use crate::witness::{numbered, record};
 
 #[test]
 fn while_s3_is_down_offsets_stay_and_afterwards_everything_arrives_once() {
@@ -43,6 +43,7 @@ fn while_s3_is_down_offsets_stay_and_afterwards_everything_arrives_once() {
     assert_eq!(run.exit(SOON).code(), Some(0), "{}", run.log());
     place.drain(&[&file]);
     place.each_record_is_in_one_object("");
+    place.no_upload_is_left();
 }
 
 #[test]
@@ -80,4 +81,39 @@ fn a_refusal_says_who_was_refused_what_by_which_answer_and_what_to_do() {
     // With the keys of somebody who may, everything is there once.
     place.drain(&[&place.connector(&topic, &json!({}))]);
     place.each_record_is_in_one_object("");
+    place.no_upload_is_left();
+}
+
+#[test]
+fn sessions_that_end_early_are_renewed_in_the_middle_of_uploads() {
+    let Some(shared) = shared("sessions_that_end_early_are_renewed_in_the_middle_of_uploads") else { return };
+    let place = shared.place("sessions");
+    let topic = place.topic(1);
+    // Three parts' worth.
+    let records: Vec<_> = (0..150).map(|_| record(&topic, 0, "k", &"x".repeat(100_000))).collect();
+    place.witness.produce(&records);
+    let role = json!({
+        "aws.access.key.id": null, "aws.secret.access.key": null,
+        "aws.s3.region": "us-east-1",
+        "aws.sts.role.arn": WRITER,
+        "aws.sts.role.session.name": "e2e",
+        "aws.sts.role.external.id": EXTERNAL_ID,
+        "aws.sts.config.endpoint": place.local.endpoint,
+    });
+    let ends =
+        |operation: &str| json!({"operation": operation, "bucket": place.name, "count": 1, "effect": "expire_session"});
+    let numbers = ["UploadPart", "CompleteMultipartUpload"].map(|operation| shared.local.add_fault(&ends(operation)));
+    let file = place.connector(&topic, &role);
+    let keys = [("AWS_ACCESS_KEY_ID", STRANGER.0), ("AWS_SECRET_ACCESS_KEY", STRANGER.1)];
+    let mut run = place.run_as(&[&file], &["--drain", "--drain-timeout", "60"], &keys);
+    assert_eq!(run.exit(SOON).code(), Some(0), "{}", run.log());
+    let struck = shared.local.ask("GET", "faults", &json!(null));
+    for number in numbers {
+        let fault =
+            struck.as_array().expect("a list").iter().find(|fault| fault["number"] == number).expect("it is there");
+        assert_eq!(fault["struck"], 1, "{fault}");
+        shared.local.ask("DELETE", &format!("faults/{number}"), &json!(null));
+    }
+    place.each_record_is_in_one_object("");
+    place.no_upload_is_left();
 }

@@ -1,5 +1,7 @@
 //! Several processes in one group, while records flow.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::support::{Place, Run, SOON, eventually, shared};
@@ -94,4 +96,61 @@ fn a_stop_commits_what_is_held_and_the_next_process_goes_on_from_there() {
     let committed = place.committed(&place.name);
     assert!(committed.iter().map(|(_, offset)| offset).sum::<i64>() > 200, "{committed:?}");
     settle(&place, &file, &mut []);
+    place.no_upload_is_left();
+}
+
+/// Names that hold no offset come back: what a former owner wrote last must never win.
+#[test]
+fn the_last_record_of_each_key_stays_the_last_while_partitions_change_hands() {
+    let Some(shared) = shared("the_last_record_of_each_key_stays_the_last_while_partitions_change_hands") else {
+        return;
+    };
+    let place = shared.place("keys");
+    place.topic(PARTITIONS);
+    let config = json!({
+        "tidegate.rotate.interval.ms": "200",
+        "file.name.template": "{{topic}}/{{partition}}/{{key}}",
+        "consumer.override.session.timeout.ms": "3000",
+        "consumer.override.heartbeat.interval.ms": "300",
+    });
+    let file = place.connector(&place.name, &config);
+    begin(&place, 300);
+    let mut first = place.run(&[&file], &METRICS);
+    eventually("the first has all partitions", || {
+        held(&first) == 6 && first.metric("tidegate_objects_total", "") > 0.0
+    });
+    let mut second = place.run(&[&file], &METRICS);
+    eventually("both have half of them", || held(&first) == 3 && held(&second) == 3);
+    eventually("the second writes", || second.metric("tidegate_objects_total", "") > 30.0);
+    first.kill();
+    eventually("the second has taken over", || held(&second) == 6);
+    let mut first = place.run(&[&file], &METRICS);
+    eventually("both have half of them again", || held(&first) == 3 && held(&second) == 3);
+    place.witness.ask("end_flow", json!({}));
+    for run in [&mut first, &mut second] {
+        run.terminate();
+        assert_eq!(run.exit(SOON).code(), Some(0), "{}", run.log());
+    }
+    place.drain(&[&file]);
+    let mut last = BTreeMap::new();
+    let records = place.witness.ask("records", json!({"topic": place.name}));
+    for record in records.as_array().expect("a list") {
+        let key = record["key"].as_str().expect("a key");
+        let name = format!("{}/{}/{key}", place.name, record["partition"]);
+        let offset = record["offset"].as_u64().expect("an offset");
+        last.entry(name).and_modify(|known: &mut u64| *known = offset.max(*known)).or_insert(offset);
+    }
+    let objects = place.witness.objects(&place.name, "", "none");
+    let found: BTreeMap<String, u64> = objects
+        .into_iter()
+        // So many objects make an intent too large for an offset's metadata; a kill may leave its manifest behind.
+        .filter(|(name, _)| !name.starts_with(".tidegate/"))
+        .map(|(name, text)| {
+            let record: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}: {text}"));
+            let offset = record["offset"].as_u64().unwrap_or_else(|| panic!("{name}: {text}"));
+            (name, offset)
+        })
+        .collect();
+    assert_eq!(found, last);
+    assert_eq!(place.committed(&place.name), place.ends());
 }

@@ -13,5 +13,6 @@ mod moved;
 mod naming;
 mod security;
 mod support;
+mod topics;
 mod transactions;
 mod witness;

@@ -82,6 +82,7 @@ fn every_way_to_a_secured_broker_is_found_in_worker_properties() {
         place.each_record_is_in_one_object(&format!("{name}/"));
         assert!(!run.log().contains("-secret") && !run.log().contains("changeit"), "{name}: a password is in the log");
     }
+    place.no_upload_is_left();
 }
 
 #[test]
