@@ -11,7 +11,7 @@ import base64, json, sys, threading, time, traceback
 import boto3
 import cramjam
 from botocore.config import Config
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, ElectionType, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 PATIENCE = 30
@@ -192,6 +192,12 @@ class Witness:
     def leader(self, topic, partition):
         """The node that leads it now."""
         return self._admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions[partition].leader
+
+    def elect_leaders(self, topic):
+        """Asks that every partition be led by the first of its replicas, as far as that one is up to date."""
+        numbers = self._admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+        partitions = [TopicPartition(topic, number) for number in numbers]
+        patiently(lambda: self._admin.elect_leaders(ElectionType.PREFERRED, partitions).result())
 
     @staticmethod
     def _shown(message):

@@ -85,6 +85,33 @@ fn a_refusal_says_who_was_refused_what_by_which_answer_and_what_to_do() {
 }
 
 #[test]
+fn a_connector_that_has_failed_is_not_ready_and_does_not_stop_its_neighbour() {
+    let test = "a_connector_that_has_failed_is_not_ready_and_does_not_stop_its_neighbour";
+    let Some(shared) = shared(test) else { return };
+    let place = shared.place("neighbours");
+    let topic = place.topic(1);
+    place.witness.produce(&numbered(&topic, 1, 0..10));
+    let good = place.connector(&format!("{topic}-good"), &json!({"tidegate.rotate.interval.ms": "200"}));
+    let nowhere =
+        json!({"aws.s3.bucket.name": format!("{}-nowhere", place.name), "tidegate.rotate.interval.ms": "200"});
+    let bad = place.connector(&format!("{topic}-bad"), &nowhere);
+    let mut run = place.run(&[&good, &bad], &["--exit-on-failure", "--metrics-addr", "127.0.0.1:0"]);
+    run.says(&["NoSuchBucket", "-bad", "hint="]);
+    let failed = format!("connector=\"{topic}-bad\",state=\"failed\"");
+    eventually("the failure is to be seen", || run.metric("tidegate_connector_state", &failed) > 0.0);
+    assert_eq!(run.get("/readyz").0, 503);
+    assert_eq!(run.get("/healthz").0, 200);
+    eventually("the first is stored", || place.committed(&format!("{topic}-good")) == [(0, 10)]);
+    place.witness.produce(&numbered(&topic, 1, 10..20));
+    eventually("the neighbour goes on", || place.committed(&format!("{topic}-good")) == [(0, 20)]);
+    assert!(run.is_running(), "{}", run.log());
+    run.terminate();
+    assert_eq!(run.exit(SOON).code(), Some(0), "{}", run.log());
+    place.each_record_is_in_one_object("");
+    assert_eq!(place.committed(&format!("{topic}-bad")), []);
+}
+
+#[test]
 fn sessions_that_end_early_are_renewed_in_the_middle_of_uploads() {
     let Some(shared) = shared("sessions_that_end_early_are_renewed_in_the_middle_of_uploads") else { return };
     let place = shared.place("sessions");

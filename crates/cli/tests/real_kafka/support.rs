@@ -204,10 +204,10 @@ pub(crate) fn http(address: &str, method: &str, path: &str, body: &str) -> (u16,
     (status, body.to_owned())
 }
 
-/// What all tests of this binary share: a node with TLS and SASL listeners, and the embedded S3.
+/// What most tests of this binary share: a node with TLS and SASL listeners, and the embedded S3.
 pub(crate) struct Shared {
     pub(crate) kafka: Kafka,
-    pub(crate) local: Local,
+    pub(crate) local: &'static Local,
 }
 
 /// The shared processes; `None`, with a word to standard error, if tests with a real Kafka were not asked for.
@@ -215,7 +215,13 @@ pub(crate) struct Shared {
 pub(crate) fn shared(test: &str) -> Option<&'static Shared> {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     wanted(test)
-        .then(|| SHARED.get_or_init(|| Shared { kafka: Kafka::start(&[("KAFKA_SECURE", "1")]), local: Local::start() }))
+        .then(|| SHARED.get_or_init(|| Shared { kafka: Kafka::start(&[("KAFKA_SECURE", "1")]), local: shared_local() }))
+}
+
+/// The embedded S3 alone, for tests with brokers of their own.
+pub(crate) fn shared_local() -> &'static Local {
+    static LOCAL: OnceLock<Local> = OnceLock::new();
+    LOCAL.get_or_init(Local::start)
 }
 
 /// Whether tests with a real Kafka were asked for.
@@ -231,7 +237,7 @@ pub(crate) fn wanted(test: &str) -> bool {
 impl Shared {
     /// A place for one test: a directory, a bucket of its own, and a witness.
     pub(crate) fn place(&'static self, name: &str) -> Place {
-        Place::new(name, self.kafka.address(0), &self.local)
+        Place::new(name, self.kafka.address(0), self.local)
     }
 }
 
@@ -438,11 +444,16 @@ impl Run {
         line.unwrap_or_else(|| panic!("it does not say {texts:?}: {}", self.log()))
     }
 
-    /// Its metrics, if it runs with `--metrics-addr 127.0.0.1:0`.
-    pub(crate) fn metrics(&self) -> Vec<(String, f64)> {
+    /// Asks what it serves, if it runs with `--metrics-addr 127.0.0.1:0`: status and body.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let line = self.says(&["serving metrics"]);
-        let address = line.split("address=").nth(1).expect("an address").trim().to_owned();
-        let (status, text) = http(&address, "GET", "/metrics", "");
+        let address = line.split("address=").nth(1).expect("an address").trim();
+        http(address, "GET", path, "")
+    }
+
+    /// Its metrics.
+    pub(crate) fn metrics(&self) -> Vec<(String, f64)> {
+        let (status, text) = self.get("/metrics");
         assert_eq!(status, 200);
         text.lines()
             .filter(|line| !line.starts_with('#'))
