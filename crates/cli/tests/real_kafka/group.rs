@@ -1,0 +1,156 @@
+//! Several processes in one group, while records flow.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::support::{Place, Run, SOON, eventually, shared};
+
+const PARTITIONS: u32 = 6;
+const METRICS: [&str; 2] = ["--metrics-addr", "127.0.0.1:0"];
+
+/// How many partitions it holds.
+fn held(run: &Run) -> usize {
+    run.metrics().iter().filter(|(name, _)| name.starts_with("tidegate_uncommitted_records{")).count()
+}
+
+fn begin(place: &Place, rate: u32) {
+    place.witness.ask("begin_flow", json!({"topic": place.name, "partitions": PARTITIONS, "rate": rate}));
+}
+
+/// Ends the flow, lets the processes end in an orderly way, stores what is left, and counts.
+fn settle(place: &Place, file: &std::path::Path, runs: &mut [&mut Run]) {
+    let produced = place.witness.ask("end_flow", json!({}));
+    for run in runs.iter() {
+        run.terminate();
+    }
+    for run in runs {
+        assert_eq!(run.exit(SOON).code(), Some(0), "{}", run.log());
+    }
+    place.drain(&[file]);
+    place.each_record_is_in_one_object("");
+    let stored: i64 = place.ends().iter().map(|(_, end)| end).sum();
+    assert_eq!(produced, json!(stored));
+}
+
+fn processes_share_the_work(test: &str, protocol: &Value) {
+    let Some(shared) = shared(test) else { return };
+    let place = shared.place("group");
+    place.topic(PARTITIONS);
+    let mut config = json!({"tidegate.rotate.interval.ms": "300"});
+    for (key, value) in protocol.as_object().expect("an object") {
+        config[format!("consumer.override.{key}")] = value.clone();
+    }
+    let file = place.connector(&place.name, &config);
+    begin(&place, 500);
+    let mut first = place.run(&[&file], &METRICS);
+    eventually("the first has all partitions", || {
+        held(&first) == 6 && first.metric("tidegate_objects_total", "") > 0.0
+    });
+    let mut second = place.run(&[&file], &METRICS);
+    eventually("both have half of them", || held(&first) == 3 && held(&second) == 3);
+    eventually("the second writes", || second.metric("tidegate_objects_total", "") > 3.0);
+    first.kill();
+    eventually("the second has taken over", || held(&second) == 6);
+    let objects = second.metric("tidegate_objects_total", "");
+    eventually("the second goes on", || second.metric("tidegate_objects_total", "") > objects + 6.0);
+    let mut first = place.run(&[&file], &METRICS);
+    eventually("both have half of them again", || held(&first) == 3 && held(&second) == 3);
+    eventually("the first writes again", || first.metric("tidegate_objects_total", "") > 3.0);
+    assert!(second.is_running(), "{}", second.log());
+    settle(&place, &file, &mut [&mut first, &mut second]);
+}
+
+#[test]
+fn a_killed_process_of_a_classic_group_loses_and_doubles_nothing() {
+    let test = "a_killed_process_of_a_classic_group_loses_and_doubles_nothing";
+    processes_share_the_work(test, &json!({"session.timeout.ms": "3000", "heartbeat.interval.ms": "300"}));
+}
+
+#[test]
+fn a_killed_process_of_a_group_that_rebalances_cooperatively_loses_and_doubles_nothing() {
+    let test = "a_killed_process_of_a_group_that_rebalances_cooperatively_loses_and_doubles_nothing";
+    let assignor = "org.apache.kafka.clients.consumer.CooperativeStickyAssignor";
+    let protocol = json!({"session.timeout.ms": "3000", "heartbeat.interval.ms": "300", "partition.assignment.strategy": assignor});
+    processes_share_the_work(test, &protocol);
+}
+
+#[test]
+fn a_killed_process_of_a_group_of_the_new_protocol_loses_and_doubles_nothing() {
+    let test = "a_killed_process_of_a_group_of_the_new_protocol_loses_and_doubles_nothing";
+    processes_share_the_work(test, &json!({"group.protocol": "consumer"}));
+}
+
+#[test]
+fn a_stop_commits_what_is_held_and_the_next_process_goes_on_from_there() {
+    let Some(shared) = shared("a_stop_commits_what_is_held_and_the_next_process_goes_on_from_there") else { return };
+    let place = shared.place("stop");
+    place.topic(PARTITIONS);
+    let file = place.connector(&place.name, &json!({"tidegate.rotate.interval.ms": "3600000"}));
+    begin(&place, 300);
+    let mut run = place.run(&[&file], &METRICS);
+    eventually("records are held", || run.metric("tidegate_uncommitted_records", "") > 200.0);
+    assert_eq!(place.committed(&place.name), [], "nothing is due for an hour");
+    run.terminate();
+    assert_eq!(run.exit(SOON).code(), Some(0), "{}", run.log());
+    let committed = place.committed(&place.name);
+    assert!(committed.iter().map(|(_, offset)| offset).sum::<i64>() > 200, "{committed:?}");
+    settle(&place, &file, &mut []);
+    place.no_upload_is_left();
+}
+
+/// Names that hold no offset come back: what a former owner wrote last must never win.
+#[test]
+fn the_last_record_of_each_key_stays_the_last_while_partitions_change_hands() {
+    let Some(shared) = shared("the_last_record_of_each_key_stays_the_last_while_partitions_change_hands") else {
+        return;
+    };
+    let place = shared.place("keys");
+    place.topic(PARTITIONS);
+    let config = json!({
+        "tidegate.rotate.interval.ms": "200",
+        "file.name.template": "{{topic}}/{{partition}}/{{key}}",
+        "consumer.override.session.timeout.ms": "3000",
+        "consumer.override.heartbeat.interval.ms": "300",
+    });
+    let file = place.connector(&place.name, &config);
+    begin(&place, 300);
+    let mut first = place.run(&[&file], &METRICS);
+    eventually("the first has all partitions", || {
+        held(&first) == 6 && first.metric("tidegate_objects_total", "") > 0.0
+    });
+    let mut second = place.run(&[&file], &METRICS);
+    eventually("both have half of them", || held(&first) == 3 && held(&second) == 3);
+    eventually("the second writes", || second.metric("tidegate_objects_total", "") > 30.0);
+    first.kill();
+    eventually("the second has taken over", || held(&second) == 6);
+    let mut first = place.run(&[&file], &METRICS);
+    eventually("both have half of them again", || held(&first) == 3 && held(&second) == 3);
+    place.witness.ask("end_flow", json!({}));
+    for run in [&mut first, &mut second] {
+        run.terminate();
+        assert_eq!(run.exit(SOON).code(), Some(0), "{}", run.log());
+    }
+    place.drain(&[&file]);
+    let mut last = BTreeMap::new();
+    let records = place.witness.ask("records", json!({"topic": place.name}));
+    for record in records.as_array().expect("a list") {
+        let key = record["key"].as_str().expect("a key");
+        let name = format!("{}/{}/{key}", place.name, record["partition"]);
+        let offset = record["offset"].as_u64().expect("an offset");
+        last.entry(name).and_modify(|known: &mut u64| *known = offset.max(*known)).or_insert(offset);
+    }
+    let objects = place.witness.objects(&place.name, "", "none");
+    let found: BTreeMap<String, u64> = objects
+        .into_iter()
+        // So many objects make an intent too large for an offset's metadata; a kill may leave its manifest behind.
+        .filter(|(name, _)| !name.starts_with(".tidegate/"))
+        .map(|(name, text)| {
+            let record: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}: {text}"));
+            let offset = record["offset"].as_u64().unwrap_or_else(|| panic!("{name}: {text}"));
+            (name, offset)
+        })
+        .collect();
+    assert_eq!(found, last);
+    assert_eq!(place.committed(&place.name), place.ends());
+}
