@@ -2,10 +2,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data::{Offset, TopicPartition};
 use fault::Fault;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use transit::{Commit, CommitOutcome, Committer};
+use transit::{Assignment, Commit, CommitOutcome, Committer};
 
 use super::driver::{self, Command};
 use super::error::GroupError;
@@ -56,6 +57,14 @@ impl Group {
             Err(error) => error,
             Ok(()) => GroupError::Closed { group: self.options.group.clone() },
         })
+    }
+
+    /// Ends the assignment of a partition whose log was cut back to `end`, and begins another: [`GroupEvent::Lost`], then
+    /// [`GroupEvent::Assigned`] at the committed offset or at `end`, whichever comes first. Ignored for an assignment that
+    /// is over. Cancel safe: a dropped call may be made again.
+    pub async fn rewound(&self, partition: TopicPartition, assignment: Assignment, end: Offset) {
+        // A member that has ended says so by itself.
+        self.commands.send(Command::Rewound { partition, assignment, end }).await.ok();
     }
 
     /// Leaves the group, so that the others need not wait for the session to end. Commits that wait are fenced; one in

@@ -83,14 +83,15 @@ enum End {
 }
 
 impl Member {
-    /// One that has not begun to join. It looks for new topics and partitions every `look_every`.
-    pub(crate) fn new(options: Arc<GroupOptions>, look_every: Duration, now: Instant) -> Self {
+    /// One that has not begun to join. It looks for new topics and partitions every `look_every`; `seed` makes its member
+    /// ids and the lengths of its pauses.
+    pub(crate) fn new(options: Arc<GroupOptions>, look_every: Duration, seed: u64, now: Instant) -> Self {
         let rules = match &options.protocol {
             GroupProtocol::Classic(assignors) => Rules::Classic(Classic::new(assignors.clone(), now)),
             GroupProtocol::Consumer(_) => Rules::Consumer(Consumer::new(now)),
         };
-        let looks = Looks { last: 0, under_way: false, next_at: now, every: look_every, pause: Pause::new() };
-        Self { base: Membership::new(options, now), rules, busy: None, looks, locating: false, end: End::No }
+        let looks = Looks { last: 0, under_way: false, next_at: now, every: look_every, pause: Pause::default() };
+        Self { base: Membership::new(options, seed, now), rules, busy: None, looks, locating: false, end: End::No }
     }
 
     /// The next thing to do. To be asked until there is nothing, after each input.
@@ -147,7 +148,7 @@ impl Member {
     pub(crate) fn unanswered(&mut self, now: Instant, silence: Silence) {
         self.begin(now);
         if let Some(busy) = self.busy.take() {
-            self.base.calls.failed(self.base.now);
+            self.base.calls.failed(self.base.now, &mut self.base.dice);
             match busy.what {
                 What::Commit(batch) => self.commit_unanswered(batch, silence),
                 What::Places(_) | What::Forsaken => {}
@@ -180,6 +181,17 @@ impl Member {
         self.go_on();
     }
 
+    /// The log of a partition was cut back to `end`, behind which it had been read: what was made of those records under
+    /// this assignment must not be committed.
+    pub(crate) fn rewound(&mut self, now: Instant, partition: &TopicPartition, assignment: Assignment, end: Offset) {
+        self.begin(now);
+        if self.base.stays.renew(partition, assignment, end) {
+            self.base.act(Action::Announce(Announcement::Lost(vec![(partition.clone(), assignment)])));
+            self.base.sweep();
+        }
+        self.go_on();
+    }
+
     /// The leaders have said where to begin; `None` where they could not be asked.
     pub(crate) fn located(&mut self, now: Instant, found: Vec<(Numbered, Option<Offset>)>) {
         self.begin(now);
@@ -193,7 +205,7 @@ impl Member {
             }
         }
         if failed {
-            self.base.places.failed(self.base.now);
+            self.base.places.failed(self.base.now, &mut self.base.dice);
         } else {
             self.base.places.clear();
         }
@@ -208,7 +220,7 @@ impl Member {
         self.begin(now);
         self.looks.under_way = false;
         match topics {
-            None => self.looks.pause.failed(self.base.now),
+            None => self.looks.pause.failed(self.base.now, &mut self.base.dice),
             Some(topics) => {
                 self.looks.pause.clear();
                 self.looks.next_at = self.base.now + self.looks.every;
@@ -219,7 +231,7 @@ impl Member {
                     Rules::Consumer(consumer) => {
                         consumer.looked(&mut self.base);
                         if consumer.needs_look() {
-                            self.looks.pause.failed(self.base.now);
+                            self.looks.pause.failed(self.base.now, &mut self.base.dice);
                         }
                     }
                 }
@@ -388,7 +400,7 @@ impl Member {
                 self.base.commit_pause.clear();
                 self.base.calls.clear();
             }
-            Verdict::Later => self.base.commit_pause.failed(self.base.now),
+            Verdict::Later => self.base.commit_pause.failed(self.base.now, &mut self.base.dice),
             Verdict::Retry(code) => {
                 self.base.retry_later(code);
                 if let (Rules::Classic(classic), ErrorCode::REBALANCE_IN_PROGRESS) = (&mut self.rules, code) {
@@ -451,7 +463,7 @@ impl Member {
         let found = match answer {
             Ok(found) => found,
             Err(refusal) => {
-                self.base.places.failed(self.base.now);
+                self.base.places.failed(self.base.now, &mut self.base.dice);
                 return self.refused("OffsetFetch", refusal);
             }
         };
@@ -470,7 +482,7 @@ impl Member {
                 }
                 Ok(None) => self.base.stays.uncommitted(&partition, *number),
                 // A transaction that commits this offset is still open, or the topic is not known there yet.
-                Err(code) if code.is_retriable() => self.base.places.failed(self.base.now),
+                Err(code) if code.is_retriable() => self.base.places.failed(self.base.now, &mut self.base.dice),
                 Err(code) => return Err(self.base.refused("OffsetFetch", code, None)),
             }
         }

@@ -27,6 +27,8 @@ pub(crate) enum Stage {
 pub(crate) struct Stays {
     numbered: u64,
     held: BTreeMap<TopicPartition, (Assignment, Stage)>,
+    /// Where the log of a partition was cut back to, for stays that have not begun since.
+    ceilings: BTreeMap<TopicPartition, Offset>,
 }
 
 /// A partition and the number of its stay.
@@ -37,6 +39,7 @@ impl Stays {
     pub(crate) fn take(&mut self, partitions: impl IntoIterator<Item = TopicPartition>) {
         for partition in partitions {
             self.numbered += 1;
+            self.ceilings.remove(&partition);
             self.held.insert(partition, (Assignment(self.numbered), Stage::Unknown));
         }
     }
@@ -85,6 +88,12 @@ impl Stays {
             return None;
         }
         *stage = Stage::Announced;
+        // A committed offset behind the end of the log has nothing to go on from, and an intent beside it is about records
+        // that are gone.
+        let (position, committed) = match self.ceilings.remove(&partition) {
+            Some(end) if position > end => (end, None),
+            Some(_) | None => (position, committed),
+        };
         let (committed, metadata) = (committed.is_some(), committed.unwrap_or_default());
         Some(Assigned { partition, assignment, position, committed, metadata })
     }
@@ -106,6 +115,17 @@ impl Stays {
         told
     }
 
+    /// Ends a stay that the task knows of and begins another, whose place is looked up anew and is not behind `end`. False
+    /// if the stay is over already, or on its way out.
+    pub(crate) fn renew(&mut self, partition: &TopicPartition, assignment: Assignment, end: Offset) -> bool {
+        if self.held.get(partition) != Some(&(assignment, Stage::Announced)) {
+            return false;
+        }
+        self.take([partition.clone()]);
+        self.ceilings.insert(partition.clone(), end);
+        true
+    }
+
     /// Ends the stays that are being given up.
     pub(crate) fn end_yield(&mut self) -> Vec<Numbered> {
         let ended = self.at(Stage::Yielding);
@@ -115,6 +135,7 @@ impl Stays {
 
     /// Ends all stays. Returns those that the task knows of.
     pub(crate) fn end_all(&mut self) -> Vec<Numbered> {
+        self.ceilings.clear();
         let held = std::mem::take(&mut self.held);
         let told = held.into_iter().filter(|(_, (_, stage))| matches!(stage, Stage::Announced | Stage::Yielding));
         told.map(|(partition, (number, _))| (partition, number)).collect()
@@ -158,5 +179,19 @@ mod tests {
         stays.end_all();
         stays.take([orders(0)]);
         assert_eq!(stays.announce(orders(0), Assignment(1), Offset(0), None), None);
+    }
+
+    #[test]
+    fn a_stay_whose_log_was_cut_back_begins_anew_not_behind_its_end() {
+        for (committed, expected) in [(3, (3, true, "intent")), (9, (5, false, ""))] {
+            let mut stays = Stays::default();
+            stays.take([orders(0)]);
+            stays.announce(orders(0), Assignment(1), Offset(0), None).unwrap();
+            assert!(stays.renew(&orders(0), Assignment(1), Offset(5)));
+            assert!(!stays.holds(&orders(0), Assignment(1)));
+            assert!(!stays.renew(&orders(0), Assignment(1), Offset(5)), "it is over");
+            let again = stays.announce(orders(0), Assignment(2), Offset(committed), Some("intent".into())).unwrap();
+            assert_eq!((again.position.0, again.committed, &*again.metadata), expected);
+        }
     }
 }
