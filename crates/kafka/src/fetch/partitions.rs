@@ -48,6 +48,10 @@ struct State {
 #[derive(Debug)]
 struct Partition {
     assignment: Assignment,
+    /// The topic's id when its leader was first found, nil if the cluster has none.
+    topic_id: Option<Uuid>,
+    /// Whether a leader has had the position, so that it is one of this log.
+    known: bool,
     /// What is asked for next.
     position: i64,
     /// The leader epoch of the batch before it, -1 if unknown.
@@ -69,10 +73,10 @@ enum Standing {
     Leaderless { stale: bool, not_before: Instant },
     /// This broker is asked.
     Led(Lead),
-    /// The offset is not in the log: where does the log begin and end?
-    Astray { not_before: Instant },
+    /// The offset is not in the log, or of another log (`anew`): where does the log begin and end?
+    Astray { anew: bool, not_before: Instant },
     /// That has been asked.
-    Asking,
+    Asking { anew: bool },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -187,6 +191,8 @@ impl Partitions {
             partition,
             Partition {
                 assignment,
+                topic_id: None,
+                known: false,
                 position: at.0,
                 last_epoch: -1,
                 standing: Standing::Leaderless { stale: false, not_before: Instant::now() },
@@ -316,8 +322,8 @@ impl Partitions {
         state.turn += 1;
         let turn = state.turn;
         let Some(partition) = state.partitions.get_mut(name) else { return };
-        // Removed and added again, or answered by another broker: this is about the past.
-        if partition.position != asked.offset {
+        // Removed and added again, or answered by another broker, or about another log: this is about the past.
+        if partition.position != asked.offset || partition.topic_id != Some(asked.topic_id) {
             return;
         }
         if let Err(code) = ErrorCode::check(data.error_code) {
@@ -328,6 +334,7 @@ impl Partitions {
             let end = data.diverging_epoch.end_offset;
             return self.diverged(&mut state, name, end, data.diverging_epoch.epoch);
         }
+        partition.known = true;
         partition.high_watermark = data.high_watermark;
         partition.last_stable = data.last_stable_offset;
         partition.log_start = data.log_start_offset;
@@ -377,7 +384,7 @@ impl Partitions {
                 self.ready.notify_waiters();
             }
             ErrorCode::OFFSET_OUT_OF_RANGE => {
-                partition.standing = Standing::Astray { not_before: Instant::now() };
+                partition.standing = Standing::Astray { not_before: Instant::now(), anew: false };
                 self.needy.notify_one();
             }
             code => {
@@ -410,12 +417,11 @@ impl Partitions {
             let (position, end) = (Offset(position), Offset(end));
             state.failure.get_or_insert(FetchError::Truncated { partition: name.clone(), position, end });
         } else {
-            tracing::error!(
-                partition = %name, position, end, lost = position - end,
-                "the cluster has lost records that were read already (unclean leader election); going on at the \
-                 log's end"
+            tracing::warn!(
+                partition = %name, old = position, new = end, lost = position - end,
+                "the log was cut back behind what was read (unclean leader election); going on at its end"
             );
-            state.rewind(name, end.max(0));
+            state.rewind(name, end.max(0), false);
         }
         self.ready.notify_waiters();
     }
@@ -430,14 +436,14 @@ impl Partitions {
                     due.leaderless.push(name.clone());
                     due.stale |= stale;
                 }
-                Standing::Astray { not_before } if not_before <= now => {
-                    partition.standing = Standing::Asking;
+                Standing::Astray { not_before, anew } if not_before <= now => {
+                    partition.standing = Standing::Asking { anew };
                     due.astray.push(name.clone());
                 }
-                Standing::Leaderless { not_before, .. } | Standing::Astray { not_before } => {
+                Standing::Leaderless { not_before, .. } | Standing::Astray { not_before, .. } => {
                     due.next = Some(due.next.map_or(not_before, |next| next.min(not_before)));
                 }
-                Standing::Led(_) | Standing::Asking => {}
+                Standing::Led(_) | Standing::Asking { .. } => {}
             }
         }
         due
@@ -448,11 +454,19 @@ impl Partitions {
     pub(super) fn lead(&self, names: &[TopicPartition], metadata: &Metadata) -> Vec<i32> {
         let mut state = self.state();
         let mut nodes = Vec::new();
+        let mut astray = false;
         for name in names {
             let Some(partition) = state.partitions.get_mut(name) else { continue };
             let Standing::Leaderless { .. } = partition.standing else { continue };
             let topic = metadata.topics.get(&name.topic);
             if let (Some(leader), Some(topic)) = (metadata.leader(name), topic) {
+                if partition.topic_id.replace(topic.id).is_some_and(|known| known != topic.id) {
+                    // Its offsets count anew, and `known` is about the old ones. Where it begins is to be asked.
+                    partition.known = false;
+                    partition.standing = Standing::Astray { not_before: Instant::now(), anew: true };
+                    astray = true;
+                    continue;
+                }
                 let lead = Lead { node: leader.node, epoch: leader.epoch, topic_id: topic.id };
                 partition.standing = Standing::Led(lead);
                 nodes.push(leader.node);
@@ -471,6 +485,9 @@ impl Partitions {
         nodes.sort_unstable();
         nodes.dedup();
         drop(state);
+        if astray {
+            self.needy.notify_one();
+        }
         self.askable.notify_waiters();
         nodes
     }
@@ -482,7 +499,7 @@ impl Partitions {
             let Some(partition) = state.partitions.get_mut(name) else { continue };
             partition.standing = match partition.standing {
                 Standing::Leaderless { .. } => Standing::Leaderless { stale: true, not_before },
-                Standing::Asking => Standing::Astray { not_before },
+                Standing::Asking { anew } => Standing::Astray { anew, not_before },
                 other @ (Standing::Led(_) | Standing::Astray { .. }) => other,
             };
         }
@@ -491,50 +508,80 @@ impl Partitions {
     }
 
     /// Moves a partition whose offset is not in the log to where the log, which holds `[earliest, latest)`, has records.
-    pub(super) fn found(&self, name: &TopicPartition, earliest: Offset, latest: Offset) {
+    /// Before version 13 records are fetched by the topic's name, so that `topic_id` may be the first to tell of another
+    /// topic.
+    pub(super) fn found(&self, name: &TopicPartition, topic_id: Uuid, earliest: Offset, latest: Offset) {
         let mut state = self.state();
         let Some(partition) = state.partitions.get_mut(name) else { return };
-        let Standing::Asking = partition.standing else { return };
+        let Standing::Asking { anew } = partition.standing else { return };
+        let anew = anew || partition.topic_id.replace(topic_id).is_some_and(|known| known != topic_id);
         let position = partition.position;
-        let target = match self.options.reset {
-            _ if (earliest.0..=latest.0).contains(&position) => {
+        let reset = match self.options.reset {
+            OffsetReset::Earliest => Some(earliest.0),
+            OffsetReset::Latest => Some(latest.0),
+            OffsetReset::None => None,
+        };
+        let there = (earliest.0..=latest.0).contains(&position);
+        let (partition_name, at) = (name.clone(), Offset(position));
+        match reset {
+            _ if there && !anew => {
                 // It is there after all: a leader that was behind, or that does not know the epoch of what was read.
                 tracing::warn!(partition = %name, position, "the offset is there again after OFFSET_OUT_OF_RANGE");
-                position
+                partition.go_on(position);
             }
-            OffsetReset::Earliest => earliest.0,
-            OffsetReset::Latest => latest.0,
-            OffsetReset::None => {
-                let (partition, position) = (name.clone(), Offset(position));
-                state.failure.get_or_insert(FetchError::OutOfRange { partition, position, earliest, latest });
-                drop(state);
-                self.ready.notify_waiters();
-                return;
+            None => {
+                let error = if anew {
+                    FetchError::MadeAnew { partition: partition_name, position: at }
+                } else {
+                    FetchError::OutOfRange { partition: partition_name, position: at, earliest, latest }
+                };
+                state.failure.get_or_insert(error);
             }
-        };
-        if target < position {
-            tracing::error!(
-                partition = %name, position, target, end = latest.0,
-                "the log ends before the wanted offset: the topic was made again or has lost records; reading again \
-                 from auto.offset.reset"
-            );
-            state.rewind(name, target);
-            drop(state);
-            self.ready.notify_waiters();
-            return;
+            Some(new) if anew => {
+                tracing::warn!(
+                    partition = %name, old = position, new,
+                    "the topic was deleted and made anew; going on by auto.offset.reset"
+                );
+                state.rewind(name, new, true);
+            }
+            Some(_) if position > latest.0 && partition.known && !topic_id.is_nil() => {
+                // The log that had the position has it no more. What is below its end is what it was.
+                tracing::warn!(
+                    partition = %name, old = position, new = latest.0, lost = position - latest.0,
+                    "the log was cut back behind what was read (unclean leader election); going on at its end"
+                );
+                state.rewind(name, latest.0, false);
+            }
+            Some(new) if position > latest.0 => {
+                tracing::warn!(
+                    partition = %name, old = position, new, end = latest.0,
+                    "the log ends before the offset that the group had come to: the topic was made anew or has lost \
+                     records; going on by auto.offset.reset"
+                );
+                state.rewind(name, new, true);
+            }
+            Some(new) => {
+                tracing::warn!(
+                    partition = %name, old = position, new, gone = earliest.0 - position, skipped = new - earliest.0,
+                    "offsets are gone before they could be read (retention or deletion); going on behind them by \
+                     auto.offset.reset"
+                );
+                partition.go_on(new);
+            }
         }
-        if target > position {
-            tracing::error!(
-                partition = %name, position, target, gone = earliest.0 - position, skipped = target - earliest.0,
-                "offsets are gone before they could be read (retention or deletion); going on behind them"
-            );
-        }
-        partition.position = target;
-        partition.last_epoch = -1;
-        let pause = partition.backoff.next_pause();
-        partition.standing = Standing::Leaderless { stale: true, not_before: Instant::now() + pause };
         drop(state);
         self.needy.notify_one();
+        self.ready.notify_waiters();
+    }
+}
+
+impl Partition {
+    /// Has it fetched at `position`, when its leader is known again.
+    fn go_on(&mut self, position: i64) {
+        self.position = position;
+        self.last_epoch = -1;
+        let pause = self.backoff.next_pause();
+        self.standing = Standing::Leaderless { stale: true, not_before: Instant::now() + pause };
     }
 }
 
@@ -553,14 +600,15 @@ impl State {
         self.ready.retain(|delivery| delivery.partition() != partition);
     }
 
-    /// Ends the partition's stay here: what was read from `at` on is not in the log any more.
-    fn rewind(&mut self, name: &TopicPartition, at: i64) {
+    /// Ends the partition's stay here: what was read from `at` on, or at all if it is another log, is gone.
+    fn rewind(&mut self, name: &TopicPartition, at: i64, anew: bool) {
         self.forget_ready(name);
         if let Some(partition) = self.partitions.remove(name) {
             self.ready.push_back(Delivery::Rewound {
                 partition: name.clone(),
                 assignment: partition.assignment,
                 at: Offset(at),
+                anew,
             });
         }
     }

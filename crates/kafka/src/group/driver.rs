@@ -20,7 +20,7 @@ use super::member::Member;
 use super::membership::{Action, Announcement, Look, Shape, Topics};
 use super::options::{GroupOptions, OffsetReset};
 use super::requests::{self, Unanswered};
-use super::stays::Numbered;
+use super::stays::{Numbered, Restart};
 use crate::admin::Place;
 use crate::cluster::{self, Cluster, CoordinatorKey};
 use crate::net::{self, Connection};
@@ -30,8 +30,8 @@ use crate::net::{self, Connection};
 pub(crate) enum Command {
     /// Commit all of this or none.
     Commit { entries: Vec<Commit>, reply: oneshot::Sender<CommitOutcome> },
-    /// The log of a partition was cut back to `end`: begin it anew under another assignment.
-    Rewound { partition: TopicPartition, assignment: Assignment, end: Offset },
+    /// The log of a partition was cut back or made anew: begin it again under another assignment.
+    Rewound { partition: TopicPartition, assignment: Assignment, restart: Restart },
     /// Leave the group and end; the sender is dropped when that is done.
     Leave { done: oneshot::Sender<()> },
 }
@@ -217,7 +217,9 @@ impl Driver {
                 self.replies.insert(ticket, reply);
                 self.member.commit(now, ticket, entries);
             }
-            Command::Rewound { partition, assignment, end } => self.member.rewound(now, &partition, assignment, end),
+            Command::Rewound { partition, assignment, restart } => {
+                self.member.rewound(now, partition, assignment, restart);
+            }
             Command::Leave { done } => {
                 self.leaving.push(done);
                 self.member.leave(now);

@@ -14,9 +14,9 @@ use super::classic::Classic;
 use super::commits::{Asked, Ticket};
 use super::consumer::Consumer;
 use super::error::GroupError;
-use super::membership::{Action, Announcement, Look, Membership, Pause, Topics};
+use super::membership::{Action, Announcement, Look, Membership, Pause, Rewound, Topics};
 use super::options::{GroupOptions, GroupProtocol, OffsetReset, Subscription};
-use super::stays::{Numbered, Stage};
+use super::stays::{Numbered, Restart, Stage};
 use crate::ErrorCode;
 
 /// What a protocol wants to be sent next.
@@ -181,12 +181,12 @@ impl Member {
         self.go_on();
     }
 
-    /// The log of a partition was cut back to `end`, behind which it had been read: what was made of those records under
-    /// this assignment must not be committed.
-    pub(crate) fn rewound(&mut self, now: Instant, partition: &TopicPartition, assignment: Assignment, end: Offset) {
+    /// The log of a partition was cut back or made anew: what was made of its records under this assignment must not be
+    /// committed.
+    pub(crate) fn rewound(&mut self, now: Instant, partition: TopicPartition, was: Assignment, restart: Restart) {
         self.begin(now);
-        if self.base.stays.renew(partition, assignment, end) {
-            self.base.act(Action::Announce(Announcement::Lost(vec![(partition.clone(), assignment)])));
+        if let Some(now) = self.base.stays.renew(&partition, was, restart) {
+            self.base.act(Action::Announce(Announcement::Rewound(Rewound { partition, was, now, restart })));
             self.base.sweep();
         }
         self.go_on();
@@ -200,7 +200,7 @@ impl Member {
         let mut failed = false;
         for ((partition, assignment), offset) in found {
             match offset {
-                Some(offset) => assigned.extend(self.base.stays.announce(partition, assignment, offset, None)),
+                Some(offset) => assigned.extend(self.base.stays.located(partition, assignment, offset)),
                 None => failed = true,
             }
         }
@@ -474,13 +474,10 @@ impl Member {
         for (partition, place) in found {
             let Some(number) = numbers.get(&partition) else { continue };
             match place {
-                Ok(Some((offset, metadata))) => {
-                    assigned.extend(self.base.stays.announce(partition, *number, offset, Some(metadata)));
-                }
                 Ok(None) if self.base.options.offset_reset == OffsetReset::None => {
                     return Err(GroupError::NoOffset { group: self.base.options.group.clone(), partition });
                 }
-                Ok(None) => self.base.stays.uncommitted(&partition, *number),
+                Ok(committed) => assigned.extend(self.base.stays.found(&partition, *number, committed)),
                 // A transaction that commits this offset is still open, or the topic is not known there yet.
                 Err(code) if code.is_retriable() => self.base.places.failed(self.base.now, &mut self.base.dice),
                 Err(code) => return Err(self.base.refused("OffsetFetch", code, None)),

@@ -8,14 +8,14 @@ use data::TopicPartition;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
-use transit::Assigned;
+use transit::{Assigned, Assignment};
 use uuid::Uuid;
 
 use super::call::Call;
 use super::commits::{Commits, Settled};
 use super::error::GroupError;
 use super::options::{GroupOptions, Subscription};
-use super::stays::{Numbered, Stays};
+use super::stays::{Numbered, Restart, Stays};
 use crate::ErrorCode;
 
 /// What the member wants done; the driver does it.
@@ -49,6 +49,20 @@ pub(crate) enum Announcement {
         partitions: Vec<Numbered>,
     },
     Lost(Vec<Numbered>),
+    Rewound(Rewound),
+}
+
+/// A partition that stays ours, under another assignment: its log was cut back or made anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewound {
+    /// Which.
+    pub partition: TopicPartition,
+    /// The assignment that is over: nothing of it can be committed any more.
+    pub was: Assignment,
+    /// The assignment that follows; where it begins is told by [`super::GroupEvent::Assigned`].
+    pub now: Assignment,
+    /// What that follows from.
+    pub restart: Restart,
 }
 
 /// Which topics to look at.

@@ -144,6 +144,10 @@ impl Seen {
                 }
                 self.lost.extend(lost);
             }
+            GroupEvent::Rewound(rewound) => {
+                self.held.remove(&rewound.partition);
+                self.lost.push((rewound.partition, rewound.was));
+            }
         }
     }
 }

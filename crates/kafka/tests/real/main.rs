@@ -8,4 +8,5 @@ mod frozen;
 mod group;
 mod produce;
 mod security;
+mod source;
 mod support;
