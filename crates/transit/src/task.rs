@@ -158,6 +158,8 @@ struct Member {
     /// The committed offset: where the open objects' records begin.
     from: Offset,
     position: Offset,
+    /// Whether records of it are with the job that runs.
+    at_work: bool,
     leaving: bool,
 }
 
@@ -259,7 +261,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
                 }
                 Some(event) = self.work.next() => self.handle(event)?,
                 () = self.parts.budget.room(1.0), if self.waiting_for_room => self.go_on(),
-                _ = tick.tick() => self.look_around(),
+                _ = tick.tick() => self.look_around()?,
                 _ = rotate.tick() => self.want_all_cut(),
                 event = self.source.next() => self.take_up(event?)?,
             }
@@ -325,7 +327,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         let existing = if shared { self.lanes.keys().next().copied() } else { None };
         let id = existing.unwrap_or_else(|| self.add_lane());
         let lane = self.lanes.get_mut(&id).expect("exists or was just added");
-        let member = Member { assignment: assigned.assignment, from: at, position: at, leaving: false };
+        let member = Member { assignment: assigned.assignment, from: at, position: at, at_work: false, leaving: false };
         lane.members.insert(assigned.partition.clone(), member);
         self.of_partition.insert(assigned.partition.clone(), id);
         self.parts.stats.assigned(&assigned.partition, at);
@@ -418,8 +420,9 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
     fn drop_member(&mut self, id: LaneId, partition: &TopicPartition) -> Result<(), TaskError> {
         let lane = self.lanes.get_mut(&id).expect("the caller has looked it up");
         let others = lane.members.len() > 1;
-        let holds_records = !lane.uploads.is_empty() || lane.cutting.is_some() || lane.core.is_none();
-        if others && holds_records {
+        let in_a_cut = || lane.cutting.iter().flatten().any(|span| span.partition == *partition);
+        let holds_records = |member: &Member| member.position > member.from || member.at_work || in_a_cut();
+        if others && lane.members.get(partition).is_some_and(holds_records) {
             // The open objects mix its records with those of partitions that stay: they can only be given up together.
             return Err(TaskError::Fault(Arc::new(Fault::new(SharedLaneLost { partition: partition.clone() }))));
         }
@@ -489,6 +492,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         TaskStats::add(&self.parts.stats.records, worked.records);
         TaskStats::add(&self.parts.stats.encoded_bytes, worked.encoded_bytes);
         TaskStats::add(&self.parts.stats.dead_letters, worked.letters.len() as u64);
+        lane.members.values_mut().for_each(|member| member.at_work = false);
         for (partition, assignment, position) in &worked.positions {
             if let Some(member) = lane.members.get_mut(partition)
                 && member.assignment == *assignment
@@ -522,6 +526,11 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
             match emit {
                 Emit::Open(name) => lane.uploads.push(OpenObject { name, upload: None }),
                 Emit::Restart(index) => lane.uploads[index.0 as usize].upload = None,
+                Emit::Holds(index, partitions) => {
+                    if let Some(upload) = &mut lane.uploads[index.0 as usize].upload {
+                        upload.holds(partitions);
+                    }
+                }
                 Emit::Part(index, body) => {
                     let bytes = body.iter().map(bytes::Bytes::len).sum();
                     TaskStats::add(&self.parts.stats.stored_bytes, bytes as u64);
@@ -592,7 +601,9 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
                 TaskStats::add(&self.parts.stats.fenced_cuts, 1);
                 let names: Vec<String> = spans.iter().map(ToString::to_string).collect();
                 tracing::warn!(spans = names.join(", "), "a cut was not committed: the group has moved on");
-                if lane.members.len() > 1 {
+                // One that is over fences them all, also those that are not over and would fall silent if they were merely
+                // removed.
+                if lane.members.len() > 1 || spans.len() > 1 {
                     let partition = spans[0].partition.clone();
                     return Err(TaskError::Fault(Arc::new(Fault::new(SharedLaneLost { partition }))));
                 }
@@ -655,6 +666,11 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
             bytes += next.size();
             fetched.extend(lane.queue.pop_front());
         }
+        for fetched in &fetched {
+            if let Some(member) = lane.members.get_mut(fetched.partition()) {
+                member.at_work = true;
+            }
+        }
         let now = self.parts.clock.now_millis();
         let compute = self.parts.compute.clone();
         self.work.push(Box::pin(async move {
@@ -703,7 +719,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
     }
 
     /// Deadlines and memory, looked at every tick.
-    fn look_around(&mut self) {
+    fn look_around(&mut self) -> Result<(), TaskError> {
         let now = Instant::now();
         let overdue: Vec<TopicPartition> = self
             .revokes
@@ -714,10 +730,11 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         for partition in overdue {
             // A prepared intent is finished by the next owner; what is not prepared is read again.
             if let Some(id) = self.of_partition.get(&partition).copied() {
-                self.remove_member(id, &partition);
+                self.drop_member(id, &partition)?;
             }
         }
         self.relieve();
+        Ok(())
     }
 
     /// There is room again: lanes that had to wait go on.

@@ -474,6 +474,20 @@ struct Worker {
 }
 
 impl Play {
+    fn new(seed: u64, lanes: Lanes, partitions: usize, records: i64) -> Self {
+        let dice = Dice::new(seed);
+        Self {
+            group: Arc::new(Mutex::new(Group::new(partitions, records))),
+            store: Arc::default(),
+            router: SimRouter { lanes, limit: 4 + dice.below(20), nonce: Arc::default() },
+            dice,
+            compute: Compute::start(1).unwrap(),
+            budget: Budget::new(1 << 20),
+            workers: HashMap::new(),
+            next_worker: 0,
+        }
+    }
+
     fn start_worker(&mut self) -> usize {
         let id = self.next_worker;
         self.next_worker += 1;
@@ -505,7 +519,8 @@ impl Play {
                 rotate_records: Some(20),
                 part_size: 40,
                 manifest_prefix: ".m/".to_owned(),
-                patience: Duration::from_secs(5),
+                // At times less than the group's, at times more.
+                patience: Duration::from_millis([50, 5000][self.dice.below(2) as usize]),
                 drain_to: HashMap::new(),
             },
         };
@@ -553,17 +568,7 @@ impl Play {
 
 async fn play(seed: u64, lanes: Lanes) {
     let (partitions, records) = (3, 60);
-    let dice = Dice::new(seed);
-    let mut play = Play {
-        group: Arc::new(Mutex::new(Group::new(partitions, records))),
-        store: Arc::default(),
-        router: SimRouter { lanes, limit: 4 + dice.below(20), nonce: Arc::default() },
-        dice,
-        compute: Compute::start(1).unwrap(),
-        budget: Budget::new(1 << 20),
-        workers: HashMap::new(),
-        next_worker: 0,
-    };
+    let mut play = Play::new(seed, lanes, partitions, records);
     play.start_worker();
     play.start_worker();
     for _ in 0..25 {
@@ -644,4 +649,27 @@ fn each_record_is_in_one_object_whatever_happens_to_workers_with_a_lane_per_part
 #[test]
 fn each_record_is_in_one_object_whatever_happens_to_workers_with_a_shared_lane() {
     run_seeds(Lanes::Shared, 1000..1150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_without_open_records_leaves_a_shared_lane_without_ending_the_task() {
+    let mut play = Play::new(7, Lanes::Shared, 2, 60);
+    play.group.lock().unwrap().records[1] = 0;
+    let worker = play.start_worker();
+    let done = tokio::time::timeout(Duration::from_mins(1), async {
+        while play.group.lock().unwrap().committed[0].0 < 60 {
+            {
+                let mut group = play.group.lock().unwrap();
+                group.take(1);
+                (0..2)
+                    .filter(|number| group.owners[*number].is_none())
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .for_each(|number| group.give(number, worker));
+            }
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
+    });
+    assert!(done.await.is_ok(), "the other partition is not held up");
+    assert!(!play.workers[&worker].task.is_finished());
 }
