@@ -59,9 +59,9 @@ impl Arrivals {
                     let word = &mut self.seen[usize::try_from(number / 64).expect("checked against the records")];
                     let bit = 1 << (number % 64);
                     if *word & bit == 0 {
-                        self.arrived += 1
+                        self.arrived += 1;
                     } else {
-                        self.doubled += 1
+                        self.doubled += 1;
                     }
                     *word |= bit;
                 }

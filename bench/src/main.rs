@@ -5,6 +5,8 @@
 //! itself, and measures only that. The numbers are in the records' values and nothing of Tidegate is used to read them:
 //! what the benchmark says of loss it does not take from what is measured.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it prints is its result")]
+
 mod arrivals;
 mod web_log;
 

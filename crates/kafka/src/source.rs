@@ -1,16 +1,14 @@
 //! A consumer group's partitions as a [`transit::Source`]: the membership says what is ours, the fetcher reads it.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
 
 use data::{Offset, TopicPartition};
-use fault::{Blame, Code, Diagnose, Fault, Retry};
+use fault::Fault;
 use transit::{Assignment, Budget, Source, SourceEvent};
 
 use crate::cluster::Cluster;
 use crate::fetch::{Delivery, FetchOptions, Fetcher, Gauge};
-use crate::group::{Group, GroupCommitter, GroupEvent, GroupOptions};
+use crate::group::{Group, GroupCommitter, GroupEvent, GroupOptions, Restart, Rewound};
 use crate::records::FetchedRecords;
 
 /// A member of a group that fetches what it is assigned.
@@ -19,6 +17,10 @@ pub struct KafkaSource {
     group: Group,
     fetcher: Fetcher,
     held: HashMap<TopicPartition, Assignment>,
+    /// What the group has still to be told of logs that were cut back or made anew.
+    rewinds: VecDeque<(TopicPartition, Assignment, Restart)>,
+    /// The assignments that follow from that and have not been resumed yet.
+    restarts: HashMap<TopicPartition, (Assignment, Restart)>,
 }
 
 /// What can be seen of a source from outside. Cloning shares it.
@@ -36,7 +38,8 @@ impl KafkaSource {
     /// Joins.
     pub fn join(cluster: Cluster, options: GroupOptions, fetch: FetchOptions, budget: &Budget) -> Self {
         let fetcher = Fetcher::start(cluster.clone(), fetch, budget);
-        Self { group: Group::join(cluster, options), fetcher, held: HashMap::new() }
+        let group = Group::join(cluster, options);
+        Self { group, fetcher, held: HashMap::new(), rewinds: VecDeque::new(), restarts: HashMap::new() }
     }
 
     /// What can be seen of it from outside.
@@ -44,10 +47,37 @@ impl KafkaSource {
         SourceStats(self.fetcher.gauge())
     }
 
+    fn take_in(&mut self, event: GroupEvent) -> SourceEvent<FetchedRecords> {
+        match event {
+            GroupEvent::Assigned(assigned) => {
+                for one in &assigned {
+                    self.held.insert(one.partition.clone(), one.assignment);
+                }
+                SourceEvent::Assigned(assigned)
+            }
+            GroupEvent::Revoked(revoked) => {
+                self.forget(&revoked.partitions);
+                SourceEvent::Revoked(revoked)
+            }
+            GroupEvent::Lost(lost) => {
+                self.forget(&lost);
+                SourceEvent::Lost(lost)
+            }
+            // To a task it is a loss like any other: what it has read under that assignment must not be committed.
+            GroupEvent::Rewound(Rewound { partition, was, now, restart }) => {
+                let lost = vec![(partition.clone(), was)];
+                self.forget(&lost);
+                self.restarts.insert(partition, (now, restart));
+                SourceEvent::Lost(lost)
+            }
+        }
+    }
+
     fn forget(&mut self, partitions: &[(TopicPartition, Assignment)]) {
         for (partition, assignment) in partitions {
             if self.held.get(partition) == Some(assignment) {
                 self.held.remove(partition);
+                self.restarts.remove(partition);
                 self.fetcher.remove(partition);
             }
         }
@@ -63,39 +93,37 @@ impl Source for KafkaSource {
     }
 
     async fn next(&mut self) -> Result<SourceEvent<FetchedRecords>, Fault> {
-        tokio::select! {
-            // What is ours comes first: records of what is not any more need not be taken up.
-            biased;
-            event = self.group.next() => Ok(match event? {
-                GroupEvent::Assigned(assigned) => {
-                    for one in &assigned {
-                        self.held.insert(one.partition.clone(), one.assignment);
+        loop {
+            // Not taken out before it is sent: this call may be dropped while it waits.
+            while let Some((partition, assignment, restart)) = self.rewinds.front().cloned() {
+                self.group.rewound(partition, assignment, restart).await;
+                self.rewinds.pop_front();
+            }
+            tokio::select! {
+                // What is ours comes first: records of what is not any more need not be taken up.
+                biased;
+                event = self.group.next() => return Ok(self.take_in(event?)),
+                delivery = self.fetcher.next() => match delivery? {
+                    Delivery::Records(records) => return Ok(SourceEvent::Fetched(records)),
+                    Delivery::Rewound { partition, assignment, at, anew } => {
+                        self.rewinds.push_back((partition, assignment, Restart { at, anew, settled: false }));
                     }
-                    SourceEvent::Assigned(assigned)
-                }
-                GroupEvent::Revoked(revoked) => {
-                    self.forget(&revoked.partitions);
-                    SourceEvent::Revoked(revoked)
-                }
-                GroupEvent::Lost(lost) => {
-                    self.forget(&lost);
-                    SourceEvent::Lost(lost)
-                }
-            }),
-            delivery = self.fetcher.next() => match delivery? {
-                Delivery::Records(records) => Ok(SourceEvent::Fetched(records)),
-                // Its offsets begin to mean other records: whether what is stored of them still counts, and where to go
-                // on, is not ours to guess.
-                Delivery::Rewound { partition, at, .. } => {
-                    Err(Fault::new(LogTruncated { group: self.group.options().group.clone(), partition, at }))
-                }
-            },
+                },
+            }
         }
     }
 
     fn resume(&mut self, partition: &TopicPartition, assignment: Assignment, at: Offset) {
-        if self.held.get(partition) == Some(&assignment) {
-            self.fetcher.add(partition.clone(), assignment, at);
+        if self.held.get(partition) != Some(&assignment) {
+            return;
+        }
+        match self.restarts.remove(partition) {
+            // The intent beside the committed offset is finished, and leads to where the log it was about went on.
+            Some((number, restart)) if number == assignment && !restart.settled && restart.forbids(at) => {
+                let settled = Restart { settled: true, ..restart };
+                self.rewinds.push_back((partition.clone(), assignment, settled));
+            }
+            Some(_) | None => self.fetcher.add(partition.clone(), assignment, at),
         }
     }
 
@@ -103,36 +131,5 @@ impl Source for KafkaSource {
         let Self { group, fetcher, .. } = self;
         drop(fetcher);
         group.leave().await;
-    }
-}
-
-/// The log of a partition ends before the offset that we had come to.
-#[derive(Debug, thiserror::Error)]
-#[error("{partition} ends before the offset that group {group} has come to; its log now goes on at {at}")]
-pub struct LogTruncated {
-    /// Whose offset.
-    pub group: Arc<str>,
-    /// Which partition.
-    pub partition: TopicPartition,
-    /// Where its log goes on.
-    pub at: Offset,
-}
-
-impl Diagnose for LogTruncated {
-    fn code(&self) -> Code {
-        "kafka.log-truncated"
-    }
-    fn blame(&self) -> Blame {
-        Blame::Operator
-    }
-    fn retry(&self) -> Retry {
-        Retry::Never
-    }
-    fn hint(&self) -> Option<Cow<'static, str>> {
-        Some(
-            "the topic was made anew or lost records in an unclean leader election: choose where to go on with \
-             kafka-consumer-groups --reset-offsets, which takes effect at the next try"
-                .into(),
-        )
     }
 }

@@ -141,7 +141,7 @@ async fn sweep(plan: &ConnectorPlan, cluster: &Cluster, sink: &S3Sink) {
                     Ok(Metadata::Foreign) => {}
                     Ok(Metadata::Spilled { manifest, hash, .. }) => match sink.get_manifest(&manifest).await {
                         Ok(Some(body)) => match intent::decode_manifest(&body, &hash) {
-                            Ok(objects) => keep.extend(objects.into_iter().map(|object| object.upload)),
+                            Ok(objects) => keep.extend(objects.into_iter().map(|held| held.object.upload)),
                             Err(_) => return,
                         },
                         Ok(None) | Err(_) => return,

@@ -8,7 +8,7 @@ use futures_util::stream::{StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
 use crate::dead_letter::{DeadLetter, DeadLetters};
-use crate::intent::{Intent, METADATA_LIMIT, Recipe, encode_manifest};
+use crate::intent::{self, HeldObject, Intent, METADATA_LIMIT, Recipe, encode_manifest};
 use crate::protocol::{self, Step, WriteMode};
 use crate::upload::Upload;
 use crate::{Commit, CommitOutcome, Committer, Finished, IntentObject, ObjectName, PartTag, Sink, Span};
@@ -25,6 +25,16 @@ pub(crate) struct Cut<K: Sink> {
     /// Where the intent goes if it is too large to stand beside an offset.
     pub(crate) manifest: ObjectName,
     pub(crate) sealed: Instant,
+}
+
+impl<K: Sink> Cut<K> {
+    /// The objects that are visible already. Cuts that mix partitions are never mended, so they are of all its partitions.
+    fn standing(&self) -> impl Iterator<Item = HeldObject> {
+        self.standing.iter().map(|object| HeldObject {
+            object: object.clone(),
+            partitions: self.spans.iter().map(|span| span.partition.clone()).collect(),
+        })
+    }
 }
 
 /// How a cut ended.
@@ -74,7 +84,7 @@ async fn publish<K: Sink, C: Committer, D: DeadLetters>(
     mut cut: Cut<K>,
     hands: &Hands<K, C, D>,
 ) -> Result<CommitOutcome, Arc<Fault>> {
-    let mut objects: Vec<(IntentObject, Vec<PartTag>)> = Vec::with_capacity(cut.uploads.len());
+    let mut objects: Vec<(HeldObject, Vec<PartTag>)> = Vec::with_capacity(cut.uploads.len());
     let mut spilled = false;
     let mut step = protocol::first_step(cut.uploads.len());
     // Dead letters first: an offset behind them must not be committed before they are durable.
@@ -90,7 +100,9 @@ async fn publish<K: Sink, C: Committer, D: DeadLetters>(
                 protocol::after_upload(hands.mode)
             }
             Step::Prepare => {
-                let (commits, manifest) = prepares(&cut, &objects);
+                let new = objects.iter().map(|(held, _)| held.clone());
+                let held: Vec<HeldObject> = cut.standing().chain(new).collect();
+                let (commits, manifest) = prepares(&cut.spans, &held, cut.recipe.as_ref(), &cut.manifest);
                 if let Some(body) = manifest {
                     hands.sink.put_manifest(&cut.manifest, body).await.map_err(Arc::new)?;
                     spilled = true;
@@ -131,29 +143,39 @@ async fn publish<K: Sink, C: Committer, D: DeadLetters>(
 /// Publishing side by side: enough to hide the round trip, few enough to leave room for the parts of other lanes.
 const PUBLISH_AT_ONCE: usize = 16;
 
-async fn publish_all<K: Sink>(sink: &K, objects: &[(IntentObject, Vec<PartTag>)]) -> Result<Vec<Finished>, Arc<Fault>> {
+async fn publish_all<K: Sink>(sink: &K, objects: &[(HeldObject, Vec<PartTag>)]) -> Result<Vec<Finished>, Arc<Fault>> {
     // Collected and boxed: as a lazy `map` the compiler cannot prove the stream `Send` for every lifetime.
     let publishing: Vec<BoxFuture<'_, Result<Finished, Fault>>> =
-        objects.iter().map(|(object, parts)| sink.publish(object, parts).boxed()).collect();
+        objects.iter().map(|(held, parts)| sink.publish(&held.object, parts).boxed()).collect();
     futures_util::stream::iter(publishing).buffer_unordered(PUBLISH_AT_ONCE).try_collect().await.map_err(Arc::new)
 }
 
-/// The commits of the prepare step, and the manifest's body if the intent is too large.
-fn prepares<K: Sink>(cut: &Cut<K>, objects: &[(IntentObject, Vec<PartTag>)]) -> (Vec<Commit>, Option<bytes::Bytes>) {
-    let new = objects.iter().map(|(object, _)| object);
-    let objects: Vec<IntentObject> = cut.standing.iter().chain(new).cloned().collect();
-    let farthest = cut.spans.iter().map(|span| span.to).max().unwrap_or(data::Offset(0));
-    let mut intent = Intent { to: farthest, objects, recipe: cut.recipe.clone() };
-    let manifest = (intent.encode().len() > METADATA_LIMIT).then(|| encode_manifest(&intent.objects));
-    let commits = cut.spans.iter().map(|span| {
-        intent.to = span.to;
-        let metadata = match &manifest {
-            None => intent.encode(),
-            Some(body) => intent.encode_spilled(&cut.manifest, body),
-        };
-        commit(span, span.from, metadata)
-    });
-    (commits.collect(), manifest)
+/// The commits of the prepare step, and the manifest's body if an intent is too large.
+///
+/// An intent names only the objects that hold records of its partition. Nobody but the partition's owner can write others
+/// under their names before the intent is resolved; what holds records of other partitions only may be finished by their
+/// owner, and replaced, long before this intent is looked at.
+fn prepares(
+    spans: &[Span],
+    objects: &[HeldObject],
+    recipe: Option<&Recipe>,
+    manifest: &ObjectName,
+) -> (Vec<Commit>, Option<bytes::Bytes>) {
+    let intent = |span: &Span| Intent {
+        to: span.to,
+        objects: intent::objects_of(objects, &span.partition),
+        recipe: recipe.cloned(),
+    };
+    let intents: Vec<Intent> = spans.iter().map(intent).collect();
+    let whole: Vec<Arc<str>> = intents.iter().map(Intent::encode).collect();
+    if whole.iter().all(|intent| intent.len() <= METADATA_LIMIT) {
+        let commits = spans.iter().zip(whole).map(|(span, intent)| commit(span, span.from, intent));
+        return (commits.collect(), None);
+    }
+    let body = encode_manifest(objects);
+    let commits =
+        spans.iter().zip(intents).map(|(span, intent)| commit(span, span.from, intent.encode_spilled(manifest, &body)));
+    (commits.collect(), Some(body))
 }
 
 fn commit(span: &Span, offset: data::Offset, metadata: Arc<str>) -> Commit {
@@ -218,5 +240,49 @@ impl Diagnose for UploadGone {
             "if a lifecycle rule of the bucket aborts incomplete multipart uploads, let it wait for at least a day"
                 .into(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use data::{Offset, TopicPartition};
+
+    use super::*;
+    use crate::Assignment;
+    use crate::intent::Metadata;
+
+    fn part(number: i32) -> TopicPartition {
+        TopicPartition::new("t", number)
+    }
+
+    fn held(name: &str, numbers: &[i32]) -> HeldObject {
+        let object =
+            IntentObject { name: name.into(), upload: "u".into(), marker: "m".into(), shared: numbers.len() > 1 };
+        HeldObject { object, partitions: numbers.iter().map(|number| part(*number)).collect() }
+    }
+
+    /// The names in each partition's intent, wherever they are written.
+    fn names(objects: &[HeldObject]) -> Vec<Vec<String>> {
+        let span = |number| Span { partition: part(number), assignment: Assignment(1), from: Offset(3), to: Offset(9) };
+        let (commits, manifest) = prepares(&[span(0), span(1)], objects, None, &"manifest".into());
+        let objects = commits.iter().map(|commit| match intent::decode(&commit.metadata).unwrap() {
+            Metadata::Intent(intent) => intent.objects,
+            Metadata::Spilled { hash, .. } => {
+                let objects = intent::decode_manifest(manifest.as_deref().unwrap(), &hash).unwrap();
+                intent::objects_of(&objects, &commit.partition)
+            }
+            Metadata::Foreign => panic!("{}", commit.metadata),
+        });
+        objects.map(|objects| objects.iter().map(|object| object.name.to_string()).collect()).collect()
+    }
+
+    #[test]
+    fn an_intent_names_the_objects_of_its_partition_and_no_others() {
+        let few = [held("a", &[0]), held("b", &[0, 1]), held("c", &[1])];
+        assert_eq!(names(&few), [["a", "b"], ["b", "c"]]);
+        // The same when it is too long to stand beside an offset.
+        let long = "l".repeat(METADATA_LIMIT);
+        let many = [held("a", &[0]), held(&long, &[0, 1]), held("c", &[1])];
+        assert_eq!(names(&many), [["a", &long], [&long, "c"]]);
     }
 }

@@ -1,5 +1,6 @@
 //! What stands beside a committed offset while a cut is between prepared and committed, and how it is written down.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -8,12 +9,12 @@ use data::Offset;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{IntentObject, ObjectName};
+use crate::{IntentObject, ObjectName, TopicPartition};
 
 /// What is written beside the unchanged offset before anything becomes visible: enough for a stranger to finish the cut.
 ///
-/// Encoded as one line of JSON, so that an operator who looks at the group's offsets can read it. Objects are the same in
-/// the intents of all partitions of a cut; `to` is each partition's own.
+/// Encoded as one line of JSON, so that an operator who looks at the group's offsets can read it. The objects are those of
+/// the cut that hold records of the partition; `to` is each partition's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     /// Where the partition goes on once the objects are visible.
@@ -39,6 +40,20 @@ impl Recipe {
     pub fn name_of(text: &str) -> Arc<str> {
         hash(text.as_bytes())[..16].into()
     }
+}
+
+/// An object of a cut, and whose records it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldObject {
+    /// The object.
+    pub object: IntentObject,
+    /// The partitions.
+    pub partitions: Vec<TopicPartition>,
+}
+
+/// Those that hold records of `partition`.
+pub fn objects_of(objects: &[HeldObject], partition: &TopicPartition) -> Vec<IntentObject> {
+    objects.iter().filter(|held| held.partitions.contains(partition)).map(|held| held.object.clone()).collect()
 }
 
 /// The most bytes of metadata that we commit. Brokers refuse at `offset.metadata.max.bytes`, 4096 unless lowered.
@@ -83,8 +98,16 @@ struct Line<'a> {
     /// (rest of the marker, name, upload)
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     objects: Vec<(String, String, String)>,
+    /// Which of `objects` hold records of other partitions too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shared: Vec<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     manifest: Option<(String, String)>,
+    /// Of a manifest: the cut's partitions, and for each object which of them it holds records of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    partitions: Vec<(String, i32)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    holds: Vec<Vec<usize>>,
     /// (name, records)
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recipe: Option<(String, u64)>,
@@ -95,41 +118,50 @@ const VERSION: u32 = 1;
 impl Intent {
     /// The metadata of this intent, and whether it is short enough to stand beside an offset.
     pub fn encode(&self) -> Arc<str> {
-        encode(self.to, &self.objects, self.recipe.as_ref()).into()
+        to_json(&line(self.to, &self.objects, self.recipe.as_ref())).into()
     }
 
     /// The metadata that points to a manifest instead.
     pub fn encode_spilled(&self, manifest: &ObjectName, body: &[u8]) -> Arc<str> {
-        let line = Line {
-            tidegate: VERSION,
-            to: self.to.0,
-            by: "".into(),
-            objects: Vec::new(),
-            manifest: Some((manifest.to_string(), hash(body))),
-            recipe: pair(self.recipe.as_ref()),
-        };
-        to_json(&line).into()
+        let manifest = Some((manifest.to_string(), hash(body)));
+        to_json(&Line { manifest, ..line(self.to, &[], self.recipe.as_ref()) }).into()
     }
 }
 
-/// The body of a manifest: the objects, without any partition's end.
-pub fn encode_manifest(objects: &[IntentObject]) -> Bytes {
-    encode(Offset(0), objects, None).into_bytes().into()
+/// The body of a manifest: the objects, and whose records they hold, without any partition's end.
+pub fn encode_manifest(objects: &[HeldObject]) -> Bytes {
+    let partitions: BTreeSet<&TopicPartition> = objects.iter().flat_map(|held| &held.partitions).collect();
+    let places: BTreeMap<&TopicPartition, usize> = partitions.iter().zip(0..).map(|(it, place)| (*it, place)).collect();
+    let holds = |held: &HeldObject| held.partitions.iter().map(|partition| places[partition]).collect();
+    let all: Vec<IntentObject> = objects.iter().map(|held| held.object.clone()).collect();
+    let line = Line {
+        partitions: partitions.iter().map(|it| (it.topic.to_string(), it.partition)).collect(),
+        holds: objects.iter().map(holds).collect(),
+        ..line(Offset(0), &all, None)
+    };
+    to_json(&line).into_bytes().into()
 }
 
 /// Reads a manifest back, if it is the one that `hash` names.
-pub fn decode_manifest(body: &[u8], expected: &str) -> Result<Vec<IntentObject>, UnreadableIntent> {
+pub fn decode_manifest(body: &[u8], expected: &str) -> Result<Vec<HeldObject>, UnreadableIntent> {
     let found = hash(body);
     if found != expected {
         return Err(UnreadableIntent { reason: format!("its manifest has the hash {found}, not {expected}") });
     }
     let text = std::str::from_utf8(body).map_err(|error| UnreadableIntent { reason: error.to_string() })?;
-    match decode(text)? {
-        Metadata::Intent(intent) => Ok(intent.objects),
-        Metadata::Foreign | Metadata::Spilled { .. } => {
-            Err(UnreadableIntent { reason: "its manifest is not a list of objects".to_owned() })
-        }
+    let line = read(text)?;
+    let (partitions, holds) = (line.partitions.clone(), line.holds.clone());
+    let partition = |place: usize| partitions.get(place).map(|(topic, number)| TopicPartition::new(&**topic, *number));
+    let objects = objects(line);
+    let strange = || UnreadableIntent { reason: "its manifest is not a list of objects".to_owned() };
+    if objects.len() != holds.len() {
+        return Err(strange());
     }
+    let held = |(object, holds): (IntentObject, Vec<usize>)| {
+        let partitions = holds.into_iter().map(partition).collect::<Option<_>>().ok_or_else(strange)?;
+        Ok(HeldObject { object, partitions })
+    };
+    objects.into_iter().zip(holds).map(held).collect()
 }
 
 /// Reads what stands beside a committed offset.
@@ -137,40 +169,51 @@ pub fn decode(metadata: &str) -> Result<Metadata, UnreadableIntent> {
     if !metadata.starts_with("{\"tidegate\":") {
         return Ok(Metadata::Foreign);
     }
-    let line: Line<'_> =
-        serde_json::from_str(metadata).map_err(|error| UnreadableIntent { reason: error.to_string() })?;
+    let mut line = read(metadata)?;
+    let recipe = line.recipe.take().map(|(name, records)| Recipe { name: name.into(), records });
+    if let Some((manifest, hash)) = line.manifest {
+        return Ok(Metadata::Spilled { to: Offset(line.to), manifest: manifest.into(), hash, recipe });
+    }
+    Ok(Metadata::Intent(Intent { to: Offset(line.to), objects: objects(line), recipe }))
+}
+
+fn read(text: &str) -> Result<Line<'_>, UnreadableIntent> {
+    let line: Line<'_> = serde_json::from_str(text).map_err(|error| UnreadableIntent { reason: error.to_string() })?;
     if line.tidegate != VERSION {
         return Err(UnreadableIntent {
             reason: format!("it has version {}, this program knows version {VERSION}", line.tidegate),
         });
     }
-    let recipe = line.recipe.map(|(name, records)| Recipe { name: name.into(), records });
-    if let Some((manifest, hash)) = line.manifest {
-        return Ok(Metadata::Spilled { to: Offset(line.to), manifest: manifest.into(), hash, recipe });
-    }
-    let objects = line
-        .objects
-        .into_iter()
-        .map(|(rest, name, upload)| IntentObject {
-            name: name.into(),
-            upload: upload.into(),
-            marker: format!("{}{rest}", line.by).into(),
-        })
-        .collect();
-    Ok(Metadata::Intent(Intent { to: Offset(line.to), objects, recipe }))
+    Ok(line)
 }
 
-fn encode(to: Offset, objects: &[IntentObject], recipe: Option<&Recipe>) -> String {
+fn objects(line: Line<'_>) -> Vec<IntentObject> {
+    let Line { by, objects, shared, .. } = line;
+    let object = |(place, (rest, name, upload)): (usize, (String, String, String))| IntentObject {
+        name: name.into(),
+        upload: upload.into(),
+        marker: format!("{by}{rest}").into(),
+        shared: shared.contains(&place),
+    };
+    objects.into_iter().enumerate().map(object).collect()
+}
+
+fn line<'a>(to: Offset, objects: &'a [IntentObject], recipe: Option<&Recipe>) -> Line<'a> {
     let common = common_prefix(objects);
-    let objects = objects
-        .iter()
-        .map(|object| (object.marker[common.len()..].to_owned(), object.name.to_string(), object.upload.to_string()))
-        .collect();
-    to_json(&Line { tidegate: VERSION, to: to.0, by: common.into(), objects, manifest: None, recipe: pair(recipe) })
-}
-
-fn pair(recipe: Option<&Recipe>) -> Option<(String, u64)> {
-    recipe.map(|recipe| (recipe.name.to_string(), recipe.records))
+    let object = |object: &IntentObject| {
+        (object.marker[common.len()..].to_owned(), object.name.to_string(), object.upload.to_string())
+    };
+    Line {
+        tidegate: VERSION,
+        to: to.0,
+        by: common.into(),
+        objects: objects.iter().map(object).collect(),
+        shared: (0..objects.len()).filter(|place| objects[*place].shared).collect(),
+        manifest: None,
+        recipe: recipe.map(|recipe| (recipe.name.to_string(), recipe.records)),
+        partitions: Vec::new(),
+        holds: Vec::new(),
+    }
 }
 
 fn to_json(line: &Line<'_>) -> String {
@@ -203,7 +246,7 @@ mod tests {
     use super::*;
 
     fn object(name: &str, upload: &str, marker: &str) -> IntentObject {
-        IntentObject { name: name.into(), upload: upload.into(), marker: marker.into() }
+        IntentObject { name: name.into(), upload: upload.into(), marker: marker.into(), shared: false }
     }
 
     #[test]
@@ -230,11 +273,32 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_says_which_objects_are_whose() {
+        let part = |number| TopicPartition::new("t", number);
+        let held = |name: &str, numbers: &[i32]| HeldObject {
+            object: IntentObject { shared: numbers.len() > 1, ..object(name, "u", "m") },
+            partitions: numbers.iter().map(|number| part(*number)).collect(),
+        };
+        let objects = vec![held("a", &[4]), held("b", &[9, 4]), held("c", &[9])];
+        let body = encode_manifest(&objects);
+        let read = decode_manifest(&body, &hash(&body)).unwrap();
+        assert_eq!(read, objects);
+        let names = |number| objects_of(&read, &part(number)).iter().map(|it| it.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            (names(4), names(9), names(5)),
+            (vec!["a".into(), "b".into()], vec!["b".into(), "c".into()], vec![])
+        );
+        let unequal = r#"{"tidegate":1,"to":0,"objects":[["","a","u"]],"partitions":[["t",4]],"holds":[[1]]}"#;
+        assert!(decode_manifest(unequal.as_bytes(), &hash(unequal.as_bytes())).is_err());
+    }
+
+    #[test]
     fn a_manifest_of_somebody_else_is_not_followed() {
-        let objects = vec![object("a", "u", "m1"), object("b", "v", "m2")];
+        let held = |object| HeldObject { object, partitions: vec![TopicPartition::new("t", 0)] };
+        let objects = vec![held(object("a", "u", "m1")), held(object("b", "v", "m2"))];
         let body = encode_manifest(&objects);
         let recipe = Some(Recipe { name: "r".into(), records: 2 });
-        let intent = Intent { to: Offset(9), objects: objects.clone(), recipe: recipe.clone() };
+        let intent = Intent { to: Offset(9), objects: Vec::new(), recipe: recipe.clone() };
         let metadata = intent.encode_spilled(&"manifests/1".into(), &body);
         let Ok(Metadata::Spilled { to, manifest, hash, recipe: read }) = decode(&metadata) else {
             panic!("{metadata}")
@@ -248,10 +312,13 @@ mod tests {
         #[test]
         fn an_intent_comes_back_as_it_was_written(
             to in 0..i64::MAX,
-            objects in prop::collection::vec(("\\PC{0,20}", "\\PC{0,20}", "\\PC{0,20}"), 0..5),
+            objects in prop::collection::vec(("\\PC{0,20}", "\\PC{0,20}", "\\PC{0,20}", any::<bool>()), 0..5),
             recipe in prop::option::of(("\\PC{0,20}", 0..u64::MAX)),
         ) {
-            let objects = objects.iter().map(|(name, upload, marker)| object(name, upload, marker)).collect();
+            let each = objects.iter().map(|(name, upload, marker, shared)| {
+                IntentObject { shared: *shared, ..object(name, upload, marker) }
+            });
+            let objects = each.collect();
             let recipe = recipe.map(|(name, records)| Recipe { name: name.into(), records });
             let intent = Intent { to: Offset(to), objects, recipe };
             prop_assert_eq!(decode(&intent.encode()), Ok(Metadata::Intent(intent)));

@@ -38,6 +38,8 @@ struct Group {
     name: ObjectName,
     encoder: Box<dyn Encode>,
     records: u64,
+    /// Whose records have gone into it.
+    partitions: Vec<TopicPartition>,
     /// Nothing more comes; it was finished to free its memory.
     closed: bool,
 }
@@ -51,6 +53,8 @@ pub(crate) enum Emit {
     Part(GroupIndex, Vec<Bytes>),
     /// Forget the parts of a group: it begins anew.
     Restart(GroupIndex),
+    /// Whose records a group holds, all in all.
+    Holds(GroupIndex, Vec<TopicPartition>),
 }
 
 /// What became of records.
@@ -94,6 +98,15 @@ impl Diagnose for RecordFailure {
              converter; everything before this record is stored and committed"
                 .into(),
         )
+    }
+}
+
+impl Group {
+    /// Records of `partition` go into it. (Those that a later record replaces count too: it does no harm.)
+    fn note(&mut self, partition: &TopicPartition) {
+        if !self.partitions.contains(partition) {
+            self.partitions.push(partition.clone());
+        }
     }
 }
 
@@ -178,6 +191,7 @@ impl Core {
                         self.emit_part(last, worked);
                     }
                     last = Some(group);
+                    self.groups[group.0 as usize].note(&partition);
                 }
             }
             if let Some(last) = last {
@@ -217,7 +231,13 @@ impl Core {
                     self.close(closed, scratch, worked);
                 }
                 let index = GroupIndex(self.groups.len() as u32);
-                self.groups.push(Group { name: Arc::clone(&name), encoder, records: 1, closed: false });
+                self.groups.push(Group {
+                    name: Arc::clone(&name),
+                    encoder,
+                    records: 1,
+                    partitions: Vec::new(),
+                    closed: false,
+                });
                 worked.emitted.push(Emit::Open(name));
                 Ok(index)
             }
@@ -264,6 +284,7 @@ impl Core {
             if !output.is_empty() {
                 emitted.push(Emit::Part(GroupIndex(index as u32), output.take()));
             }
+            emitted.push(Emit::Holds(GroupIndex(index as u32), std::mem::take(&mut group.partitions)));
         }
         self.groups.clear();
         self.route.cut();

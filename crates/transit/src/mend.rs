@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn object(name: &str) -> IntentObject {
-        IntentObject { name: name.into(), upload: "u".into(), marker: "m".into() }
+        IntentObject { name: name.into(), upload: "u".into(), marker: "m".into(), shared: false }
     }
 
     fn plan(names: &[&str], ours: Option<&str>) -> Result<Mend, String> {

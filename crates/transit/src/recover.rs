@@ -55,6 +55,7 @@ async fn resolve<K: Sink, C: Committer>(
                 return Err(unreadable(intent::UnreadableIntent { reason }));
             };
             let objects = intent::decode_manifest(&body, &hash).map_err(unreadable)?;
+            let objects = intent::objects_of(&objects, &assigned.partition);
             // The manifest stays: the owners of the cut's other partitions may still have to read it.
             (to, objects, recipe)
         }

@@ -69,6 +69,12 @@ pub struct IntentObject {
     pub upload: UploadId,
     /// The mark that the visible object carries.
     pub marker: Arc<str>,
+    /// Whether it also holds records of partitions other than the one whose intent this is.
+    ///
+    /// Its name may then belong to another object by the time this one's upload is found to be over: another owner has
+    /// finished the cut for his partitions, and gone on. Whatever else is only in one intent, and stays as it is until that
+    /// is resolved.
+    pub shared: bool,
 }
 
 /// What became of an object that was to be made visible.
@@ -76,7 +82,7 @@ pub struct IntentObject {
 pub enum Finished {
     /// It is visible, by this call or an earlier one.
     Visible,
-    /// The upload is gone and no object with our marker is there: somebody aborted it (a lifecycle rule). Its records
-    /// must be read and written again.
+    /// The upload is gone and no object with our marker is there (nor, for a shared one, with a marker that has replaced
+    /// ours): somebody aborted it (a lifecycle rule). Its records must be read and written again.
     Gone,
 }

@@ -6,7 +6,8 @@ use futures_util::future::{BoxFuture, FutureExt, Shared};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::{IntentObject, ObjectName, PartTag, Permit, Sink, UploadId};
+use crate::intent::HeldObject;
+use crate::{IntentObject, ObjectName, PartTag, Permit, Sink, TopicPartition, UploadId};
 
 /// The upload of one object: begun with its first part, parts side by side, invisible.
 ///
@@ -21,6 +22,8 @@ pub(crate) struct Upload<K: Sink> {
     /// Where a failure is told at once, not only when the object is closed.
     failures: mpsc::Sender<Arc<Fault>>,
     kept: bool,
+    /// Whose records it holds, once it is closed.
+    partitions: Vec<TopicPartition>,
 }
 
 /// A task that ends with its handle.
@@ -50,7 +53,7 @@ impl<K: Sink> Upload<K> {
             .boxed()
             .shared()
         };
-        Self { sink, name, marker, begun, parts: Vec::new(), failures, kept: false }
+        Self { sink, name, marker, begun, parts: Vec::new(), failures, kept: false, partitions: Vec::new() }
     }
 
     /// Uploads the next part in the background. `permit` is given back when it is at the far side.
@@ -78,8 +81,13 @@ impl<K: Sink> Upload<K> {
         self.parts.len()
     }
 
+    /// Notes whose records the object holds, all in all.
+    pub(crate) fn holds(&mut self, partitions: Vec<TopicPartition>) {
+        self.partitions = partitions;
+    }
+
     /// Waits until all parts are at the far side.
-    pub(crate) async fn settle(&mut self) -> Result<(IntentObject, Vec<PartTag>), Arc<Fault>> {
+    pub(crate) async fn settle(&mut self) -> Result<(HeldObject, Vec<PartTag>), Arc<Fault>> {
         let upload = self.begun.clone().await?;
         let mut tags = Vec::with_capacity(self.parts.len());
         for part in &mut self.parts {
@@ -88,8 +96,14 @@ impl<K: Sink> Upload<K> {
                 Err(error) => return Err(Arc::new(Fault::new(UploadLost(error.to_string())))),
             }
         }
-        let object = IntentObject { name: Arc::clone(&self.name), upload, marker: Arc::clone(&self.marker) };
-        Ok((object, tags))
+        let partitions = std::mem::take(&mut self.partitions);
+        let object = IntentObject {
+            name: Arc::clone(&self.name),
+            upload,
+            marker: Arc::clone(&self.marker),
+            shared: partitions.len() > 1,
+        };
+        Ok((HeldObject { object, partitions }, tags))
     }
 
     /// From here on the upload is not ours to abort: an intent may name it.

@@ -538,7 +538,8 @@ impl Play {
                 part_size: 40,
                 manifest_prefix: ".m/".to_owned(),
                 recipe: Some(self.recipe.into()),
-                patience: Duration::from_secs(5),
+                // At times less than the group's, at times more.
+                patience: Duration::from_millis([50, 5000][self.dice.below(2) as usize]),
                 drain_to: HashMap::new(),
             },
         };
@@ -701,6 +702,7 @@ fn torn(seed: u64, records: u64) -> Play {
         name: format!("{}-{from}", partition(0)).into(),
         upload: format!("old{from}").into(),
         marker: format!("theirs {from}").into(),
+        shared: false,
     };
     let recipe = Some(intent::Recipe { name: "r".into(), records });
     let intent = intent::Intent { to: Offset(20), objects: [0, 5, 10, 15].map(object).to_vec(), recipe };
@@ -771,4 +773,28 @@ fn a_torn_cut_that_could_come_out_otherwise_is_left_to_a_person() {
             assert_eq!(play.group.lock().unwrap().committed[0].0, 0, "nothing was committed");
         });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_without_open_records_leaves_a_shared_lane_without_ending_the_task() {
+    let mut play = Play::new(Dice::new(7), Lanes::Shared, 10, Group::new(2, 60));
+    play.group.lock().unwrap().records[1] = 0;
+    let worker = play.start_worker();
+    let done = tokio::time::timeout(Duration::from_mins(1), async {
+        while play.group.lock().unwrap().committed[0].0 < 60 {
+            {
+                let mut group = play.group.lock().unwrap();
+                group.take(1);
+                (0..2)
+                    .filter(|number| group.owners[*number].is_none())
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .for_each(|number| group.give(number, worker));
+            }
+            play.let_compute_catch_up();
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
+    });
+    assert!(done.await.is_ok(), "the other partition is not held up");
+    assert!(!play.workers[&worker].task.is_finished());
 }

@@ -44,6 +44,10 @@ impl S3Sink {
                 self.set_proof(Proof::Seen);
                 return Ok(Finished::Visible);
             }
+            if there == There::Marked && object.shared {
+                // Another owner has finished the cut for its own partitions, gone on, and replaced the object by then.
+                return Ok(Finished::Visible);
+            }
         }
         match there {
             There::Ours => Ok(Finished::Visible),

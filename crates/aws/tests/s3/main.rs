@@ -53,7 +53,7 @@ fn name() -> ObjectName {
 }
 
 fn object(upload: &UploadId) -> IntentObject {
-    IntentObject { name: name(), upload: upload.clone(), marker: MARKER.into() }
+    IntentObject { name: name(), upload: upload.clone(), marker: MARKER.into(), shared: false }
 }
 
 /// An upload of one small part.
@@ -308,6 +308,20 @@ async fn an_upload_that_somebody_aborted_is_gone() {
     assert_eq!(sink.finish(&object).await.unwrap(), Finished::Gone);
     fake.state().objects.insert(NAME.into(), hello());
     assert_eq!(sink.finish(&object).await.unwrap(), Finished::Visible);
+}
+
+#[tokio::test]
+async fn an_object_that_was_replaced_is_not_gone_if_others_could_replace_it() {
+    let fake = Fake::start().await;
+    let sink = sink(&fake);
+    let (older, parts) = uploaded(&sink).await;
+    assert_eq!(sink.publish(&older, &parts).await.unwrap(), Finished::Visible);
+    let upload = sink.begin(&name(), "a later cut").await.unwrap();
+    let part = sink.part(&name(), &upload, 1, vec![Bytes::from_static(b"later")]).await.unwrap();
+    let later = IntentObject { marker: "a later cut".into(), ..object(&upload) };
+    assert_eq!(sink.publish(&later, &[part]).await.unwrap(), Finished::Visible);
+    assert_eq!(sink.finish(&IntentObject { shared: true, ..older.clone() }).await.unwrap(), Finished::Visible);
+    assert_eq!(sink.finish(&older).await.unwrap(), Finished::Gone);
 }
 
 #[tokio::test]

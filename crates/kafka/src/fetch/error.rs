@@ -42,6 +42,15 @@ pub enum FetchError {
         /// Where it ended after the cut.
         end: Offset,
     },
+    /// The topic was deleted and made anew while it was read, and `auto.offset.reset` is `none`.
+    #[error("topic {topic} was deleted and made anew, after {partition} had been read up to offset {position}",
+        topic = partition.topic)]
+    MadeAnew {
+        /// The partition.
+        partition: TopicPartition,
+        /// How far it had been read.
+        position: Offset,
+    },
     /// The broker finds the records at this offset damaged on its own disk.
     #[error("broker says that the records of {partition} at offset {position} are corrupt")]
     Corrupt {
@@ -59,6 +68,7 @@ impl Diagnose for FetchError {
             Self::Denied { .. } => "kafka.access-denied",
             Self::OutOfRange { .. } => "kafka.offset-out-of-range",
             Self::Truncated { .. } => "kafka.log-truncated",
+            Self::MadeAnew { .. } => "kafka.topic-made-anew",
             Self::Corrupt { .. } => "kafka.corrupt-log",
         }
     }
@@ -66,7 +76,9 @@ impl Diagnose for FetchError {
     fn blame(&self) -> Blame {
         match self {
             Self::Cluster(error) => error.blame(),
-            Self::Denied { .. } | Self::OutOfRange { .. } | Self::Truncated { .. } => Blame::Operator,
+            Self::Denied { .. } | Self::OutOfRange { .. } | Self::Truncated { .. } | Self::MadeAnew { .. } => {
+                Blame::Operator
+            }
             Self::Corrupt { .. } => Blame::Remote,
         }
     }
@@ -74,9 +86,11 @@ impl Diagnose for FetchError {
     fn retry(&self) -> Retry {
         match self {
             Self::Cluster(error) => error.retry(),
-            Self::Denied { .. } | Self::OutOfRange { .. } | Self::Truncated { .. } | Self::Corrupt { .. } => {
-                Retry::Never
-            }
+            Self::Denied { .. }
+            | Self::OutOfRange { .. }
+            | Self::Truncated { .. }
+            | Self::MadeAnew { .. }
+            | Self::Corrupt { .. } => Retry::Never,
         }
     }
 
@@ -98,6 +112,13 @@ impl Diagnose for FetchError {
                 format!(
                     "set the group's offset of {partition} to {end} with kafka-consumer-groups.sh --reset-offsets, \
                      and keep unclean.leader.election.enable at false"
+                )
+                .into(),
+            ),
+            Self::MadeAnew { partition, .. } => Some(
+                format!(
+                    "set the group's offset of {partition} to 0 with kafka-consumer-groups.sh --reset-offsets, or set \
+                     consumer.override.auto.offset.reset to earliest or latest"
                 )
                 .into(),
             ),

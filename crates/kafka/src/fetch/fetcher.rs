@@ -30,15 +30,17 @@ pub enum Delivery {
     /// Record batches of one partition, in order and without a gap since the last ones (but for offsets that are gone,
     /// which is logged as an error).
     Records(FetchedRecords),
-    /// What was read from `at` on is not in the log any more: the partition has been removed, and is to be taken up anew
-    /// at `at` under another assignment.
+    /// The log was cut back or made anew, so that offsets begin to mean other records: the partition has been removed, and
+    /// is to be taken up again at `at` under another assignment.
     Rewound {
         /// Which partition.
         partition: TopicPartition,
         /// Under which assignment it was read.
         assignment: Assignment,
-        /// Where its log goes on.
+        /// Where its log goes on: its end, or, if it is another log, by `auto.offset.reset`.
         at: Offset,
+        /// Whether it is another log for all that is known, so that what lies below `at` is not what was read there.
+        anew: bool,
     },
 }
 

@@ -1,7 +1,7 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use data::TopicPartition;
+use data::{Offset, TopicPartition};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use transit::Budget;
@@ -90,14 +90,18 @@ async fn find_offsets(partitions: Arc<Partitions>, cluster: Cluster, names: Vec<
     let both = async {
         let earliest = cluster.list_offsets(&names, Place::Earliest, Isolation::ReadUncommitted).await?;
         let latest = cluster.list_offsets(&names, Place::Latest, isolation).await?;
-        Ok::<_, Error>((earliest, latest))
+        // Newer than both: whether the topic is still the one that was read.
+        let metadata = cluster.refresh().await?;
+        Ok::<_, Error>((earliest, latest, metadata))
     };
     match both.await {
-        Ok((earliest, latest)) => {
+        Ok((earliest, latest, metadata)) => {
             let mut unknown = Vec::new();
             for name in names {
-                match (earliest.get(&name).copied().flatten(), latest.get(&name).copied().flatten()) {
-                    (Some(earliest), Some(latest)) => partitions.found(&name, earliest, latest),
+                let place = |found: &HashMap<TopicPartition, Option<Offset>>| found.get(&name).copied().flatten();
+                let topic = metadata.topics.get(&name.topic).filter(|topic| topic.error.is_none());
+                match (topic, place(&earliest), place(&latest)) {
+                    (Some(topic), Some(earliest), Some(latest)) => partitions.found(&name, topic.id, earliest, latest),
                     _ => unknown.push(name),
                 }
             }

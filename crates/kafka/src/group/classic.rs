@@ -60,12 +60,15 @@ pub(crate) struct Classic {
     cooperative: bool,
     phase: Phase,
     beat_at: Instant,
-    /// The topics that we have last joined for.
+    /// The topics that we have last joined for, and what we claimed then.
     joined_for: BTreeSet<Arc<str>>,
+    claimed: BTreeSet<TopicPartition>,
     /// The last assignment and its generation, which `sticky` notes in the subscription even after all was given up.
     last: (BTreeSet<TopicPartition>, i32),
     /// What we have shared out as leader: a change of it is a reason for another rebalance.
     led: Option<BTreeMap<Arc<str>, i32>>,
+    /// As leader we have held partitions back for another round, which should have begun by then.
+    unfinished_until: Option<Instant>,
 }
 
 impl Classic {
@@ -77,8 +80,10 @@ impl Classic {
             phase: Phase::Apart,
             beat_at: now,
             joined_for: BTreeSet::new(),
+            claimed: BTreeSet::new(),
             last: (BTreeSet::new(), -1),
             led: None,
+            unfinished_until: None,
         }
     }
 
@@ -93,7 +98,7 @@ impl Classic {
         !(in_flight && matches!(self.phase, Phase::Joining { .. } | Phase::Syncing { .. }))
     }
 
-    /// When the next heartbeat is due.
+    /// When the next heartbeat is due. (An unfinished assignment is looked after at the heartbeat that follows.)
     pub(crate) fn beat_at(&self) -> Option<Instant> {
         matches!(self.phase, Phase::Steady { .. } | Phase::Leading { .. }).then_some(self.beat_at)
     }
@@ -116,6 +121,11 @@ impl Classic {
 
     pub(crate) fn next_call(&mut self, base: &mut Membership) -> Option<Next> {
         let due = base.now >= self.beat_at;
+        if self.unfinished_until.is_some_and(|until| base.now >= until) {
+            // Whoever held what was held back should have given it up and joined again. It may have been a static member
+            // that has restarted since and knows nothing of it; then nobody but us would ever notice.
+            self.rebalance(base, "partitions that were to move are still without an owner");
+        }
         match &mut self.phase {
             Phase::Apart => {
                 // A pattern has first to be held against the topics.
@@ -152,12 +162,12 @@ impl Classic {
 
     fn join(&mut self, base: &Membership, reason: &'static str) -> Call {
         self.joined_for = base.wanted.clone().unwrap_or_default();
-        let owned = if self.cooperative { base.stays.partitions() } else { BTreeSet::new() };
+        self.claimed = if self.cooperative { base.stays.partitions() } else { BTreeSet::new() };
         let (last, since) = &self.last;
         let protocols = self.assignors.iter().map(|assignor| {
             let subscription = Subscription {
                 topics: self.joined_for.clone(),
-                owned: owned.clone(),
+                owned: self.claimed.clone(),
                 generation: *since,
                 rack: base.options.rack.clone(),
                 user_data: assignor.user_data(last, *since),
@@ -193,7 +203,7 @@ impl Classic {
         };
         base.deadline = Some(base.now + base.options.session_timeout);
         self.beat_at = base.now + base.options.heartbeat_interval;
-        self.led = None;
+        (self.led, self.unfinished_until) = (None, None);
         let generation = Generation { number: joined.generation, assignor };
         self.phase = if joined.leader {
             let members = joined.members.into_iter().map(|(id, instance, bytes)| {
@@ -213,6 +223,8 @@ impl Classic {
             });
             let members: Vec<_> = members.collect();
             if joined.skip_assignment {
+                // Whether the leader that we were before our restart had held partitions back, nobody can tell.
+                self.unfinished_until = assignor.is_cooperative().then(|| base.now + base.options.session_timeout);
                 self.led =
                     Some(members.iter().flat_map(|it| it.topics.iter().map(|topic| (topic.clone(), -1))).collect());
                 Phase::Syncing { joined: generation, assignments: Vec::new() }
@@ -231,6 +243,9 @@ impl Classic {
             Phase::Leading { joined, members, look } if number >= *look => {
                 let counts = counts(&self.topics_led(), &base.topics);
                 let assignments: Assignments = joined.assignor.assign(members, &counts);
+                let assigned: usize = assignments.values().map(BTreeSet::len).sum();
+                let unfinished = assigned < counts.values().map(|count| *count as usize).sum::<usize>();
+                self.unfinished_until = unfinished.then(|| base.now + base.options.session_timeout);
                 let assignments =
                     assignments.into_iter().map(|(id, share)| (id, wire::encode_assignment(&share))).collect();
                 self.phase = Phase::Syncing { joined: *joined, assignments };
@@ -280,7 +295,8 @@ impl Classic {
         self.phase = Phase::Steady { rejoin: None, flushed: false };
         tracing::info!(group = %base.options.group, generation, assigned = assigned.len(), given_up = taken.len(),
             "assigned");
-        if !taken.is_empty() && !base.begin_yield(&taken) {
+        if !base.begin_yield(&taken) && !self.claimed.is_subset(&assigned) {
+            // What we claimed and did not get is kept for us to give up; also if we had lost it before we knew.
             self.yielded(base);
         }
         if base.wanted.as_ref().is_some_and(|wanted| *wanted != self.joined_for) {
@@ -331,7 +347,7 @@ impl Classic {
     pub(crate) fn apart(&mut self) {
         self.phase = Phase::Apart;
         self.last = (BTreeSet::new(), -1);
-        self.led = None;
+        (self.led, self.unfinished_until) = (None, None);
     }
 
     /// What a refusal of any of our requests but OffsetCommit means.
@@ -357,7 +373,7 @@ impl Classic {
                 self.apart();
             }
             // From JoinGroup: the coordinator has no room for it at the moment.
-            ErrorCode::REBALANCE_IN_PROGRESS => base.calls.failed(base.now),
+            ErrorCode::REBALANCE_IN_PROGRESS => base.calls.failed(base.now, &mut base.dice),
             code if code.is_retriable() => base.retry_later(code),
             code => return Err(base.refused(request, code, message)),
         }

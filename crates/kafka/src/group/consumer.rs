@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use data::TopicPartition;
+use rand::RngExt;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -48,6 +49,8 @@ pub(crate) struct Consumer {
     /// What the coordinator has been told, and has answered.
     told_owned: Option<BTreeSet<(Uuid, i32)>>,
     told_topics: Option<BTreeSet<Arc<str>>>,
+    /// When we last asked to be told everything.
+    asked_all_at: Instant,
     /// Whether a topic is assigned whose name we do not know yet.
     nameless: bool,
     warned_of_instance: bool,
@@ -62,6 +65,7 @@ impl Consumer {
             assigned: BTreeSet::new(),
             told_owned: None,
             told_topics: None,
+            asked_all_at: now,
             nameless: false,
             warned_of_instance: false,
         }
@@ -88,7 +92,7 @@ impl Consumer {
         if self.standing == Standing::Apart {
             if base.id.is_empty() {
                 // A fresh one each time, so that nothing that an earlier membership has sent can count for this one.
-                base.id = format!("{:032x}", rand::random::<u128>()).into();
+                base.id = format!("{:032x}", base.dice.random::<u128>()).into();
             }
             return Some(Next::Call(Call::Reconcile(Reconcile {
                 member: base.id.clone(),
@@ -109,7 +113,9 @@ impl Consumer {
             }
             by_topic
         };
-        let full = self.standing == Standing::Uncertain;
+        // The coordinator tells an assignment once. If a heartbeat that we had given up arrives late, that telling goes
+        // to nobody; so everything is asked for once a session even when all seems well.
+        let full = self.standing == Standing::Uncertain || base.now >= self.asked_all_at + base.options.session_timeout;
         let says_owned = full || self.told_owned.as_ref() != Some(&owned);
         let says_topics = full || self.told_topics.as_ref() != Some(&topics);
         Some(Next::Call(Call::Reconcile(Reconcile {
@@ -155,6 +161,9 @@ impl Consumer {
         }
         if let Some(topics) = &said.topics {
             self.told_topics = Some(topics.clone());
+        }
+        if said.full {
+            self.asked_all_at = sent;
         }
         self.standing = Standing::Certain;
         base.epoch = answer.epoch;
@@ -265,7 +274,7 @@ impl Consumer {
                     tracing::warn!(group = %base.options.group, instance = base.options.instance.as_deref(),
                         "another member has this group.instance.id; waiting for it to leave or its session to end");
                 }
-                base.calls.failed(base.now);
+                base.calls.failed(base.now, &mut base.dice);
             }
             code if code.is_retriable() => {
                 self.went_unanswered(base);

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use data::TopicPartition;
+use data::{Offset, TopicPartition};
 use fault::{Chain, Diagnose, Retry};
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use transit::{Commit, CommitOutcome};
+use transit::{Assignment, Commit, CommitOutcome};
 
 use super::call::{Answer, Call, Silence};
 use super::commits::Ticket;
@@ -20,7 +20,7 @@ use super::member::Member;
 use super::membership::{Action, Announcement, Look, Shape, Topics};
 use super::options::{GroupOptions, OffsetReset};
 use super::requests::{self, Unanswered};
-use super::stays::Numbered;
+use super::stays::{Numbered, Restart};
 use crate::admin::Place;
 use crate::cluster::{self, Cluster, CoordinatorKey};
 use crate::net::{self, Connection};
@@ -30,6 +30,8 @@ use crate::net::{self, Connection};
 pub(crate) enum Command {
     /// Commit all of this or none.
     Commit { entries: Vec<Commit>, reply: oneshot::Sender<CommitOutcome> },
+    /// The log of a partition was cut back or made anew: begin it again under another assignment.
+    Rewound { partition: TopicPartition, assignment: Assignment, restart: Restart },
     /// Leave the group and end; the sender is dropped when that is done.
     Leave { done: oneshot::Sender<()> },
 }
@@ -37,7 +39,7 @@ pub(crate) enum Command {
 /// Work beside the calls to the coordinator.
 enum Beside {
     Yielded(u64),
-    Located(Vec<(Numbered, Option<data::Offset>)>),
+    Located(Vec<(Numbered, Option<Offset>)>),
     Looked(u64, Option<Topics>),
 }
 
@@ -49,7 +51,7 @@ pub(crate) async fn run(
     mailbox: Arc<Mailbox>,
 ) {
     let mut driver = Driver {
-        member: Member::new(options.clone(), cluster.config().metadata_max_age, Instant::now()),
+        member: Member::new(options.clone(), cluster.config().metadata_max_age, rand::random(), Instant::now()),
         link: Arc::new(Link::new(cluster.clone(), &options)),
         cluster,
         options,
@@ -214,6 +216,9 @@ impl Driver {
                 let ticket = Ticket(self.tickets);
                 self.replies.insert(ticket, reply);
                 self.member.commit(now, ticket, entries);
+            }
+            Command::Rewound { partition, assignment, restart } => {
+                self.member.rewound(now, partition, assignment, restart);
             }
             Command::Leave { done } => {
                 self.leaving.push(done);

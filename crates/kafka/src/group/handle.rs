@@ -2,15 +2,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data::TopicPartition;
 use fault::Fault;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use transit::{Commit, CommitOutcome, Committer};
+use transit::{Assignment, Commit, CommitOutcome, Committer};
 
 use super::driver::{self, Command};
 use super::error::GroupError;
 use super::mailbox::{GroupEvent, Mailbox};
 use super::options::GroupOptions;
+use super::stays::Restart;
 use crate::cluster::Cluster;
 
 /// How long leaving may take: one request, after the answer to a commit in flight. After that the coordinator notices by
@@ -56,6 +58,18 @@ impl Group {
             Err(error) => error,
             Ok(()) => GroupError::Closed { group: self.options.group.clone() },
         })
+    }
+
+    /// Ends the assignment of a partition whose log was cut back or made anew, and begins another:
+    /// [`GroupEvent::Rewound`], then [`GroupEvent::Assigned`]. Ignored for an assignment that is over. Cancel safe: a
+    /// dropped call may be made again.
+    ///
+    /// The new one begins as `restart` says, or, if that is not settled and something stands beside the committed offset,
+    /// at that offset with what stands beside it. It is then for the caller to see where that leads
+    /// ([`Restart::forbids`]), and to call this again with a settled one.
+    pub async fn rewound(&self, partition: TopicPartition, assignment: Assignment, restart: Restart) {
+        // A member that has ended says so by itself.
+        self.commands.send(Command::Rewound { partition, assignment, restart }).await.ok();
     }
 
     /// Leaves the group, so that the others need not wait for the session to end. Commits that wait are fenced; one in

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, oneshot};
 use transit::{Assigned, Assignment, Revoked};
 
 use super::error::GroupError;
-use super::membership::Announcement;
+use super::membership::{Announcement, Rewound};
 use super::stays::Numbered;
 
 /// Something that the task is told.
@@ -20,6 +20,8 @@ pub enum GroupEvent {
     Revoked(Revoked),
     /// These assignments are over already. Also of partitions whose revocation took too long.
     Lost(Vec<(TopicPartition, Assignment)>),
+    /// This assignment is over already; another of the same partition follows.
+    Rewound(Rewound),
 }
 
 /// The queue between the member, which never waits, and the task, which comes when it likes.
@@ -64,6 +66,8 @@ impl Mailbox {
                     state.posts.push_back(GroupEvent::Lost(lost));
                 }
             }
+            // Only who has heard of an assignment can know that it was rewound.
+            Announcement::Rewound(rewound) => state.posts.push_back(GroupEvent::Rewound(rewound)),
         }
         drop(state);
         self.changed.notify_one();

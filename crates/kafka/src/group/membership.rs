@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data::TopicPartition;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
-use transit::Assigned;
+use transit::{Assigned, Assignment};
 use uuid::Uuid;
 
 use super::call::Call;
 use super::commits::{Commits, Settled};
 use super::error::GroupError;
 use super::options::{GroupOptions, Subscription};
-use super::stays::{Numbered, Stays};
+use super::stays::{Numbered, Restart, Stays};
 use crate::ErrorCode;
-use crate::cluster::Backoff;
 
 /// What the member wants done; the driver does it.
 #[derive(Debug)]
@@ -48,6 +49,20 @@ pub(crate) enum Announcement {
         partitions: Vec<Numbered>,
     },
     Lost(Vec<Numbered>),
+    Rewound(Rewound),
+}
+
+/// A partition that stays ours, under another assignment: its log was cut back or made anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewound {
+    /// Which.
+    pub partition: TopicPartition,
+    /// The assignment that is over: nothing of it can be committed any more.
+    pub was: Assignment,
+    /// The assignment that follows; where it begins is told by [`super::GroupEvent::Assigned`].
+    pub now: Assignment,
+    /// What that follows from.
+    pub restart: Restart,
 }
 
 /// Which topics to look at.
@@ -68,9 +83,9 @@ pub(crate) struct Shape {
 }
 
 /// Failures of one kind, and until when to leave it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pause {
-    backoff: Backoff,
+    failures: u32,
     until: Option<Instant>,
 }
 
@@ -79,19 +94,17 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Pause {
-    pub(crate) fn new() -> Self {
-        Self { backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), until: None }
-    }
-
-    /// It has failed again.
-    pub(crate) fn failed(&mut self, now: Instant) {
-        self.until = Some(now + self.backoff.next_pause());
+    /// It has failed again. `dice` are the member's own, so that a test can throw the same again (which
+    /// `cluster::Backoff` cannot).
+    pub(crate) fn failed(&mut self, now: Instant, dice: &mut SmallRng) {
+        let doubled = FIRST_PAUSE * (1 << self.failures.min(10));
+        self.failures += 1;
+        self.until = Some(now + doubled.min(LONGEST_PAUSE).mul_f64(dice.random_range(0.8..1.2)));
     }
 
     /// It has succeeded.
     pub(crate) fn clear(&mut self) {
-        self.backoff.reset();
-        self.until = None;
+        *self = Self::default();
     }
 
     /// Whether it is still to be left alone.
@@ -139,11 +152,12 @@ pub(crate) struct Membership {
     pub(crate) calls: Pause,
     pub(crate) places: Pause,
     pub(crate) commit_pause: Pause,
+    pub(crate) dice: SmallRng,
     actions: VecDeque<Action>,
 }
 
 impl Membership {
-    pub(crate) fn new(options: Arc<GroupOptions>, now: Instant) -> Self {
+    pub(crate) fn new(options: Arc<GroupOptions>, seed: u64, now: Instant) -> Self {
         let wanted = match &options.subscription {
             Subscription::Topics(topics) => Some(topics.clone()),
             Subscription::Pattern(_) => None,
@@ -161,9 +175,10 @@ impl Membership {
             forsaken: None,
             wanted,
             topics: Topics::new(),
-            calls: Pause::new(),
-            places: Pause::new(),
-            commit_pause: Pause::new(),
+            calls: Pause::default(),
+            places: Pause::default(),
+            commit_pause: Pause::default(),
+            dice: SmallRng::seed_from_u64(seed),
             actions: VecDeque::new(),
         }
     }
@@ -253,7 +268,7 @@ impl Membership {
         if code.is_stale_coordinator() {
             self.act(Action::Seek);
         }
-        self.calls.failed(self.now);
+        self.calls.failed(self.now, &mut self.dice);
     }
 
     pub(crate) fn refused(&self, request: &'static str, code: ErrorCode, message: Option<Arc<str>>) -> GroupError {

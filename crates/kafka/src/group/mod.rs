@@ -43,4 +43,6 @@ pub use assign::Assignor;
 pub use error::GroupError;
 pub use handle::{Group, GroupCommitter};
 pub use mailbox::GroupEvent;
+pub use membership::Rewound;
 pub use options::{GroupOptions, GroupProtocol, OffsetReset, Subscription, TopicPattern};
+pub use stays::Restart;

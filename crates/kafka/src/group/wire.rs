@@ -297,10 +297,19 @@ mod tests {
 
     #[test]
     fn a_length_that_lies_is_refused_before_anything_is_allocated() {
-        let mut bytes = BytesMut::new();
-        bytes.put_i16(3);
-        bytes.put_i32(i32::MAX);
-        assert_eq!(Subscription::decode(bytes.freeze()), Err(WireError::Short));
+        let read = |bytes: &[&[u8]]| {
+            let bytes = Bytes::from(bytes.concat());
+            (Subscription::decode(bytes.clone()).unwrap_err(), decode_assignment(bytes).unwrap_err())
+        };
+        let (version, most): (&[u8], &[u8]) = (&[0, 3], &i32::MAX.to_be_bytes());
+        // How many topics there are, for both.
+        assert_eq!(read(&[version, most]), (WireError::Short, WireError::Short));
+        assert_eq!(read(&[version, &[0x80, 0, 0, 0]]).1, WireError::Length(i32::MIN));
+        // One topic "t", then how many partitions it has in the assignment, and the rest of it where one names topics.
+        assert_eq!(read(&[version, &[0, 0, 0, 1], &[0, 1, b't'], most]), (WireError::Short, WireError::Short));
+        // How long the name of the topic is.
+        assert_eq!(read(&[version, &[0, 0, 0, 1], &[0x7f, 0xff]]), (WireError::Short, WireError::Short));
+        assert_eq!(decode_previous(Bytes::from_static(&[0x7f, 0xff, 0xff, 0xff])), Err(WireError::Short));
     }
 
     proptest! {

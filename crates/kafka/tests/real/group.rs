@@ -14,10 +14,10 @@ use transit::{Assigned, Assignment, Commit, CommitOutcome, Committer, Revoked};
 
 use crate::support::{Kafka, eventually, fresh, kafka, topic};
 
-const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// A member whose events are followed in the background, as a task would.
-struct Follower {
+pub(crate) struct Follower {
     state: Arc<Mutex<Seen>>,
     committer: GroupCommitter,
     stop: Option<oneshot::Sender<bool>>,
@@ -25,18 +25,18 @@ struct Follower {
 }
 
 #[derive(Default)]
-struct Seen {
-    held: BTreeMap<TopicPartition, Assigned>,
+pub(crate) struct Seen {
+    pub(crate) held: BTreeMap<TopicPartition, Assigned>,
     /// Keep revocations instead of dropping them.
     stubborn: bool,
     kept: Vec<Revoked>,
     revoked: Vec<(TopicPartition, Assignment)>,
-    lost: Vec<(TopicPartition, Assignment)>,
+    pub(crate) lost: Vec<(TopicPartition, Assignment)>,
     error: Option<GroupError>,
 }
 
 impl Follower {
-    fn start(cluster: &Cluster, options: GroupOptions) -> Self {
+    pub(crate) fn start(cluster: &Cluster, options: GroupOptions) -> Self {
         let mut group = Group::join(cluster.clone(), options);
         let state: Arc<Mutex<Seen>> = Arc::default();
         let committer = group.committer();
@@ -65,11 +65,11 @@ impl Follower {
         Self { state, committer, stop: Some(stop), task }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.state.lock().unwrap()
     }
 
-    fn held(&self) -> BTreeMap<TopicPartition, Assigned> {
+    pub(crate) fn held(&self) -> BTreeMap<TopicPartition, Assigned> {
         self.seen().held.clone()
     }
 
@@ -77,11 +77,11 @@ impl Follower {
         self.held().into_keys().map(|partition| partition.partition).collect()
     }
 
-    fn assignment(&self, partition: &TopicPartition) -> Assignment {
+    pub(crate) fn assignment(&self, partition: &TopicPartition) -> Assignment {
         self.seen().held[partition].assignment
     }
 
-    async fn holds(&self, what: &str, condition: impl Fn(&Seen) -> bool) {
+    pub(crate) async fn holds(&self, what: &str, condition: impl Fn(&Seen) -> bool) {
         eventually(what, SOON, async || {
             let seen = self.seen();
             assert!(seen.error.is_none(), "{what}: {:?}", seen.error);
@@ -90,12 +90,12 @@ impl Follower {
         .await;
     }
 
-    async fn commit(&self, partition: &TopicPartition, offset: i64, metadata: &str) -> CommitOutcome {
+    pub(crate) async fn commit(&self, partition: &TopicPartition, offset: i64, metadata: &str) -> CommitOutcome {
         let assignment = self.assignment(partition);
         self.commit_as(partition, assignment, offset, metadata).await
     }
 
-    async fn commit_as(
+    pub(crate) async fn commit_as(
         &self,
         partition: &TopicPartition,
         assignment: Assignment,
@@ -107,7 +107,7 @@ impl Follower {
         tokio::time::timeout(SOON, self.committer.commit(vec![commit])).await.expect("an outcome").expect("no fault")
     }
 
-    async fn leave(mut self) {
+    pub(crate) async fn leave(mut self) {
         self.stop.take().unwrap().send(true).ok();
         self.task.await.unwrap();
     }
@@ -144,11 +144,15 @@ impl Seen {
                 }
                 self.lost.extend(lost);
             }
+            GroupEvent::Rewound(rewound) => {
+                self.held.remove(&rewound.partition);
+                self.lost.push((rewound.partition, rewound.was));
+            }
         }
     }
 }
 
-fn protocols() -> [(&'static str, GroupProtocol); 4] {
+pub(crate) fn protocols() -> [(&'static str, GroupProtocol); 4] {
     [
         ("range", GroupProtocol::Classic(vec![Assignor::Range])),
         ("sticky", GroupProtocol::Classic(vec![Assignor::Sticky])),
@@ -157,7 +161,7 @@ fn protocols() -> [(&'static str, GroupProtocol); 4] {
     ]
 }
 
-fn member(group: &str, topic: &str, protocol: &GroupProtocol) -> GroupOptions {
+pub(crate) fn member(group: &str, topic: &str, protocol: &GroupProtocol) -> GroupOptions {
     let mut options = GroupOptions::new(group, Subscription::topics([topic]));
     options.protocol = protocol.clone();
     options.session_timeout = Duration::from_secs(6);
@@ -339,4 +343,72 @@ async fn new_partitions_and_topics_are_noticed() {
         follower.holds(name, |seen| seen.held.len() == 5).await;
         follower.leave().await;
     }
+}
+
+#[tokio::test]
+async fn a_static_member_comes_back_to_what_it_had_without_a_rebalance() {
+    let Some((_, cluster, topic, _)) = stage("a_static_member_comes_back_to_what_it_had_without_a_rebalance", 4).await
+    else {
+        return;
+    };
+    for (name, protocol) in protocols() {
+        let group = fresh(name);
+        let named = |instance: &str| {
+            let mut options = member(&group, &topic, &protocol);
+            options.instance = Some(instance.into());
+            options
+        };
+        let first = Follower::start(&cluster, named("a"));
+        let second = Follower::start(&cluster, named("b"));
+        first.holds(name, |seen| seen.held.len() == 2).await;
+        second.holds(name, |seen| seen.held.len() == 2).await;
+        let had = second.numbers();
+        let undisturbed = first.held();
+        second.leave().await;
+        let second = Follower::start(&cluster, named("b"));
+        second.holds(name, |seen| seen.held.len() == 2).await;
+        assert_eq!(second.numbers(), had, "{name}");
+        assert_eq!(first.held(), undisturbed, "{name}");
+        second.leave().await;
+        first.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_coordinator_that_restarts_costs_nobody_anything() {
+    if !crate::support::wanted("a_coordinator_that_restarts_costs_nobody_anything") {
+        return;
+    }
+    let kafka = Kafka::start(&[]);
+    let cluster = kafka.connect().await;
+    let topic = topic(&cluster, 2).await;
+    let mut followers = Vec::new();
+    for (name, protocol) in protocols() {
+        let mut options = member(&fresh(name), &topic, &protocol);
+        // As long as the restart may take on a busy machine; the coordinator begins its own count anew.
+        options.session_timeout = Duration::from_secs(45);
+        let follower = Follower::start(&cluster, options);
+        follower.holds(name, |seen| seen.held.len() == 2).await;
+        followers.push((name, follower));
+    }
+    kafka.script("stop", &["1"]);
+    let zero = TopicPartition::new(&*topic, 0);
+    let resumed = async {
+        // Beside the commits, which wait for it.
+        tokio::task::block_in_place(|| kafka.script("resume", &["1"]));
+    };
+    let committed = async {
+        for (name, follower) in &followers {
+            let commit = Commit {
+                partition: zero.clone(),
+                assignment: follower.assignment(&zero),
+                offset: Offset(1),
+                metadata: "".into(),
+            };
+            let outcome = tokio::time::timeout(Duration::from_mins(1), follower.committer.commit(vec![commit])).await;
+            assert_eq!(outcome.expect("an outcome").expect("no fault"), CommitOutcome::Done, "{name}");
+            assert!(follower.seen().lost.is_empty(), "{name}");
+        }
+    };
+    tokio::join!(committed, resumed);
 }

@@ -4,7 +4,9 @@
 //! `KAFKA_VERSION` chooses which one. `dev/kafka` brings it up; the whole binary shares one node.
 
 mod cluster;
+mod frozen;
 mod group;
 mod produce;
 mod security;
+mod source;
 mod support;

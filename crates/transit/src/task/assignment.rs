@@ -43,7 +43,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         let existing = if shared { self.lanes.keys().next().copied() } else { None };
         let id = existing.unwrap_or_else(|| self.add_lane());
         let lane = self.lanes.get_mut(&id).expect("exists or was just added");
-        let member = Member { assignment: assigned.assignment, from: at, position: at, leaving: false };
+        let member = Member { assignment: assigned.assignment, from: at, position: at, at_work: false, leaving: false };
         lane.members.insert(assigned.partition.clone(), member);
         self.of_partition.insert(assigned.partition.clone(), id);
         if let (Some(core), Some(mend)) = (&mut lane.core, &mend) {
@@ -126,8 +126,9 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
     pub(super) fn drop_member(&mut self, id: LaneId, partition: &TopicPartition) -> Result<(), TaskError> {
         let lane = self.lanes.get_mut(&id).expect("the caller has looked it up");
         let others = lane.members.len() > 1;
-        let holds_records = !lane.uploads.is_empty() || lane.cutting.is_some() || lane.core.is_none();
-        if others && holds_records {
+        let in_a_cut = || lane.cutting.iter().flatten().any(|span| span.partition == *partition);
+        let holds_records = |member: &Member| member.position > member.from || member.at_work || in_a_cut();
+        if others && lane.members.get(partition).is_some_and(holds_records) {
             // The open objects mix its records with those of partitions that stay: they can only be given up together.
             return Err(TaskError::Fault(Arc::new(Fault::new(SharedLaneLost { partition: partition.clone() }))));
         }

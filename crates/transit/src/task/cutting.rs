@@ -84,7 +84,9 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
                 TaskStats::add(&self.parts.stats.fenced_cuts, 1);
                 let names: Vec<String> = spans.iter().map(ToString::to_string).collect();
                 tracing::warn!(spans = names.join(", "), "a cut was not committed: the group has moved on");
-                if lane.members.len() > 1 {
+                // One that is over fences them all, also those that are not over and would fall silent if they were merely
+                // removed.
+                if lane.members.len() > 1 || spans.len() > 1 {
                     let partition = spans[0].partition.clone();
                     return Err(TaskError::Fault(Arc::new(Fault::new(SharedLaneLost { partition }))));
                 }

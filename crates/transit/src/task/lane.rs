@@ -35,6 +35,8 @@ pub(super) struct Member {
     /// The committed offset: where the open objects' records begin.
     pub(super) from: Offset,
     pub(super) position: Offset,
+    /// Whether records of it are with the job that runs.
+    pub(super) at_work: bool,
     pub(super) leaving: bool,
 }
 

@@ -24,7 +24,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         for partition in overdue {
             // A prepared intent is finished by the next owner; what is not prepared is read again.
             if let Some(id) = self.of_partition.get(&partition).copied() {
-                self.remove_member(id, &partition);
+                self.drop_member(id, &partition)?;
             }
         }
         self.relieve()

@@ -43,6 +43,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         TaskStats::add(&self.parts.stats.records, worked.records);
         TaskStats::add(&self.parts.stats.encoded_bytes, worked.encoded_bytes);
         TaskStats::add(&self.parts.stats.dead_letters, worked.letters.len() as u64);
+        lane.members.values_mut().for_each(|member| member.at_work = false);
         for (partition, assignment, position) in &worked.positions {
             if let Some(member) = lane.members.get_mut(partition)
                 && member.assignment == *assignment
@@ -79,6 +80,11 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
                     lane.uploads.push(OpenObject { name, stands, upload: None });
                 }
                 Emit::Restart(index) => lane.uploads[index.0 as usize].upload = None,
+                Emit::Holds(index, partitions) => {
+                    if let Some(upload) = &mut lane.uploads[index.0 as usize].upload {
+                        upload.holds(partitions);
+                    }
+                }
                 Emit::Part(index, _) if lane.uploads[index.0 as usize].stands => {}
                 Emit::Part(index, body) => {
                     let bytes = body.iter().map(bytes::Bytes::len).sum();
@@ -155,6 +161,11 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
             }
             bytes += next.size();
             fetched.extend(lane.queue.pop_front());
+        }
+        for fetched in &fetched {
+            if let Some(member) = lane.members.get_mut(fetched.partition()) {
+                member.at_work = true;
+            }
         }
         let now = self.parts.clock.now_millis();
         let compute = self.parts.compute.clone();

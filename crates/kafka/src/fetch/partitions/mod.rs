@@ -1,3 +1,8 @@
+//! The partitions of a fetcher, as its tasks share them.
+
+mod partition;
+mod stray;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -6,14 +11,17 @@ use data::{Offset, TopicPartition};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use transit::{Assignment, Fetched, Permit};
-use uuid::Uuid;
+use transit::{Assignment, Fetched};
 
 use super::session::Ask;
-use super::{Delivery, FetchError, FetchOptions, OffsetReset};
+use super::{Delivery, FetchError, FetchOptions};
 use crate::ErrorCode;
-use crate::cluster::{Backoff, Metadata};
+use crate::cluster::Backoff;
 use crate::records::{AbortedTransaction, FetchedRecords, Response};
+
+pub use partition::Progress;
+pub(super) use partition::ResponsePermits;
+use partition::{Handed, Lead, Partition, Place, Standing};
 
 /// Java's `max.partition.fetch.bytes`, and the most that a lone partition may have of a response.
 const PARTITION_BYTES: usize = 1 << 20;
@@ -45,81 +53,6 @@ struct State {
     turn: u64,
 }
 
-#[derive(Debug)]
-struct Partition {
-    assignment: Assignment,
-    /// What is asked for next.
-    position: i64,
-    /// The leader epoch of the batch before it, -1 if unknown.
-    last_epoch: i32,
-    standing: Standing,
-    backoff: Backoff,
-    handed: Arc<Handed>,
-    /// What one answer had to be raised to for a whole batch to fit in.
-    least_bytes: usize,
-    turn: u64,
-    high_watermark: i64,
-    last_stable: i64,
-    log_start: i64,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Standing {
-    /// Nobody is known to ask, or who was asked is not the right one (`stale`).
-    Leaderless { stale: bool, not_before: Instant },
-    /// This broker is asked.
-    Led(Lead),
-    /// The offset is not in the log: where does the log begin and end?
-    Astray { not_before: Instant },
-    /// That has been asked.
-    Asking,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Lead {
-    node: i32,
-    epoch: i32,
-    topic_id: Uuid,
-}
-
-/// The bytes of a partition that were made ready and are not dropped yet.
-#[derive(Debug)]
-struct Handed(AtomicUsize);
-
-/// Keeps an answer's bytes counted until its last record is dropped.
-#[derive(Debug)]
-struct Place {
-    handed: Arc<Handed>,
-    bytes: usize,
-    /// Below this the partition can be asked for again.
-    limit: usize,
-    askable: Arc<Notify>,
-    _permits: Arc<ResponsePermits>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let before = self.handed.0.fetch_sub(self.bytes, Ordering::Relaxed);
-        if before >= self.limit && before - self.bytes < self.limit {
-            self.askable.notify_waiters();
-        }
-    }
-}
-
-/// A response's bytes, charged to the share of fetched records and to the whole budget.
-#[derive(Debug)]
-pub(super) struct ResponsePermits {
-    pub(super) share: Permit,
-    pub(super) whole: Permit,
-}
-
-impl ResponsePermits {
-    pub(super) fn resize(&mut self, bytes: usize) {
-        self.share.resize(bytes);
-        self.whole.resize(bytes);
-    }
-}
-
 /// What to ask a broker for.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
@@ -127,39 +60,6 @@ pub(super) struct Wanted {
     pub(super) asks: Vec<(TopicPartition, Ask)>,
     /// Whether there are more, which have to work off what they were given.
     pub(super) others_are_behind: bool,
-}
-
-/// What the upkeep has to do.
-#[derive(Debug, Default)]
-pub(super) struct Due {
-    pub(super) leaderless: Vec<TopicPartition>,
-    /// Whether what the metadata say about some of them has proved wrong.
-    pub(super) stale: bool,
-    pub(super) astray: Vec<TopicPartition>,
-    /// When there will be more.
-    pub(super) next: Option<Instant>,
-}
-
-/// How far the fetching of a partition is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// Which partition.
-    pub partition: TopicPartition,
-    /// The next offset to be fetched.
-    pub position: Offset,
-    /// The end of the log as the leader last said; `None` before its first answer.
-    pub high_watermark: Option<Offset>,
-    /// The end of what `read_committed` may read; `None` before the first answer.
-    pub last_stable: Option<Offset>,
-    /// The first offset that retention has left; `None` before the first answer.
-    pub log_start: Option<Offset>,
-}
-
-impl Progress {
-    /// How many offsets are still to be fetched.
-    pub fn lag(&self) -> Option<i64> {
-        self.high_watermark.map(|end| (end.0 - self.position.0).max(0))
-    }
 }
 
 impl Partitions {
@@ -187,6 +87,8 @@ impl Partitions {
             partition,
             Partition {
                 assignment,
+                topic_id: None,
+                known: false,
                 position: at.0,
                 last_epoch: -1,
                 standing: Standing::Leaderless { stale: false, not_before: Instant::now() },
@@ -316,8 +218,8 @@ impl Partitions {
         state.turn += 1;
         let turn = state.turn;
         let Some(partition) = state.partitions.get_mut(name) else { return };
-        // Removed and added again, or answered by another broker: this is about the past.
-        if partition.position != asked.offset {
+        // Removed and added again, or answered by another broker, or about another log: this is about the past.
+        if partition.position != asked.offset || partition.topic_id != Some(asked.topic_id) {
             return;
         }
         if let Err(code) = ErrorCode::check(data.error_code) {
@@ -328,6 +230,7 @@ impl Partitions {
             let end = data.diverging_epoch.end_offset;
             return self.diverged(&mut state, name, end, data.diverging_epoch.epoch);
         }
+        partition.known = true;
         partition.high_watermark = data.high_watermark;
         partition.last_stable = data.last_stable_offset;
         partition.log_start = data.log_start_offset;
@@ -377,7 +280,7 @@ impl Partitions {
                 self.ready.notify_waiters();
             }
             ErrorCode::OFFSET_OUT_OF_RANGE => {
-                partition.standing = Standing::Astray { not_before: Instant::now() };
+                partition.standing = Standing::Astray { not_before: Instant::now(), anew: false };
                 self.needy.notify_one();
             }
             code => {
@@ -391,150 +294,6 @@ impl Partitions {
                 self.needy.notify_one();
             }
         }
-    }
-
-    /// The leader's log has no such records as were read last: its end under their epoch is `end`.
-    fn diverged(&self, state: &mut State, name: &TopicPartition, end: i64, epoch: i32) {
-        let Some(partition) = state.partitions.get_mut(name) else { return };
-        let position = partition.position;
-        if end >= position {
-            // Other records under the same offsets; how many, nobody can tell.
-            tracing::error!(
-                partition = %name, position,
-                "the log was replaced by another replica's that differs (unclean leader election)"
-            );
-            partition.last_epoch = epoch;
-            return;
-        }
-        if self.options.reset == OffsetReset::None {
-            let (position, end) = (Offset(position), Offset(end));
-            state.failure.get_or_insert(FetchError::Truncated { partition: name.clone(), position, end });
-        } else {
-            tracing::error!(
-                partition = %name, position, end, lost = position - end,
-                "the cluster has lost records that were read already (unclean leader election); going on at the \
-                 log's end"
-            );
-            state.rewind(name, end.max(0));
-        }
-        self.ready.notify_waiters();
-    }
-
-    // ---- for the upkeep ----
-
-    pub(super) fn due(&self, now: Instant) -> Due {
-        let mut due = Due::default();
-        for (name, partition) in &mut self.state().partitions {
-            match partition.standing {
-                Standing::Leaderless { stale, not_before } if not_before <= now => {
-                    due.leaderless.push(name.clone());
-                    due.stale |= stale;
-                }
-                Standing::Astray { not_before } if not_before <= now => {
-                    partition.standing = Standing::Asking;
-                    due.astray.push(name.clone());
-                }
-                Standing::Leaderless { not_before, .. } | Standing::Astray { not_before } => {
-                    due.next = Some(due.next.map_or(not_before, |next| next.min(not_before)));
-                }
-                Standing::Led(_) | Standing::Asking => {}
-            }
-        }
-        due
-    }
-
-    /// Gives partitions the leaders that `metadata` names; answers which brokers these are. A partition without one has
-    /// to wait.
-    pub(super) fn lead(&self, names: &[TopicPartition], metadata: &Metadata) -> Vec<i32> {
-        let mut state = self.state();
-        let mut nodes = Vec::new();
-        for name in names {
-            let Some(partition) = state.partitions.get_mut(name) else { continue };
-            let Standing::Leaderless { .. } = partition.standing else { continue };
-            let topic = metadata.topics.get(&name.topic);
-            if let (Some(leader), Some(topic)) = (metadata.leader(name), topic) {
-                let lead = Lead { node: leader.node, epoch: leader.epoch, topic_id: topic.id };
-                partition.standing = Standing::Led(lead);
-                nodes.push(leader.node);
-                continue;
-            }
-            let error = topic.and_then(|topic| topic.error);
-            if error == Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED) {
-                state.failure.get_or_insert(FetchError::Denied { topic: name.topic.clone() });
-                self.ready.notify_waiters();
-                break;
-            }
-            let pause = partition.backoff.next_pause();
-            tracing::warn!(partition = %name, ?pause, ?error, "no leader, looking again");
-            partition.standing = Standing::Leaderless { stale: true, not_before: Instant::now() + pause };
-        }
-        nodes.sort_unstable();
-        nodes.dedup();
-        drop(state);
-        self.askable.notify_waiters();
-        nodes
-    }
-
-    /// What was due could not be done: not before `not_before` again.
-    pub(super) fn postpone(&self, names: &[TopicPartition], not_before: Instant) {
-        let mut state = self.state();
-        for name in names {
-            let Some(partition) = state.partitions.get_mut(name) else { continue };
-            partition.standing = match partition.standing {
-                Standing::Leaderless { .. } => Standing::Leaderless { stale: true, not_before },
-                Standing::Asking => Standing::Astray { not_before },
-                other @ (Standing::Led(_) | Standing::Astray { .. }) => other,
-            };
-        }
-        drop(state);
-        self.needy.notify_one();
-    }
-
-    /// Moves a partition whose offset is not in the log to where the log, which holds `[earliest, latest)`, has records.
-    pub(super) fn found(&self, name: &TopicPartition, earliest: Offset, latest: Offset) {
-        let mut state = self.state();
-        let Some(partition) = state.partitions.get_mut(name) else { return };
-        let Standing::Asking = partition.standing else { return };
-        let position = partition.position;
-        let target = match self.options.reset {
-            _ if (earliest.0..=latest.0).contains(&position) => {
-                // It is there after all: a leader that was behind, or that does not know the epoch of what was read.
-                tracing::warn!(partition = %name, position, "the offset is there again after OFFSET_OUT_OF_RANGE");
-                position
-            }
-            OffsetReset::Earliest => earliest.0,
-            OffsetReset::Latest => latest.0,
-            OffsetReset::None => {
-                let (partition, position) = (name.clone(), Offset(position));
-                state.failure.get_or_insert(FetchError::OutOfRange { partition, position, earliest, latest });
-                drop(state);
-                self.ready.notify_waiters();
-                return;
-            }
-        };
-        if target < position {
-            tracing::error!(
-                partition = %name, position, target, end = latest.0,
-                "the log ends before the wanted offset: the topic was made again or has lost records; reading again \
-                 from auto.offset.reset"
-            );
-            state.rewind(name, target);
-            drop(state);
-            self.ready.notify_waiters();
-            return;
-        }
-        if target > position {
-            tracing::error!(
-                partition = %name, position, target, gone = earliest.0 - position, skipped = target - earliest.0,
-                "offsets are gone before they could be read (retention or deletion); going on behind them"
-            );
-        }
-        partition.position = target;
-        partition.last_epoch = -1;
-        let pause = partition.backoff.next_pause();
-        partition.standing = Standing::Leaderless { stale: true, not_before: Instant::now() + pause };
-        drop(state);
-        self.needy.notify_one();
     }
 }
 
@@ -553,14 +312,15 @@ impl State {
         self.ready.retain(|delivery| delivery.partition() != partition);
     }
 
-    /// Ends the partition's stay here: what was read from `at` on is not in the log any more.
-    fn rewind(&mut self, name: &TopicPartition, at: i64) {
+    /// Ends the partition's stay here: what was read from `at` on, or at all if it is another log, is gone.
+    fn rewind(&mut self, name: &TopicPartition, at: i64, anew: bool) {
         self.forget_ready(name);
         if let Some(partition) = self.partitions.remove(name) {
             self.ready.push_back(Delivery::Rewound {
                 partition: name.clone(),
                 assignment: partition.assignment,
                 at: Offset(at),
+                anew,
             });
         }
     }
@@ -576,7 +336,7 @@ mod tests {
     use crate::records::tests::encode::Batch;
 
     fn ask(offset: i64) -> Ask {
-        Ask { topic_id: Uuid::nil(), offset, max_bytes: 1 << 20, leader_epoch: 0, last_epoch: -1 }
+        Ask { topic_id: uuid::Uuid::nil(), offset, max_bytes: 1 << 20, leader_epoch: 0, last_epoch: -1 }
     }
 
     /// Records `from..from + 10` as a broker answers them.
