@@ -37,6 +37,8 @@ mod membership;
 mod options;
 mod requests;
 mod stays;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use assign::Assignor;
