@@ -27,7 +27,7 @@ async fn serve(arguments: &LocalArguments, screen: &Screen) -> Result<(), String
     match place.broker.create_topic(TOPIC, PARTITIONS, &[]).await {
         Ok(()) => {}
         // It was there already: the directory has kept it.
-        Err(error) if error.to_string().contains("TOPIC_ALREADY_EXISTS") => {}
+        Err(error) if error.is_existing_topic() => {}
         Err(error) => return Err(fault::Chain(&error).to_string()),
     }
     let mut text = String::new();

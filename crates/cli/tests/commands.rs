@@ -1,7 +1,8 @@
 //! The built binary, as a user calls it.
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 fn tidegate(arguments: &[&str]) -> Output {
@@ -111,4 +112,38 @@ fn a_drain_that_reaches_no_broker_ends_with_exit_code_4() {
         "2",
     ]);
     assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+}
+
+/// Starts `tidegate local` on ports of its own, and asks it to end as soon as it is up: what it printed, and how it ended.
+fn local_once(dir: &Path) -> (String, Option<i32>) {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["local", "--kafka-listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0", "--dir"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut printed = String::new();
+    let mut lines = BufReader::new(process.stdout.take().expect("piped"));
+    // The last line of the connector; or it has ended.
+    while !printed.ends_with("#   }\n") && lines.read_line(&mut printed).expect("UTF-8") > 0 {}
+    let killed = Command::new("kill").arg(process.id().to_string()).status().expect("kill is there");
+    let status = process.wait().expect("it was ours");
+    assert!(killed.success(), "it had ended by itself with {status}: {printed}");
+    (printed, status.code())
+}
+
+#[test]
+fn local_with_a_directory_comes_back_with_the_same_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = |printed: &str| {
+        printed.lines().find_map(|line| line.strip_prefix("export AWS_ACCESS_KEY_ID=").map(str::to_owned))
+    };
+    let (first, ended) = local_once(dir.path());
+    assert_eq!(ended, Some(0), "{first}");
+    assert!(key(&first).is_some(), "{first}");
+    let (second, ended) = local_once(dir.path());
+    assert_eq!(ended, Some(0), "{second}");
+    assert_eq!(key(&second), key(&first));
 }

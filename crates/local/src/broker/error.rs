@@ -54,6 +54,11 @@ pub enum BrokerError {
 }
 
 impl BrokerError {
+    /// Whether a topic was not created because there is one of that name.
+    pub fn is_existing_topic(&self) -> bool {
+        matches!(self, Self::Topic { code: ResponseError::TopicAlreadyExists, .. })
+    }
+
     /// Names the file that an I/O error belongs to.
     pub(crate) fn storage(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
