@@ -352,7 +352,11 @@ mod tests {
         let budget = Budget::new(1 << 20);
         let permits = Arc::new(ResponsePermits { share: budget.charge(0), whole: budget.charge(0) });
         let backoff = || Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
-        let add = |at| partitions.add(name.clone(), Assignment(1), Offset(at), backoff());
+        let add = |at| {
+            partitions.add(name.clone(), Assignment(1), Offset(at), backoff());
+            // As when its leader is found.
+            partitions.state().partitions.get_mut(&name).unwrap().topic_id = Some(uuid::Uuid::nil());
+        };
         let take = || match partitions.take().unwrap() {
             Some(Delivery::Records(records)) => Some(records.next_offset()),
             other => other.map(|_| panic!("only records were fetched")),
