@@ -82,7 +82,7 @@ pub(crate) struct RunArguments {
     pub(crate) worker: WorkerArguments,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
-    /// End once everything up to the end offsets seen at the start is committed.
+    /// End once everything up to the end offsets seen at the start is committed; stopped before that, with exit code 4.
     #[arg(long)]
     pub(crate) drain: bool,
     /// With --drain: end with exit code 4 when no offset was committed for this long.

@@ -158,7 +158,8 @@ async fn watch(
     let mut progress = (0, Instant::now());
     loop {
         tokio::select! {
-            () = signals.next() => return Exit::Done,
+            // A drain that is stopped has not come to its end: whoever waits for that must not take it for done.
+            () = signals.next() => return if rules.drain.is_some() { Exit::NoProgress } else { Exit::Done },
             _ = look.tick() => {}
         }
         status.draw(connectors);

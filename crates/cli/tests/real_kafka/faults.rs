@@ -47,6 +47,25 @@ fn while_s3_is_down_offsets_stay_and_afterwards_everything_arrives_once() {
 }
 
 #[test]
+fn a_drain_that_is_stopped_before_its_end_does_not_say_that_it_is_done() {
+    let Some(shared) = shared("a_drain_that_is_stopped_before_its_end_does_not_say_that_it_is_done") else { return };
+    let place = shared.place("interrupted");
+    let topic = place.topic(1);
+    place.witness.produce(&numbered(&topic, 1, 0..10));
+    let unavailable = json!({"bucket": place.name, "effect": {"error": {"code": "ServiceUnavailable"}}});
+    let fault = shared.local.add_fault(&unavailable);
+    let file = place.connector(&topic, &json!({}));
+    let mut run = place.run(&[&file], &["--drain", "--metrics-addr", "127.0.0.1:0"]);
+    eventually("S3 is asked in vain", || run.metric("tidegate_aws_retries_total", "") > 0.0);
+    run.terminate();
+    assert_eq!(run.exit(SOON).code(), Some(4), "{}", run.log());
+    assert_eq!(place.committed(&topic), []);
+    shared.local.ask("DELETE", &format!("faults/{fault}"), &json!(null));
+    place.drain(&[&file]);
+    place.each_record_is_in_one_object("");
+}
+
+#[test]
 fn a_refusal_says_who_was_refused_what_by_which_answer_and_what_to_do() {
     let Some(shared) = shared("a_refusal_says_who_was_refused_what_by_which_answer_and_what_to_do") else { return };
     let place = shared.place("refused");

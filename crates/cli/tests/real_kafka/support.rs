@@ -473,7 +473,11 @@ impl Run {
 }
 
 impl Drop for Run {
+    #[expect(clippy::print_stderr, reason = "the test runner shows it beside the failure")]
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("tidegate run, process {}, said:\n{}", self.process.id(), self.log());
+        }
         // It may have ended already.
         drop(self.process.kill());
         drop(self.process.wait());
