@@ -8,7 +8,7 @@ use fault::{Blame, Code, Diagnose, Fault, Retry};
 use crate::intent::{self, Metadata};
 use crate::mend::{Mend, TornCut};
 use crate::protocol::{self, Recovery};
-use crate::{Assigned, Commit, CommitOutcome, Committer, Finished, Sink};
+use crate::{Assigned, Commit, CommitOutcome, Committer, Finished, Lanes, Sink};
 
 /// Where a partition goes on.
 #[derive(Debug)]
@@ -29,8 +29,9 @@ pub(crate) async fn recover<K: Sink, C: Committer>(
     sink: &K,
     committer: &C,
     recipe: Option<&Arc<str>>,
+    lanes: Lanes,
 ) -> Recovered {
-    match resolve(assigned, sink, committer, recipe).await {
+    match resolve(assigned, sink, committer, recipe, lanes).await {
         Ok(recovered) => recovered,
         Err(fault) => Recovered::Failed(Arc::new(fault)),
     }
@@ -41,6 +42,7 @@ async fn resolve<K: Sink, C: Committer>(
     sink: &K,
     committer: &C,
     ours: Option<&Arc<str>>,
+    lanes: Lanes,
 ) -> Result<Recovered, Fault> {
     let stay = Recovered::At { offset: assigned.position, finished: false };
     let unreadable = |error: intent::UnreadableIntent| {
@@ -69,6 +71,14 @@ async fn resolve<K: Sink, C: Committer>(
         Recovery::ReadAgain => {
             tracing::warn!(partition = %assigned.partition, from = %assigned.position, %to,
                 "the uploads of the previous owner are gone; its records are read again");
+            return Ok(stay);
+        }
+        // Names of keys come back: what is not ours any more may have been published and since replaced by the owner of
+        // another partition that has the same key. An object there is the last record of its key, and reading the span
+        // again puts just that there.
+        Recovery::Torn if lanes == Lanes::Shared => {
+            tracing::info!(partition = %assigned.partition, from = %assigned.position, %to,
+                "objects of the previous owner's cut have been replaced since; its records are read again");
             return Ok(stay);
         }
         Recovery::Torn => {

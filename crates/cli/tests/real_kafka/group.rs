@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::support::{Place, Run, SOON, eventually, shared};
+use crate::witness::record;
 
 const PARTITIONS: u32 = 6;
 const METRICS: [&str; 2] = ["--metrics-addr", "127.0.0.1:0"];
@@ -167,4 +168,51 @@ fn the_last_record_of_each_key_of_a_partition_stays_the_last_while_partitions_ch
 fn the_last_record_of_each_key_stays_the_last_while_partitions_change_hands() {
     let test = "the_last_record_of_each_key_stays_the_last_while_partitions_change_hands";
     the_last_record_of_a_key_stays_the_last(test, "by-key/{{key}}");
+}
+
+/// A name that several owners write to: when a cut is finished for a dead owner, one of its objects may have been replaced
+/// since by another owner's.
+#[test]
+fn a_half_published_cut_is_finished_although_another_process_has_replaced_what_it_published() {
+    let test = "a_half_published_cut_is_finished_although_another_process_has_replaced_what_it_published";
+    let Some(shared) = shared(test) else { return };
+    let place = shared.place("replaced");
+    let topic = place.topic(2);
+    let config = json!({
+        "tidegate.rotate.interval.ms": "200",
+        "file.name.template": "{{key}}",
+        "consumer.override.session.timeout.ms": "3000",
+        "consumer.override.heartbeat.interval.ms": "300",
+    });
+    let file = place.connector(&topic, &config);
+    let mut runs = [place.run(&[&file], &METRICS), place.run(&[&file], &METRICS)];
+    eventually("each has one partition", || runs.iter().all(|run| held(run) == 1));
+    let holds_first = |run: &Run| {
+        let label = "partition=\"0\"";
+        run.metrics().iter().any(|(name, _)| name.starts_with("tidegate_uncommitted") && name.contains(label))
+    };
+    if holds_first(&runs[1]) {
+        runs.swap(0, 1);
+    }
+    let [mut dead, survivor] = runs;
+
+    // Of a cut with a and b, a becomes visible and b waits for longer than its owner lives.
+    let wait = json!({"operation": "CompleteMultipartUpload", "bucket": place.name, "key": "b", "count": 1,
+                      "effect": {"delay": {"millis": 60_000}}});
+    shared.local.add_fault(&wait);
+    place.witness.produce(&[record(&topic, 0, "a", "of the dead"), record(&topic, 0, "b", "of the dead")]);
+    let value = |key: &str| {
+        let objects = place.witness.objects(&place.name, "", "none");
+        let record: Value = serde_json::from_str(objects.get(key)?).expect("JSON");
+        Some(record["value"].as_str().expect("a text").to_owned())
+    };
+    eventually("a is visible", || value("a").is_some());
+    assert_eq!(value("b"), None);
+    place.witness.produce(&[record(&topic, 1, "a", "of the survivor")]);
+    eventually("a is replaced", || value("a").as_deref() == Some("of the survivor"));
+    dead.kill();
+    eventually("the survivor goes on with both", || place.committed(&topic) == [(0, 2), (1, 1)]);
+    assert_eq!(value("b").as_deref(), Some("of the dead"));
+    assert!(value("a").is_some());
+    survivor.terminate();
 }

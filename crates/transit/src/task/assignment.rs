@@ -27,13 +27,14 @@ pub(super) struct PendingRevoke {
 
 impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
     pub(super) fn recover(&mut self, assigned: Assigned) {
+        let lanes = self.parts.router.lanes();
         self.recovering.insert(assigned.partition.clone(), assigned.assignment);
         let (sink, committer) = (Arc::clone(&self.hands.sink), self.hands.committer.clone());
         let permits = Arc::clone(&self.recover_permits);
         let recipe = self.parts.options.recipe.clone();
         self.work.push(Box::pin(async move {
             let _permit = permits.acquire().await;
-            let recovered = recover::recover(&assigned, &*sink, &committer, recipe.as_ref()).await;
+            let recovered = recover::recover(&assigned, &*sink, &committer, recipe.as_ref(), lanes).await;
             Event::Recovered { assigned, recovered }
         }));
     }
