@@ -7,7 +7,8 @@ use crate::ObjectName;
 pub enum Lanes {
     /// An object holds records of one partition only: each partition is a lane of its own.
     PerPartition,
-    /// An object may hold records of several partitions: all partitions of the task are one lane.
+    /// An object may hold records of several partitions: all partitions of the task are one lane. Such an object is only the
+    /// last record of its name, so what a crash has torn may be read and written again, over what was visible.
     Shared,
 }
 
