@@ -16,7 +16,7 @@ pub struct FetchOptions {
     /// `fetch.max.wait.ms`: 500 ms, as in Java.
     pub max_wait: Duration,
     /// `fetch.max.bytes`: the most that one response brings, apart from a first batch that is larger by itself. `None`:
-    /// an eighth of the budget's share for fetched records, at most Java's 50 MiB, so that several brokers' responses
+    /// a 24th of the budget's share for fetched records, at most Java's 50 MiB, so that several brokers' responses
     /// fit beside those that are being worked on. The actual request asks for twice what the last one brought.
     pub max_bytes: Option<usize>,
     /// `max.partition.fetch.bytes`. `None`: Java's 1 MiB, or more where few partitions share a response, so that a lone
