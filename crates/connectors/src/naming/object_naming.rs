@@ -157,9 +157,13 @@ impl ObjectNaming {
     }
 
     /// Whether S3 takes a name: 1 to 1,024 bytes (S3 user guide, "Naming Amazon S3 objects"). A name may be longer only
-    /// by its key; upstream fails at such a record in every flush, for ever.
+    /// by its key; upstream fails at such a record in every flush, for ever. Nor may it hold NUL, which the XML of S3's
+    /// answers cannot say: a store that takes such a name gives an answer that no client can read.
     pub(super) fn check_name(name: &str) -> Result<(), RecordFault> {
         const LONGEST: usize = 1024;
+        if name.contains('\0') {
+            return Err(fault("the object's name would hold the character NUL, which S3's answers cannot".to_owned()));
+        }
         if (1..=LONGEST).contains(&name.len()) {
             return Ok(());
         }
