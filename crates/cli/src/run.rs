@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::ConnectorPlan;
+use fault::Retry;
 use runtime::{Connector, Drain, Metrics, Process, Server, State};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -172,7 +173,7 @@ async fn watch(
         // What a person must mend does not mend itself during a drain: cron and CI want to hear of it.
         if failed
             .iter()
-            .any(|connector| matches!(connector.state(), State::Failed(failure) if failure.retry_in.is_none()))
+            .any(|connector| matches!(connector.state(), State::Failed(failure) if failure.retry == Retry::Never))
         {
             return Exit::Failed;
         }

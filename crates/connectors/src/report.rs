@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::faults::{ConfigFault, ConfigFaults, ConfigWarning};
+use crate::faults::{ConfigFault, ConfigFaults, ConfigWarning, printable};
 use crate::plan::ConnectorPlan;
 
 /// What `tidegate check` says about one connector.
@@ -102,18 +102,19 @@ impl CheckReport {
 
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = printable(&self.name);
         match self.faults.len() {
-            0 => writeln!(f, "{}: ok", self.name)?,
-            1 => writeln!(f, "{}: refused", self.name)?,
-            count => writeln!(f, "{}: refused, {count} faults", self.name)?,
+            0 => writeln!(f, "{name}: ok")?,
+            1 => writeln!(f, "{name}: refused")?,
+            count => writeln!(f, "{name}: refused, {count} faults")?,
         }
         for fault in &self.faults {
             writeln!(f, "  error    {fault}")?;
             if !fault.allowed.is_empty() && !fault.allowed.iter().all(|allowed| fault.text.contains(allowed.as_str())) {
-                writeln!(f, "           allowed: {}", fault.allowed.join(", "))?;
+                writeln!(f, "           allowed: {}", printable(&fault.allowed.join(", ")))?;
             }
             if let Some(hint) = &fault.hint {
-                writeln!(f, "           hint: {hint}")?;
+                writeln!(f, "           hint: {}", printable(hint))?;
             }
         }
         for warning in &self.warnings {

@@ -530,9 +530,9 @@ fn keys_that_nothing_reads_are_named_and_do_not_fail() {
     assert_eq!(
         found,
         [
-            "aws.credential.provider: nothing reads aws.credential.provider; did you mean aws.credentials.provider?",
-            "aws.s3.bukcet.name: nothing reads aws.s3.bukcet.name; did you mean aws.s3.bucket.name?",
-            "file.name.prefix: nothing reads file.name.prefix",
+            "aws.credential.provider: nothing reads this key; did you mean aws.credentials.provider?",
+            "aws.s3.bukcet.name: nothing reads this key; did you mean aws.s3.bucket.name?",
+            "file.name.prefix: nothing reads this key",
         ]
     );
 }
@@ -629,6 +629,11 @@ fn a_report_for_people_names_values_and_what_to_do() {
         ]
     );
     let good = report(with(&[("file.compression.type", "gzip")])).to_string();
-    assert!(good.starts_with("orders: ok\n  topics      t\n  group       connect-orders"), "{good}");
+    assert!(
+        good.starts_with(
+            "orders: ok\n  topics      t\n  kafka       localhost:9092\n  group       connect-orders (1 task)\n"
+        ),
+        "{good}"
+    );
     assert!(good.contains("s3://bucket/t-0-1000.gz (us-east-1)"), "{good}");
 }

@@ -62,7 +62,13 @@ impl Diagnose for LoadError {
 
     fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Read { .. } => None,
+            Self::Read { source, .. } => Some(match source.kind() {
+                std::io::ErrorKind::NotFound => "check the path; it is taken from the directory of this process".into(),
+                std::io::ErrorKind::PermissionDenied => "let the user of this process read it".into(),
+                std::io::ErrorKind::InvalidData => "save it as UTF-8".into(),
+                std::io::ErrorKind::IsADirectory => "name the files in it".into(),
+                _ => return None,
+            }),
             Self::Json { .. } => {
                 Some(r#"write {"name": "..", "config": {..}} or one flat object of texts, as for Kafka Connect"#.into())
             }
@@ -191,8 +197,11 @@ fn fill(config: &mut Config, members: Vec<(String, Box<serde_json::value::RawVal
 }
 
 fn not_text(key: &str, what: &str) -> ConfigFault {
-    ConfigFault::new(key, None, format!("Invalid value for configuration {key}: {what} is not a text"))
-        .hint("write lists as one text, separated by commas")
+    let hint = match what {
+        "an array" => "write lists as one text, separated by commas",
+        _ => "write a text, a number, true or false",
+    };
+    ConfigFault::new(key, None, format!("Invalid value for configuration {key}: {what} is not a text")).hint(hint)
 }
 
 fn put(config: &mut Config, key: String, value: String, found: &mut Findings) {
