@@ -6,9 +6,9 @@ use crate::define::{Check, Complaint, Value};
 use crate::naming::{TimestampSource, Zone};
 
 /// The output types that upstream has.
-pub(super) const TYPES: &[&str] = &["avro", "csv", "json", "jsonl", "parquet"];
+const TYPES: &[&str] = &["avro", "csv", "json", "jsonl", "parquet"];
 /// Those of them that this release has.
-const SUPPORTED_TYPES: &[&str] = &["csv", "json", "jsonl"];
+pub(super) const SUPPORTED_TYPES: &[&str] = &["csv", "json", "jsonl"];
 /// The fields of a record.
 pub(super) const FIELDS: &[&str] = &["key", "value", "offset", "timestamp", "headers"];
 /// How csv values are written.

@@ -132,7 +132,7 @@ pub(crate) const AIVEN_KEYS: &[KeyDef] = &[
         .default("csv")
         .check(Check::Rule(checks::output_type))
         .group(FORMAT, 0)
-        .recommended(checks::TYPES),
+        .recommended(checks::SUPPORTED_TYPES),
     KeyDef::new("format.output.fields", Kind::List, "What of a record is written: key, value, offset, timestamp, headers. The order counts for csv. Not set: value.")
         .check(Check::Rule(checks::output_fields))
         .group(FORMAT, 0)

@@ -637,3 +637,28 @@ fn a_report_for_people_names_values_and_what_to_do() {
     );
     assert!(good.contains("s3://bucket/t-0-1000.gz (us-east-1)"), "{good}");
 }
+
+#[test]
+fn a_template_whose_every_name_s3_refuses_is_refused_before_the_first_record() {
+    let long = format!("{}{{{{topic}}}}-{{{{partition}}}}-{{{{start_offset}}}}", "x".repeat(1024));
+    let found = faults(&[("file.name.template", &long)]);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].1.starts_with("every record would fail: the object's name would have 1029 bytes"),
+        "{}",
+        found[0].1
+    );
+    let found = faults(&[("file.name.template", "a\0{{topic}}-{{partition}}-{{start_offset}}")]);
+    assert!(found[0].1.contains("NUL"), "{}", found[0].1);
+}
+
+#[test]
+fn a_worker_setting_in_a_connector_is_told_where_it_belongs() {
+    let found = warnings(&[("file.compression.type", "gzip"), ("offset.flush.interval.ms", "1000")]);
+    assert_eq!(
+        found,
+        [
+            "offset.flush.interval.ms: has no effect in a connector: set it for the worker (--worker, --set), or tidegate.rotate.interval.ms here"
+        ]
+    );
+}

@@ -141,6 +141,15 @@ impl ObjectNaming {
         out
     }
 
+    /// Whether S3 takes the shortest of names: if not, it takes none.
+    ///
+    /// # Errors
+    /// What S3 has against it, as one clause.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let shortest = self.example(&TopicPartition::new("t", 0), Offset(0), "k", 0);
+        Self::check_name(&shortest).map_err(|fault| fault.message)
+    }
+
     /// The time that counts for grouping a record. An error if the record should have one and has none.
     pub(super) fn time_of(&self, record: &RecordView<'_>, now_millis: i64) -> Result<i64, RecordFault> {
         time_of(self.0.source, record, now_millis, "file.name.timestamp.source")
