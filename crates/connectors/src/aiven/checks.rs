@@ -6,7 +6,7 @@ use crate::define::{Check, Complaint, Value};
 use crate::naming::{TimestampSource, Zone};
 
 /// The output types that upstream has.
-const TYPES: &[&str] = &["avro", "csv", "json", "jsonl", "parquet"];
+pub(super) const TYPES: &[&str] = &["avro", "csv", "json", "jsonl", "parquet"];
 /// Those of them that this release has.
 pub(super) const SUPPORTED_TYPES: &[&str] = &["csv", "json", "jsonl"];
 /// The fields of a record.

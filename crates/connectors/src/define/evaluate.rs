@@ -15,9 +15,11 @@ pub(crate) fn evaluate<'a>(
         let text = config.get(def.name);
         let shown = text.map(|text| if def.kind == Kind::Password { HIDDEN.to_owned() } else { text.to_owned() });
         let mut complain = |text: String| {
-            let recommended = def.recommended.iter().map(|&value| value.to_owned());
+            // What is recommended is upstream's list, which may hold what is not supported here yet.
             let mut allowed = def.check.allowed();
-            allowed.extend(recommended);
+            if allowed.is_empty() {
+                allowed.extend(def.recommended.iter().map(|&value| value.to_owned()));
+            }
             let mut fault = ConfigFault::new(def.name, shown.clone(), text).allowed(allowed);
             let close = shown.as_deref().and_then(|value| suggest(value, def.recommended.iter().copied()));
             fault.hint = match close {
