@@ -78,6 +78,15 @@ impl CheckReport {
         self.faults.is_empty()
     }
 
+    /// Whether a fault only repeats the one before: a value that cannot be read is checked as null once more, as upstream
+    /// does. Programs get both, people the first.
+    fn is_echo(&self, at: usize) -> bool {
+        let fault = &self.faults[at];
+        let before = at.checked_sub(1).map(|before| &self.faults[before]);
+        let null = format!("Invalid value null for configuration {}: ", fault.key);
+        before.is_some_and(|before| before.key == fault.key && fault.value.is_some()) && fault.text.starts_with(&null)
+    }
+
     /// `{"name", "errors": {KEY: [TEXT..]}, "faults": [..], "warnings": [..], "plan"}`; faults carry what texts alone do
     /// not: value, allowed values, hint.
     pub fn to_json(&self) -> Value {
@@ -103,12 +112,13 @@ impl CheckReport {
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = printable(&self.name);
-        match self.faults.len() {
+        let faults: Vec<_> = self.faults.iter().enumerate().filter(|(at, _)| !self.is_echo(*at)).collect();
+        match faults.len() {
             0 => writeln!(f, "{name}: ok")?,
             1 => writeln!(f, "{name}: refused")?,
             count => writeln!(f, "{name}: refused, {count} faults")?,
         }
-        for fault in &self.faults {
+        for (_, fault) in faults {
             writeln!(f, "  error    {fault}")?;
             if !fault.allowed.is_empty() && !fault.allowed.iter().all(|allowed| fault.text.contains(allowed.as_str())) {
                 writeln!(f, "           allowed: {}", printable(&fault.allowed.join(", ")))?;

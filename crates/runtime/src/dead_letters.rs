@@ -123,7 +123,8 @@ impl ConnectDeadLetters {
                 "{text}"
             );
         } else {
-            tracing::error!(error = fault.message, "{text}");
+            // The exception with its cause, as Connect logs it whatever errors.log.include.messages says.
+            tracing::error!(error = %fault, "{text}");
         }
     }
 

@@ -662,3 +662,17 @@ fn a_worker_setting_in_a_connector_is_told_where_it_belongs() {
         ]
     );
 }
+
+#[test]
+fn a_number_that_cannot_be_read_is_told_to_people_once() {
+    let bad = report(with(&[("tasks.max", "many"), ("file.compression.type", "gzip")]));
+    assert_eq!(bad.faults().len(), 2, "upstream's two are kept for programs");
+    assert_eq!(
+        bad.to_string().lines().collect::<Vec<_>>(),
+        [
+            "orders: refused",
+            "  error    tasks.max: Invalid value many for configuration tasks.max: Not a number of type INT",
+            "           allowed: 1 or more",
+        ]
+    );
+}
