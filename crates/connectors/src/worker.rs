@@ -7,7 +7,7 @@ use crate::clients::is_secret;
 use crate::config::Config;
 use crate::define::{Check, Importance, KeyDef, Kind, Values, Width, evaluate, warn_unknown};
 use crate::faults::{ConfigFaults, ConfigWarning, Findings, secrets};
-use crate::load::{LoadError, Providers, read_properties};
+use crate::load::{LoadError, Providers, read_properties, read_text};
 use crate::naming::Zone;
 
 /// What holds for every connector of a process: the worker properties of Kafka Connect's standalone mode.
@@ -251,7 +251,7 @@ impl WorkerConfig {
 }
 
 fn read_file(path: &Path) -> Result<Vec<(String, String)>, LoadError> {
-    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+    let text = read_text(path)?;
     read_properties(text.trim_start_matches('\u{feff}'))
         .map_err(|source| LoadError::Properties { origin: path.display().to_string(), source })
 }
