@@ -223,6 +223,15 @@ fn a_drain_of_topics_that_do_not_exist_fails_and_one_that_stops_says_nothing_ala
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert!(stderr.contains("the topic does not exist"), "{stderr}");
+    // A pattern may match nothing today; it is said.
+    let mut connector = local.connector.clone();
+    connector["config"]["topics.regex"] = "odrers.*".into();
+    connector["config"].as_object_mut().unwrap().remove("topics");
+    fs::write(&path, connector.to_string()).unwrap();
+    let output = local.tidegate(&["run", path.to_str().unwrap(), "--drain", "--drain-timeout", "30"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("no topic matches topics.regex"), "{stderr}");
     let output = drain("orders");
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{stderr}");

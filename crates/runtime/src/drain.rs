@@ -33,7 +33,20 @@ impl Diagnose for NoTopic {
 
 /// Warns of each topic that is named and is not there. An error if that is all of them.
 fn told_if_missing(plan: &ConnectorPlan, known: &Metadata) -> Result<(), NoTopic> {
-    let TopicSelection::Named(names) = plan.topics() else { return Ok(()) };
+    let names = match plan.topics() {
+        TopicSelection::Named(names) => names,
+        TopicSelection::Matching(pattern) => {
+            if !known.topics.keys().any(|name| plan.topics().holds(name)) {
+                let pattern = pattern.as_str();
+                tracing::warn!(
+                    connector = plan.name(),
+                    pattern,
+                    "no topic matches topics.regex: there is nothing to drain"
+                );
+            }
+            return Ok(());
+        }
+    };
     let missing = missing(names, known);
     if missing.len() == names.len() {
         return Err(NoTopic(missing.join(", ")));
