@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -99,10 +99,10 @@ pub(crate) struct LimitArguments {
     #[arg(long, value_name = "SIZE", env = "TIDEGATE_MEMORY", default_value = "192MiB", value_parser = byte_count)]
     pub(crate) memory: usize,
     /// Threads that decode, encode and compress; 0 means one per core.
-    #[arg(long, value_name = "N", env = "TIDEGATE_THREADS", default_value = "0")]
+    #[arg(long, value_name = "N", env = "TIDEGATE_THREADS", default_value = "0", value_parser = threads)]
     pub(crate) threads: usize,
     /// Serve Prometheus metrics at /metrics, and /healthz and /readyz, on this address.
-    #[arg(long, value_name = "HOST:PORT", env = "TIDEGATE_METRICS_ADDR")]
+    #[arg(long, value_name = "HOST:PORT", env = "TIDEGATE_METRICS_ADDR", value_parser = listen_address)]
     pub(crate) metrics_addr: Option<SocketAddr>,
 }
 
@@ -143,16 +143,38 @@ pub(crate) struct LocalArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
     /// Where the embedded broker listens.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092", value_parser = listen_address)]
     pub(crate) kafka_listen: SocketAddr,
     /// Where the embedded AWS listens.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566", value_parser = listen_address)]
     pub(crate) aws_listen: SocketAddr,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: u64 = text.parse().map_err(|_| format!("{text} is not a whole number of seconds"))?;
     Ok(Duration::from_secs(seconds))
+}
+
+/// More threads than any machine has cores are a slip, and the system refuses them only when it is out of memory.
+fn threads(text: &str) -> Result<usize, String> {
+    const MOST: usize = 1024;
+    match text.parse() {
+        Ok(threads) if threads <= MOST => Ok(threads),
+        _ => Err(format!("{text} is not a number of threads from 0 to {MOST}")),
+    }
+}
+
+/// `127.0.0.1:9090`, `[::]:9090`, `localhost:9090`.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let wanted = || format!("{text} is not an address to listen on, as 127.0.0.1:9090 and 0.0.0.0:9090 are");
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    if text.starts_with(':') {
+        return Err(wanted());
+    }
+    let mut found = text.to_socket_addrs().map_err(|error| format!("{}: {error}", wanted()))?;
+    found.next().ok_or_else(wanted)
 }
 
 /// `192MiB`, `1GB`, `500000`: binary units with `i`, decimal ones without.
@@ -168,7 +190,11 @@ fn byte_count(text: &str) -> Result<usize, String> {
         "kib" => 1 << 10,
         "mib" => 1 << 20,
         "gib" => 1 << 30,
-        _ => return Err(format!("{unit} is no unit of size; known are B, KB, MB, GB, KiB, MiB, GiB")),
+        _ => {
+            return Err(format!(
+                "{unit} is no unit of size; known are B, KB, MB, GB, KiB, MiB, GiB, before which a whole number stands"
+            ));
+        }
     };
     let bytes = number.checked_mul(factor).ok_or_else(|| format!("{text} is more than this machine can address"))?;
     // One part in flight, one under construction and one fetch response must fit, or nothing could ever move.
@@ -196,5 +222,21 @@ mod tests {
         assert!(byte_count("1MiB").unwrap_err().contains("at least 32MiB"));
         assert!(byte_count("64 parsecs").unwrap_err().contains("no unit"));
         assert!(byte_count("-1").is_err());
+    }
+
+    #[test]
+    fn addresses_to_listen_on_may_be_named() {
+        assert_eq!(listen_address("127.0.0.1:80").unwrap().port(), 80);
+        assert!(listen_address("localhost:81").unwrap().ip().is_loopback());
+        for wrong in [":9090", "9090", "localhost", "127.0.0.1:99999", ""] {
+            assert!(listen_address(wrong).unwrap_err().contains("as 127.0.0.1:9090"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn threads_are_bounded() {
+        assert_eq!(threads("4"), Ok(4));
+        assert!(threads("100000").unwrap_err().contains("0 to 1024"));
+        assert!(threads("-1").is_err());
     }
 }

@@ -40,6 +40,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> {
     let mut signals = Signals::new().map_err(|error| format!("could not listen for signals: {error}"))?;
+    // What would fail at the end is better known at the beginning.
+    if let Some(dir) = &arguments.dir {
+        std::fs::create_dir_all(dir).map_err(|error| format!("could not make directory {}: {error}", dir.display()))?;
+    }
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let external_id = Alphanumeric.sample_string(&mut rand::rng(), 22);
     let place = Place::start(any, any, None, external_id).await?;
@@ -111,11 +115,12 @@ async fn show_refusal(process: &Process, plan: &ConnectorPlan) -> Result<(), Str
     for hop in &mut connection.hops {
         hop.external_id = Some("somebody-else".to_owned());
     }
+    say("with a wrong external ID, which has to be refused:\n");
     let identity = process.clients().sessions().open(&connection).map_err(|error| explain(&error))?;
     match identity.signer().await {
         Ok(_) => Err("the role let somebody in who has the wrong external ID".to_owned()),
         Err(error) => {
-            say(&format!("with a wrong external ID, as it should be:\n  {}\n", explain(&error)));
+            say(&format!("  {}\n", explain(&error)));
             Ok(())
         }
     }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use connectors::{CheckReport, ConnectorFile, WorkerConfig};
+use connectors::{CheckReport, ConfigFaults, ConnectorFile, WorkerConfig, WorkerRefusal};
 use world::Environment;
 
 use crate::args::WorkerArguments;
@@ -28,35 +28,31 @@ pub(crate) fn load(
     environment: &Environment,
 ) -> Result<Loaded, String> {
     let overrides = overrides(arguments, environment)?;
+    let mut reports = Vec::new();
     let worker = match WorkerConfig::load(arguments.worker.as_deref(), overrides, environment) {
         Ok(worker) => worker,
-        Err(faults) => return Ok(Loaded { reports: vec![CheckReport::from(faults)], warnings: Vec::new() }),
-    };
-    let mut reports = Vec::new();
-    let mut names = BTreeMap::new();
-    for (path, file) in paths.iter().zip(connectors::load_connectors(paths)) {
-        let report = match file {
-            Ok(file) => check(&file, &worker),
-            Err(error) => CheckReport::from(connectors::ConfigFaults::from(error)),
-        };
-        if let Some(plan) = report.plan()
-            && let Some(other) = names.insert(plan.name().to_owned(), path.clone())
-        {
-            return Err(format!(
-                "{} and {} both declare connector {}; names must differ, for each is a consumer group",
-                other.display(),
-                path.display(),
-                plan.name()
-            ));
+        Err(WorkerRefusal { faults, rest }) => {
+            reports.push(CheckReport::from(faults));
+            match rest {
+                Some(rest) => *rest,
+                None => return Ok(Loaded { reports, warnings: Vec::new() }),
+            }
         }
-        reports.push(report);
+    };
+    // Reports come in the order of the command line; files that can be read are checked together, for their names.
+    let loaded = connectors::load_connectors(paths);
+    let files: Vec<ConnectorFile> = loaded.iter().filter_map(|file| file.as_ref().ok().cloned()).collect();
+    let mut checked = connectors::check_all(&files, &worker).into_iter().zip(&files).map(|(report, file)| {
+        let clients = connectors::client_properties(file, &worker);
+        runtime::check_clients(report, &clients)
+    });
+    for file in loaded {
+        reports.extend(match file {
+            Ok(_) => checked.next(),
+            Err(error) => Some(CheckReport::from(ConfigFaults::from(error))),
+        });
     }
     Ok(Loaded { reports, warnings: worker.warnings().iter().map(ToString::to_string).collect() })
-}
-
-fn check(file: &ConnectorFile, worker: &WorkerConfig) -> CheckReport {
-    let report = connectors::check(file, worker);
-    runtime::check_clients(report)
 }
 
 /// Settings from the environment, above them `--set`, above it `--bootstrap-server`.
@@ -66,6 +62,9 @@ fn overrides(arguments: &WorkerArguments, environment: &Environment) -> Result<B
         let Some((key, value)) = setting.split_once('=') else {
             return Err(format!("--set {setting:?} has no '='; write it as key=value"));
         };
+        if key.trim().is_empty() {
+            return Err(format!("--set {setting:?} names no key; write it as key=value"));
+        }
         overrides.insert(key.trim().to_owned(), value.to_owned());
     }
     if let Some(servers) = &arguments.bootstrap_server {

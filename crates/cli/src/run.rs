@@ -1,8 +1,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use connectors::ConnectorPlan;
+use fault::Retry;
 use runtime::{Connector, Drain, Metrics, Process, Server, State};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -129,8 +131,10 @@ pub(crate) async fn run_plans(
     for connector in &connectors {
         metrics.add(Arc::clone(connector));
     }
+    let began = Instant::now();
     let exit = watch(&connectors, &mut drains, rules, &process, screen, &mut signals).await;
     screen.status("");
+    tracing::info!("stopping: what was read is published and committed; a second signal ends this at once");
     for connector in &connectors {
         connector.stop();
     }
@@ -141,6 +145,13 @@ pub(crate) async fn run_plans(
             () = signals.next() => return exit,
         }
     }
+    let sum = |read: fn(&Connector) -> u64| connectors.iter().map(|connector| read(connector)).sum::<u64>();
+    tracing::info!(
+        records = sum(|connector| connector.stats().records.load(Ordering::Relaxed)),
+        objects = sum(|connector| connector.stats().objects.load(Ordering::Relaxed)),
+        seconds = began.elapsed().as_secs(),
+        "ended"
+    );
     exit
 }
 
@@ -169,19 +180,18 @@ async fn watch(
             return Exit::Failed;
         }
         let Some(patience) = rules.drain else { continue };
-        // What a person must mend does not mend itself during a drain: cron and CI want to hear of it.
-        if failed
-            .iter()
-            .any(|connector| matches!(connector.state(), State::Failed(failure) if failure.retry_in.is_none()))
-        {
-            return Exit::Failed;
-        }
-        let mut done = true;
-        for drain in drains.iter_mut() {
-            done &= drain.is_done().await;
+        // What a person must mend does not mend itself during a drain: cron and CI want to hear of it. But not before the
+        // others are through, which have done nothing wrong.
+        let (mut done, mut given_up) = (true, false);
+        for (drain, connector) in drains.iter_mut().zip(connectors) {
+            if matches!(connector.state(), State::Failed(failure) if failure.retry == Retry::Never) {
+                given_up = true;
+            } else {
+                done &= drain.is_done().await;
+            }
         }
         if done {
-            return Exit::Done;
+            return if given_up { Exit::Failed } else { Exit::Done };
         }
         let committed = drains.iter().map(Drain::committed).sum();
         if committed != progress.0 {

@@ -29,9 +29,12 @@ impl Screen {
         let mut inner = self.lock();
         let mut out = Vec::new();
         if inner.terminal {
+            inner.status.clear();
+            if !line.is_empty() {
+                inner.status = format!("{NO_WRAP}{line}{WRAP}");
+            }
             out.extend_from_slice(CLEAR_LINE);
-            out.extend_from_slice(line.as_bytes());
-            line.clone_into(&mut inner.status);
+            out.extend_from_slice(inner.status.as_bytes());
         } else if !line.is_empty() {
             out.extend_from_slice(line.as_bytes());
             out.push(b'\n');
@@ -61,6 +64,11 @@ impl Screen {
 
 /// Carriage return, then "erase in line" to its end (ECMA-48, 8.3.41).
 const CLEAR_LINE: &[u8] = b"\r\x1b[K";
+
+/// Autowrap off and on (DECAWM of the VT100, which every terminal emulator has): in a narrow window the end of the status
+/// line is cut off. Were it to wrap, clearing it would leave its first row behind, twice a second.
+const NO_WRAP: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
 
 /// One log line on its way to the screen.
 pub(crate) struct Line {

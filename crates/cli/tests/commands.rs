@@ -26,7 +26,7 @@ fn the_demo_moves_every_record_once_and_shows_a_refusal() {
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
     assert!(stdout.contains("5000 orders produced, 5000 in 4 objects: nothing lost, nothing doubled"), "{stdout}");
-    assert!(stdout.contains("with a wrong external ID, as it should be:"), "{stdout}");
+    assert!(stdout.contains("with a wrong external ID, which has to be refused:\n  sts:AssumeRole"), "{stdout}");
     assert!(stdout.contains("AccessDenied (403)"), "{stdout}");
     // Counted once more, from the files that were kept, without the demo's own code.
     let mut lines = 0;
@@ -84,6 +84,46 @@ fn every_fault_of_every_file_is_told_at_once_and_the_exit_code_says_refused() {
 }
 
 #[test]
+fn faults_of_the_worker_the_connector_its_clients_and_its_name_are_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let config = |more: &str| {
+        format!(
+            r#"{{"name":"same","connector.class":"AivenKafkaConnectS3SinkConnector","topics":"t",
+                "key.converter":"org.apache.kafka.connect.storage.StringConverter",
+                "value.converter":"org.apache.kafka.connect.converters.ByteArrayConverter",
+                "aws.s3.bucket.name":"bucket","aws.access.key.id":"AKIAEXAMPLE","aws.secret.access.key":"hunter2secret"{more}}}"#
+        )
+    };
+    let first = write("first.json", &config(""));
+    let second = write("second.json", &config(""));
+    let third = write(
+        "third.json",
+        &config(r#","file.max.records":"hunter2secret","consumer.override.fetch.min.bytes":"many""#),
+    );
+    let worker = write("w.properties", "offset.flush.interval.ms=soon\nrequest.timeout.ms=later\n");
+    let output = tidegate(&["check", "--worker", &worker, &first, &second, &third, "-o", "json"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let keys = |at: usize| -> Vec<String> {
+        report["connectors"][at]["errors"].as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(keys(0), ["offset.flush.interval.ms"]);
+    // Under the key as it was written, by the worker for all clients.
+    assert_eq!(keys(1), ["request.timeout.ms"]);
+    assert_eq!(keys(2), ["name", "request.timeout.ms"]);
+    let third = keys(3);
+    for key in ["consumer.override.fetch.min.bytes", "file.max.records", "request.timeout.ms"] {
+        assert!(third.iter().any(|found| found == key), "{key} is not among {third:?}");
+    }
+    assert!(!text(&output.stdout).contains("hunter2secret"), "{}", text(&output.stdout));
+}
+
+#[test]
 fn a_command_line_that_makes_no_sense_is_exit_code_1() {
     assert_eq!(tidegate(&["run"]).status.code(), Some(1));
     assert_eq!(tidegate(&["fly"]).status.code(), Some(1));
@@ -112,6 +152,90 @@ fn a_drain_that_reaches_no_broker_ends_with_exit_code_4() {
         "2",
     ]);
     assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+}
+
+/// `tidegate local` without a directory, until it is dropped.
+struct Local {
+    process: std::process::Child,
+    variables: Vec<(String, String)>,
+    connector: serde_json::Value,
+}
+
+impl Local {
+    fn start() -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .args(["local", "--kafka-listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let (mut variables, mut connector) = (Vec::new(), String::new());
+        for line in BufReader::new(process.stdout.take().expect("piped")).lines() {
+            let line = line.expect("UTF-8");
+            if let Some((name, value)) = line.strip_prefix("export ").and_then(|line| line.split_once('=')) {
+                variables.push((name.to_owned(), value.to_owned()));
+            } else if let Some(line) = line.strip_prefix("#   ") {
+                connector.push_str(line);
+            }
+            if line == "#   }" {
+                break;
+            }
+        }
+        let connector = serde_json::from_str(&connector).expect("the connector is JSON");
+        Self { process, variables, connector }
+    }
+
+    fn tidegate(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .args(arguments)
+            .envs(self.variables.iter().cloned())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the binary starts")
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+#[test]
+fn a_drain_of_topics_that_do_not_exist_fails_and_one_that_stops_says_nothing_alarming() {
+    let local = Local::start();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.json");
+    let drain = |topics: &str| {
+        let mut connector = local.connector.clone();
+        connector["config"]["topics"] = topics.into();
+        fs::write(&path, connector.to_string()).unwrap();
+        local.tidegate(&["run", path.to_str().unwrap(), "--drain", "--drain-timeout", "30"])
+    };
+    let output = drain("odrers");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("odrers does not exist") && stderr.contains("correct topics"), "{stderr}");
+    // One that is there and one that is not: the first is drained, the other is named.
+    let output = drain("orders,odrers");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("the topic does not exist"), "{stderr}");
+    // A pattern may match nothing today; it is said.
+    let mut connector = local.connector.clone();
+    connector["config"]["topics.regex"] = "odrers.*".into();
+    connector["config"].as_object_mut().unwrap().remove("topics");
+    fs::write(&path, connector.to_string()).unwrap();
+    let output = local.tidegate(&["run", path.to_str().unwrap(), "--drain", "--drain-timeout", "30"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("no topic matches topics.regex"), "{stderr}");
+    let output = drain("orders");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(!stderr.contains("WARN") && !stderr.contains("ERROR"), "{stderr}");
 }
 
 /// Starts `tidegate local` on ports of its own, and asks it to end as soon as it is up: what it printed, and how it ended.

@@ -2,16 +2,16 @@
 
 use format::text::Converters;
 
-use crate::clients::Clients;
+use crate::clients::{Clients, is_secret};
 use crate::config::Config;
-use crate::define::{KeyDef, Values, evaluate, warn_unknown};
-use crate::faults::{ConfigFault, ConfigFaults, Findings};
+use crate::define::{KeyDef, Kind, Values, evaluate, warn_unknown};
+use crate::faults::{ConfigFault, ConfigFaults, Findings, secrets};
 use crate::framework::{self, FRAMEWORK_KEYS, FRAMEWORK_PREFIXES};
 use crate::load::ConnectorFile;
 use crate::own::{self, OWN_KEYS};
 use crate::plan::{ConnectorPlan, PlanParts, SinkPlan};
 use crate::report::CheckReport;
-use crate::worker::WorkerConfig;
+use crate::worker::{WorkerConfig, is_worker_key};
 use crate::{aiven, clients, converter};
 
 /// What a class makes of its own keys.
@@ -69,6 +69,17 @@ pub fn plan(file: &ConnectorFile, worker: &WorkerConfig) -> Result<ConnectorPlan
     let mut config = file.config().clone();
     worker.providers().resolve(&mut config, &mut found);
     let made = assemble(&config, worker, &mut found);
+    let class = config.get("connector.class").map(str::trim).and_then(ConnectorClass::find);
+    let is_password = |key: &str| {
+        is_secret(key)
+            || class.is_some_and(|class| class.keys().any(|def| def.name == key && def.kind == Kind::Password))
+    };
+    let mut secrets = secrets(&config, is_password);
+    // The identifier of a key is PASSWORD to upstream. It is no secret: refusals name it, so that one can look it up.
+    secrets.retain(|secret| {
+        !["aws.access.key.id", "aws_access_key_id"].iter().any(|key| config.get(key) == Some(*secret))
+    });
+    found.hide(&secrets);
     let Findings { faults, warnings } = found;
     match made {
         Some(mut parts) if faults.is_empty() => {
@@ -138,7 +149,11 @@ fn assemble(config: &Config, worker: &WorkerConfig, found: &mut Findings) -> Opt
         return None;
     };
     let names: Vec<&str> = keys.iter().map(|def| def.name).collect();
-    warn_unknown(config, |key| known.knows(key), &names, found);
+    for (key, _) in config.iter().filter(|(key, _)| !known.knows(key) && is_worker_key(key)) {
+        let here = if key == "offset.flush.interval.ms" { ", or tidegate.rotate.interval.ms here" } else { "" };
+        found.warn(key, format!("has no effect in a connector: set it for the worker (--worker, --set){here}"));
+    }
+    warn_unknown(config, |key| known.knows(key) || is_worker_key(key), &names, found);
     let sink = (known.plan)(&values, config, worker, converters.as_ref(), found);
     Some(PlanParts {
         name: name.to_owned(),
@@ -166,7 +181,10 @@ fn unknown_class(class: &str) -> ConfigFault {
     let simple = CLASSES.iter().filter_map(|class| class.name.rsplit('.').next());
     let mut fault = ConfigFault::new("connector.class", Some(class.to_owned()), text).allowed(names.iter().copied());
     let close = crate::suggest::suggest(class, names.iter().copied().chain(simple));
-    fault.hint = close.map(|close| format!("did you mean {close}?"));
+    fault.hint = Some(close.map_or_else(
+        || format!("set connector.class to one of: {}", names.join(", ")),
+        |close| format!("did you mean {close}?"),
+    ));
     fault
 }
 

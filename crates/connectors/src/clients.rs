@@ -11,22 +11,31 @@ use crate::worker::is_connection_key;
 ///
 /// Some are secrets: `Debug` and [`ClientProperties::shown`] hide those.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct ClientProperties(BTreeMap<String, String>);
+pub struct ClientProperties {
+    values: BTreeMap<String, String>,
+    /// The keys as they were written, where that is with a prefix: `consumer.override.fetch.min.bytes`.
+    written: BTreeMap<String, String>,
+}
 
 impl ClientProperties {
     /// One setting.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.values.get(key).map(String::as_str)
     }
 
     /// All of them, secrets included.
     pub fn as_map(&self) -> &BTreeMap<String, String> {
-        &self.0
+        &self.values
+    }
+
+    /// The key under which a setting was written down, by the worker or the connector: with its prefix, if it has one.
+    pub fn written<'a>(&'a self, key: &'a str) -> &'a str {
+        self.written.get(key).map_or(key, String::as_str)
     }
 
     /// All of them, as they may be shown.
     pub fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), if is_secret(key) { HIDDEN } else { value }))
+        self.values.iter().map(|(key, value)| (key.as_str(), if is_secret(key) { HIDDEN } else { value }))
     }
 }
 
@@ -60,8 +69,8 @@ pub struct Clients {
 /// defaults, the worker's `consumer.*`, the connector's `consumer.override.*`.
 pub(crate) fn clients(name: &str, config: &Config, worker: &Config, found: &mut Findings) -> Clients {
     let client = |kind: &str, defaults: &[(&str, &str)]| {
-        let mut map: BTreeMap<String, String> = BTreeMap::new();
-        let mut put = |key: &str, value: &str| map.insert(key.to_owned(), value.to_owned());
+        let mut properties = ClientProperties::default();
+        let mut put = |key: &str, value: &str| properties.values.insert(key.to_owned(), value.to_owned());
         put("bootstrap.servers", "localhost:9092");
         for (key, value) in worker.iter().filter(|(key, _)| is_connection_key(key)) {
             put(key, value);
@@ -69,13 +78,13 @@ pub(crate) fn clients(name: &str, config: &Config, worker: &Config, found: &mut 
         for (key, value) in defaults {
             put(key, value);
         }
-        for (key, value) in worker.with_prefix(&format!("{kind}.")) {
-            put(key, value);
+        for (from, prefix) in [(worker, format!("{kind}.")), (config, format!("{kind}.override."))] {
+            for (key, value) in from.with_prefix(&prefix) {
+                properties.values.insert(key.to_owned(), value.to_owned());
+                properties.written.insert(key.to_owned(), format!("{prefix}{key}"));
+            }
         }
-        for (key, value) in config.with_prefix(&format!("{kind}.override.")) {
-            put(key, value);
-        }
-        ClientProperties(map)
+        properties
     };
     for kind in ["consumer", "producer", "admin"] {
         obey_policy(kind, config, worker, found);

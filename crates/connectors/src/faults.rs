@@ -3,6 +3,8 @@ use std::fmt;
 
 use fault::{Blame, Code, Diagnose, Retry};
 
+use crate::config::Config;
+
 /// What stands for a secret in every text, as Kafka prints it.
 pub(crate) const HIDDEN: &str = "[hidden]";
 
@@ -39,11 +41,24 @@ impl ConfigFault {
 
 impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.key.is_empty() {
-            return f.write_str(&self.text);
-        }
-        write!(f, "{}: {}", self.key, self.text)
+        one_line(f, &self.key, &self.text)
     }
+}
+
+fn one_line(f: &mut fmt::Formatter<'_>, key: &str, text: &str) -> fmt::Result {
+    if key.is_empty() {
+        return f.write_str(&printable(text));
+    }
+    write!(f, "{}: {}", printable(key), printable(text))
+}
+
+/// A text that may come from a configuration file, without what would end the line or steer the terminal.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
 }
 
 /// Something that works, but probably not as meant.
@@ -63,10 +78,7 @@ impl ConfigWarning {
 
 impl fmt::Display for ConfigWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.key.is_empty() {
-            return f.write_str(&self.text);
-        }
-        write!(f, "{}: {}", self.key, self.text)
+        one_line(f, &self.key, &self.text)
     }
 }
 
@@ -148,5 +160,70 @@ impl Findings {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
+    }
+
+    /// Takes secrets out of every text: whoever puts a password into the wrong key should not find it in a log.
+    pub(crate) fn hide(&mut self, secrets: &[&str]) {
+        let hide = |text: &mut String| {
+            for secret in secrets {
+                if text.contains(secret) {
+                    *text = text.replace(secret, HIDDEN);
+                }
+            }
+        };
+        for fault in &mut self.faults {
+            hide(&mut fault.text);
+            fault.value.as_mut().map(hide);
+            fault.hint.as_mut().map(hide);
+        }
+        self.warnings.iter_mut().for_each(|warning| hide(&mut warning.text));
+    }
+}
+
+/// The secrets of a configuration: what `is_secret` says of its keys, and users and passwords inside URLs.
+///
+/// Texts under six characters are left: a password `1` would take every 1 out of every text, and is no secret anyway.
+pub(crate) fn secrets<'a>(config: &'a Config, is_secret: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    let in_url = |value: &'a str| {
+        let (_, rest) = value.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        authority.rsplit_once('@').map(|(user, _)| user)
+    };
+    let found = config.iter().filter_map(|(key, value)| if is_secret(key) { Some(value) } else { in_url(value) });
+    let mut found: Vec<&str> = found.map(str::trim).filter(|secret| secret.len() >= 6).collect();
+    // The longest first, so that a secret that holds another one goes whole.
+    found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_hidden_there_too() {
+        let config: Config = [
+            ("aws.secret.access.key", "hunter2secret"),
+            ("tasks.max", "hunter2secret"),
+            ("aws.s3.endpoint", "http://user:pass9word@host/x"),
+            ("ssl.key.password", "1"),
+        ]
+        .into_iter()
+        .collect();
+        let secrets = secrets(&config, |key| key.contains("secret") || key.contains("password"));
+        assert_eq!(secrets, ["user:pass9word", "hunter2secret"]);
+        let mut found = Findings::default();
+        found.fault(ConfigFault::new("tasks.max", Some("hunter2secret".to_owned()), "hunter2secret is no number 1"));
+        found.warn("x", "http://user:pass9word@host/x");
+        found.hide(&secrets);
+        assert_eq!(found.faults[0].value.as_deref(), Some(HIDDEN));
+        assert_eq!(found.faults[0].text, "[hidden] is no number 1");
+        assert_eq!(found.warnings[0].text, "http://[hidden]@host/x");
+    }
+
+    #[test]
+    fn a_fault_is_one_line_and_steers_no_terminal() {
+        let fault = ConfigFault::new("name", None, "a\nb\u{1b}[31m \u{e9}");
+        assert_eq!(fault.to_string(), "name: a\\nb\\u{1b}[31m \u{e9}");
     }
 }

@@ -46,4 +46,4 @@ pub use plan::{
     TopicSelection,
 };
 pub use report::CheckReport;
-pub use worker::WorkerConfig;
+pub use worker::{WorkerConfig, WorkerRefusal};

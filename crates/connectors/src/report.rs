@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::faults::{ConfigFault, ConfigFaults, ConfigWarning};
+use crate::faults::{ConfigFault, ConfigFaults, ConfigWarning, printable};
 use crate::plan::ConnectorPlan;
 
 /// What `tidegate check` says about one connector.
@@ -78,6 +78,15 @@ impl CheckReport {
         self.faults.is_empty()
     }
 
+    /// Whether a fault only repeats the one before: a value that cannot be read is checked as null once more, as upstream
+    /// does. Programs get both, people the first.
+    fn is_echo(&self, at: usize) -> bool {
+        let fault = &self.faults[at];
+        let before = at.checked_sub(1).map(|before| &self.faults[before]);
+        let null = format!("Invalid value null for configuration {}: ", fault.key);
+        before.is_some_and(|before| before.key == fault.key && fault.value.is_some()) && fault.text.starts_with(&null)
+    }
+
     /// `{"name", "errors": {KEY: [TEXT..]}, "faults": [..], "warnings": [..], "plan"}`; faults carry what texts alone do
     /// not: value, allowed values, hint.
     pub fn to_json(&self) -> Value {
@@ -102,18 +111,20 @@ impl CheckReport {
 
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.faults.len() {
-            0 => writeln!(f, "{}: ok", self.name)?,
-            1 => writeln!(f, "{}: refused", self.name)?,
-            count => writeln!(f, "{}: refused, {count} faults", self.name)?,
+        let name = printable(&self.name);
+        let faults: Vec<_> = self.faults.iter().enumerate().filter(|(at, _)| !self.is_echo(*at)).collect();
+        match faults.len() {
+            0 => writeln!(f, "{name}: ok")?,
+            1 => writeln!(f, "{name}: refused")?,
+            count => writeln!(f, "{name}: refused, {count} faults")?,
         }
-        for fault in &self.faults {
+        for (_, fault) in faults {
             writeln!(f, "  error    {fault}")?;
             if !fault.allowed.is_empty() && !fault.allowed.iter().all(|allowed| fault.text.contains(allowed.as_str())) {
-                writeln!(f, "           allowed: {}", fault.allowed.join(", "))?;
+                writeln!(f, "           allowed: {}", printable(&fault.allowed.join(", ")))?;
             }
             if let Some(hint) = &fault.hint {
-                writeln!(f, "           hint: {hint}")?;
+                writeln!(f, "           hint: {}", printable(hint))?;
             }
         }
         for warning in &self.warnings {

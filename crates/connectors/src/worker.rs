@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use world::Environment;
 
+use crate::clients::is_secret;
 use crate::config::Config;
 use crate::define::{Check, Importance, KeyDef, Kind, Values, Width, evaluate, warn_unknown};
-use crate::faults::{ConfigFaults, ConfigWarning, Findings};
-use crate::load::{LoadError, Providers, read_properties};
+use crate::faults::{ConfigFaults, ConfigWarning, Findings, secrets};
+use crate::load::{LoadError, Providers, read_properties, read_text};
 use crate::naming::Zone;
 
 /// What holds for every connector of a process: the worker properties of Kafka Connect's standalone mode.
@@ -18,6 +19,16 @@ pub struct WorkerConfig {
     flush_timeout: Duration,
     local_zone: Zone,
     warnings: Vec<ConfigWarning>,
+}
+
+/// Why a worker's settings are refused, and what is left of them.
+#[derive(Debug, Clone)]
+pub struct WorkerRefusal {
+    /// What is wrong.
+    pub faults: ConfigFaults,
+    /// The worker without the values that are wrong: not to run anything, but to find what is wrong with its connectors
+    /// in the same go. `None` if its file could not be read.
+    pub rest: Option<Box<WorkerConfig>>,
 }
 
 /// The worker keys that have a meaning here, beside those of the Kafka clients.
@@ -139,16 +150,13 @@ impl WorkerConfig {
         file: Option<&Path>,
         overrides: impl IntoIterator<Item = (String, String)>,
         environment: &Environment,
-    ) -> Result<Self, ConfigFaults> {
+    ) -> Result<Self, WorkerRefusal> {
         let mut found = Findings::default();
         let mut config = Config::new();
         let mut origin = "the worker".to_owned();
         if let Some(path) = file {
             origin = path.display().to_string();
-            let text =
-                std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
-            let pairs = read_properties(text.trim_start_matches('\u{feff}'))
-                .map_err(|source| LoadError::Properties { origin: origin.clone(), source })?;
+            let pairs = read_file(path).map_err(|error| WorkerRefusal { faults: error.into(), rest: None })?;
             for (key, value) in pairs {
                 if config.set(&key, value).is_some() {
                     found.warn(key, "is set more than once; the last one counts");
@@ -163,7 +171,7 @@ impl WorkerConfig {
 
     /// A worker with these settings.
     pub fn from_config(config: Config, environment: &Environment) -> Result<Self, ConfigFaults> {
-        Self::of("the worker", config, environment, Findings::default())
+        Self::of("the worker", config, environment, Findings::default()).map_err(|refusal| refusal.faults)
     }
 
     fn of(
@@ -171,7 +179,7 @@ impl WorkerConfig {
         mut config: Config,
         environment: &Environment,
         mut found: Findings,
-    ) -> Result<Self, ConfigFaults> {
+    ) -> Result<Self, WorkerRefusal> {
         let providers = Providers::of(&config, environment, &mut found);
         providers.resolve(&mut config, &mut found);
         let values = evaluate(WORKER_KEYS, &config, &mut found);
@@ -190,17 +198,20 @@ impl WorkerConfig {
             "ssl.keystore.location",
         ]);
         warn_unknown(&config, is_worker_key, &known, &mut found);
-        if !found.faults.is_empty() {
-            return Err(ConfigFaults::new(origin, found.faults, found.warnings));
-        }
-        Ok(Self {
+        found.hide(&secrets(&config, is_secret));
+        let worker = Self {
             flush_interval: millis(&values, "offset.flush.interval.ms"),
             flush_timeout: millis(&values, "offset.flush.timeout.ms"),
             config,
             providers,
             local_zone: Zone::local(),
-            warnings: found.warnings,
-        })
+            warnings: found.warnings.clone(),
+        };
+        if found.faults.is_empty() {
+            return Ok(worker);
+        }
+        let faults = ConfigFaults::new(origin, found.faults, found.warnings);
+        Err(WorkerRefusal { faults, rest: Some(Box::new(worker)) })
     }
 
     /// The same with another zone for `{{local_date}}` than the machine's.
@@ -239,8 +250,16 @@ impl WorkerConfig {
     }
 }
 
+fn read_file(path: &Path) -> Result<Vec<(String, String)>, LoadError> {
+    let text = read_text(path)?;
+    read_properties(text.trim_start_matches('\u{feff}'))
+        .map_err(|source| LoadError::Properties { origin: path.display().to_string(), source })
+}
+
+/// The default where the value is refused.
 fn millis(values: &Values, key: &str) -> Duration {
-    let millis = values.number(key).and_then(|millis| u64::try_from(millis).ok());
+    let default = || WORKER_KEYS.iter().find(|def| def.name == key)?.default?.parse().ok();
+    let millis = values.number(key).and_then(|millis| u64::try_from(millis).ok()).or_else(default);
     Duration::from_millis(millis.expect("the key has a default and is at least 1"))
 }
 
@@ -278,7 +297,7 @@ mod tests {
                 "offset.storage.file.filename: has no meaning here: offsets are kept in the consumer group alone",
                 "plugin.path: has no meaning here: connector classes are built in",
                 "rest.port: has no meaning here: there is no REST listener in this process",
-                "bootstrap.server: nothing reads bootstrap.server; did you mean bootstrap.servers?",
+                "bootstrap.server: nothing reads this key; did you mean bootstrap.servers?",
             ]
         );
     }
@@ -310,6 +329,6 @@ mod tests {
         assert_eq!(worker.config().get("bootstrap.servers"), Some("b:2"));
         assert_eq!(worker.flush_interval(), Duration::from_secs(1));
         let missing = WorkerConfig::load(Some(Path::new("/no/w.properties")), [], &Environment::of([("", "")]));
-        assert!(missing.unwrap_err().faults()[0].text.starts_with("could not read /no/w.properties"));
+        assert!(missing.unwrap_err().faults.faults()[0].text.starts_with("could not read /no/w.properties"));
     }
 }

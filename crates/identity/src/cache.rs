@@ -236,8 +236,9 @@ impl Inner {
                 state.failed = Some(Failed { error: error.clone(), in_a_row, next_try });
                 let served = state.live.as_ref().is_some_and(|live| live.serves_at(self.clock.now()));
                 drop(state);
-                // Once per change of state; the failures counter has the rest.
-                if in_a_row == 1 {
+                // Once per change of state; the failures counter has the rest. An exchange that ends because its owner
+                // does has not failed.
+                if in_a_row == 1 && !matches!(error, Error::Abandoned { .. }) {
                     tracing::warn!(
                         target = %self.fetch.target(),
                         code = error.code(),

@@ -154,7 +154,7 @@ impl Supervision {
                 break;
             }
         }
-        self.state.set(State::Stopped);
+        self.set(State::Stopped);
     }
 
     /// `None`: it was stopped.
@@ -188,7 +188,7 @@ impl Supervision {
             State::Failed(failure) => tracing::error!(
                 connector,
                 code = failure.code,
-                hint = failure.hint.as_deref().unwrap_or_default(),
+                hint = failure.hint.as_deref(),
                 retry_in = failure.retry_in.map(|wait| format!("{:.1}s", wait.as_secs_f64())),
                 "{}",
                 failure.text

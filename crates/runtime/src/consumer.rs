@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{CheckReport, ClientProperties, ConfigFault, ConfigWarning, ConnectorPlan, TopicSelection};
+use connectors::{CheckReport, ClientProperties, Clients, ConfigFault, ConfigWarning, ConnectorPlan, TopicSelection};
 use kafka::ClientConfig;
 use kafka::admin::Isolation;
 use kafka::config::{Problem, Problems, Properties, Warning};
 use kafka::fetch::{self, FetchOptions};
 use kafka::group::{Assignor, GroupOptions, GroupProtocol, OffsetReset, Subscription, TopicPattern};
+
+use crate::dead_letters;
 
 /// What the consumer of a connector needs.
 #[derive(Debug)]
@@ -19,29 +21,32 @@ pub(crate) struct Consumer {
     pub(crate) fetch: FetchOptions,
 }
 
-/// Adds to a report what is wrong with the Kafka settings of its plan, so that a person sees all faults at once.
-pub fn check_clients(mut report: CheckReport) -> CheckReport {
-    let Some(plan) = report.plan().cloned() else { return report };
-    let clients = [
-        ("consumer.override.", consumer(&plan).map(|(_, warnings)| warnings)),
-        ("producer.override.", client(plan.producer()).map(|(_, warnings)| warnings)),
-        ("admin.override.", client(plan.admin()).map(|(_, warnings)| warnings)),
-    ];
-    let letters = plan.errors().dead_letters.is_some();
-    for (prefix, checked) in clients {
-        // Without a topic of dead letters nothing is produced and no topic is made.
-        if prefix != "consumer.override." && !letters {
-            continue;
-        }
+/// Adds to a report what is wrong with the Kafka settings of its connector, so that a person sees all faults at once:
+/// with those of the connector's own keys, if there are any.
+pub fn check_clients(mut report: CheckReport, clients: &Clients) -> CheckReport {
+    let topics = report.plan().map(|plan| plan.topics().clone());
+    let letters = report.plan().is_some_and(|plan| plan.errors().dead_letters.is_some());
+    let consumer = consumer_of(&clients.consumer, topics.as_ref()).map(|(_, warnings)| warnings);
+    let mut checked = vec![(&clients.consumer, consumer)];
+    // Without a topic of dead letters nothing is produced and no topic is made.
+    if letters {
+        checked.push((&clients.producer, dead_letters::producer(&clients.producer).map(|_| Vec::new())));
+        checked.push((&clients.admin, client(&clients.admin).map(|(_, warnings)| warnings)));
+    }
+    for (properties, checked) in checked {
         match checked {
             Ok(warnings) => {
                 for warning in warnings {
-                    report.add_warning(as_warning(prefix, warning));
+                    report.add_warning(as_warning(properties, warning));
                 }
             }
             Err(Problems(problems)) => {
                 for problem in problems {
-                    report.add_fault(as_fault(prefix, problem));
+                    let fault = as_fault(properties, problem);
+                    // What the worker sets for every client is wrong once.
+                    if !report.faults().contains(&fault) {
+                        report.add_fault(fault);
+                    }
                 }
             }
         }
@@ -49,13 +54,13 @@ pub fn check_clients(mut report: CheckReport) -> CheckReport {
     report
 }
 
-fn as_fault(prefix: &str, problem: Problem) -> ConfigFault {
+fn as_fault(properties: &ClientProperties, problem: Problem) -> ConfigFault {
     let text = match &problem.value {
         Some(value) => format!("Invalid value {value} for configuration {}: {}", problem.key, problem.problem),
-        None => format!("{}: {}", problem.key, problem.problem),
+        None => problem.problem,
     };
     ConfigFault {
-        key: format!("{prefix}{}", problem.key),
+        key: properties.written(&problem.key).to_owned(),
         value: problem.value,
         text,
         allowed: problem.allowed.into_iter().collect(),
@@ -63,8 +68,8 @@ fn as_fault(prefix: &str, problem: Problem) -> ConfigFault {
     }
 }
 
-fn as_warning(prefix: &str, warning: Warning) -> ConfigWarning {
-    ConfigWarning { key: format!("{prefix}{}", warning.key), text: warning.reason }
+fn as_warning(properties: &ClientProperties, warning: Warning) -> ConfigWarning {
+    ConfigWarning { key: properties.written(&warning.key).to_owned(), text: warning.reason }
 }
 
 /// How a client of the plan reaches its cluster.
@@ -75,9 +80,17 @@ pub(crate) fn client(properties: &ClientProperties) -> Result<(ClientConfig, Vec
 
 /// Everything about the consumer of the plan.
 pub(crate) fn consumer(plan: &ConnectorPlan) -> Result<(Consumer, Vec<Warning>), Problems> {
-    let mut properties = Properties::new(plan.consumer().as_map());
+    consumer_of(plan.consumer(), Some(plan.topics()))
+}
+
+/// The same for settings whose connector may be wrong otherwise, and then has no topics.
+fn consumer_of(
+    properties: &ClientProperties,
+    topics: Option<&TopicSelection>,
+) -> Result<(Consumer, Vec<Warning>), Problems> {
+    let mut properties = Properties::new(properties.as_map());
     let client = ClientConfig::read(&mut properties, None);
-    let group = group(plan, &mut properties);
+    let group = group(topics, &mut properties);
     let fetch = fetch(&group, &mut properties);
     properties.ignore("enable.auto.commit", "offsets are committed with the objects they belong to");
     properties.ignore("max.poll.records", "records are taken up in whole batches, inside --memory");
@@ -90,10 +103,11 @@ pub(crate) fn consumer(plan: &ConnectorPlan) -> Result<(Consumer, Vec<Warning>),
     Ok((Consumer { client, group, fetch }, warnings))
 }
 
-fn group(plan: &ConnectorPlan, properties: &mut Properties<'_>) -> GroupOptions {
-    let subscription = match plan.topics() {
-        TopicSelection::Named(names) => Subscription::topics(names.iter().map(String::as_str)),
-        TopicSelection::Matching(pattern) => match TopicPattern::new(pattern.as_str()) {
+fn group(topics: Option<&TopicSelection>, properties: &mut Properties<'_>) -> GroupOptions {
+    let subscription = match topics {
+        None => Subscription::Topics(BTreeSet::new()),
+        Some(TopicSelection::Named(names)) => Subscription::topics(names.iter().map(String::as_str)),
+        Some(TopicSelection::Matching(pattern)) => match TopicPattern::new(pattern.as_str()) {
             Ok(pattern) => Subscription::Pattern(pattern),
             Err(error) => {
                 properties.problem("topics.regex", error);
@@ -101,7 +115,11 @@ fn group(plan: &ConnectorPlan, properties: &mut Properties<'_>) -> GroupOptions 
             }
         },
     };
-    let group = properties.text("group.id").unwrap_or_else(|| plan.group());
+    // It has a default, connect-NAME. Set to nothing, it would be the group of every such connector.
+    let group = properties.text("group.id").unwrap_or_default();
+    if group.is_empty() {
+        properties.problem("group.id", "must not be empty");
+    }
     let defaults = GroupOptions::new(group, subscription);
     let max_poll_interval = properties.millis("max.poll.interval.ms", 300_000, 1);
     let options = GroupOptions {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use connectors::{ConnectorPlan, DeadLetterQueue};
+use connectors::{ClientProperties, ConnectorPlan, DeadLetterQueue};
 use fault::{Blame, Code, Diagnose, Fault, Retry};
 use kafka::admin::NewTopic;
 use kafka::config::{Problems, Properties};
@@ -58,14 +58,14 @@ async fn open_queue(plan: &ConnectorPlan, queue: &DeadLetterQueue) -> Result<Que
             Err(source) => return Err(Fault::new(NoQueue { topic: queue.topic.clone(), source })),
         }
     }
-    let (client, config) = producer(plan)?;
+    let (client, config) = producer(plan.producer())?;
     let producer = Producer::new(Cluster::connect(client).await?, config);
     Ok(Queue { topic, context_headers: queue.context_headers, producer })
 }
 
-/// The settings of the plan's producer.
-pub(crate) fn producer(plan: &ConnectorPlan) -> Result<(kafka::ClientConfig, ProducerConfig), Problems> {
-    let mut properties = Properties::new(plan.producer().as_map());
+/// The settings of a producer.
+pub(crate) fn producer(properties: &ClientProperties) -> Result<(kafka::ClientConfig, ProducerConfig), Problems> {
+    let mut properties = Properties::new(properties.as_map());
     let client = kafka::ClientConfig::read(&mut properties, None);
     let config = ProducerConfig::read(&mut properties);
     properties.finish()?;
@@ -123,7 +123,8 @@ impl ConnectDeadLetters {
                 "{text}"
             );
         } else {
-            tracing::error!(error = fault.message, "{text}");
+            // The exception with its cause, as Connect logs it whatever errors.log.include.messages says.
+            tracing::error!(error = %fault, "{text}");
         }
     }
 

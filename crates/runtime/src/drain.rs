@@ -1,13 +1,76 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use connectors::{ConnectorPlan, TopicSelection};
-use fault::Fault;
+use fault::{Blame, Code, Diagnose, Fault, Retry};
 use kafka::Cluster;
 use kafka::admin::Place;
+use kafka::cluster::Metadata;
 use transit::{Offset, TopicPartition};
 
 use crate::consumer;
+
+/// None of the topics that a drain is about exists: more likely a slip than a drain of nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("no topic to drain: {0} does not exist, or this client may not see it")]
+struct NoTopic(String);
+
+impl Diagnose for NoTopic {
+    fn code(&self) -> Code {
+        "kafka.no-topic"
+    }
+    fn blame(&self) -> Blame {
+        Blame::Operator
+    }
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        Some("correct topics, create the topic, or give this client's principal the right to describe it".into())
+    }
+}
+
+/// Warns of each topic that is named and is not there. An error if that is all of them.
+fn told_if_missing(plan: &ConnectorPlan, known: &Metadata) -> Result<(), NoTopic> {
+    let names = match plan.topics() {
+        TopicSelection::Named(names) => names,
+        TopicSelection::Matching(pattern) => {
+            if !known.topics.keys().any(|name| plan.topics().holds(name)) {
+                let pattern = pattern.as_str();
+                tracing::warn!(
+                    connector = plan.name(),
+                    pattern,
+                    "no topic matches topics.regex: there is nothing to drain"
+                );
+            }
+            return Ok(());
+        }
+    };
+    let missing = missing(names, known);
+    if missing.len() == names.len() {
+        return Err(NoTopic(missing.join(", ")));
+    }
+    for topic in missing {
+        warn_of_missing(plan, topic);
+    }
+    Ok(())
+}
+
+/// The topics that are named and of which the cluster has no partition.
+pub(crate) fn missing<'a>(names: &'a [String], known: &Metadata) -> Vec<&'a str> {
+    let exists =
+        |name: &str| known.topics.get(name).is_some_and(|topic| topic.error.is_none() || !topic.partitions.is_empty());
+    names.iter().map(String::as_str).filter(|name| !exists(name)).collect()
+}
+
+pub(crate) fn warn_of_missing(plan: &ConnectorPlan, topic: &str) {
+    tracing::warn!(
+        connector = plan.name(),
+        topic,
+        "the topic does not exist, or this client may not see it; it is read as soon as it is there"
+    );
+}
 
 /// Tells when a connector has committed everything that was there when the drain began: its own share and that of other
 /// members of its group.
@@ -28,6 +91,7 @@ impl Drain {
             TopicSelection::Named(names) => cluster.topics(names.iter().map(|name| Arc::from(name.as_str()))).await?,
             TopicSelection::Matching(_) => cluster.all_topics().await?,
         };
+        told_if_missing(&plan, &topics)?;
         let mut partitions = Vec::new();
         for (name, topic) in &topics.topics {
             if plan.topics().holds(name) {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use aws::s3::{ExistingObject, Payload, S3Options, S3Sink, Sweep};
-use connectors::{ConnectorPlan, PayloadSignature};
+use connectors::{ConnectorPlan, PayloadSignature, TopicSelection};
 use fault::Fault;
 use format::Encode;
 use format::text::Format;
@@ -13,9 +13,9 @@ use kafka::source::{KafkaSource, SourceStats};
 use transit::intent::{self, Metadata, Recipe};
 use transit::{Encoders, Offset, Sink, TaskOptions, TaskParts, TaskStats, Tolerance, TopicPartition};
 
-use crate::consumer;
 use crate::dead_letters::ConnectDeadLetters;
 use crate::process::Process;
+use crate::{consumer, drain};
 
 /// A connector that is ready to run.
 pub(crate) struct Opened {
@@ -62,7 +62,10 @@ pub(crate) async fn open(
     // In the background: a store that does not answer now must not keep records from being read.
     let sweeping = tokio::spawn({
         let (plan, cluster, sink) = (Arc::clone(plan), cluster.clone(), Arc::clone(&sink));
-        async move { sweep(&plan, &cluster, &sink).await }
+        async move {
+            look_for_topics(&plan, &cluster).await;
+            sweep(&plan, &cluster, &sink).await;
+        }
     });
     let patience = consumer::patience(plan, &settings.group);
     let source = KafkaSource::join(cluster, settings.group, settings.fetch, process.budget());
@@ -98,6 +101,15 @@ pub(crate) async fn open(
         stats,
     };
     Ok(Opened { source, parts, live })
+}
+
+/// A mistyped topic looks like one without records: it is named, once a start.
+async fn look_for_topics(plan: &ConnectorPlan, cluster: &Cluster) {
+    let TopicSelection::Named(names) = plan.topics() else { return };
+    match cluster.topics(names.iter().map(|name| Arc::from(name.as_str()))).await {
+        Ok(known) => drain::missing(names, &known).into_iter().for_each(|topic| drain::warn_of_missing(plan, topic)),
+        Err(error) => tracing::debug!(error = %fault::Chain(&error), "could not look whether all topics are there"),
+    }
 }
 
 struct TextEncoders(Arc<Format>);

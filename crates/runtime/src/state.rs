@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use fault::{Blame, Chain, Code, Diagnose, Fault};
+use fault::{Blame, Chain, Code, Diagnose, Fault, Retry};
 use tokio::sync::watch;
 
 /// What a connector is doing.
@@ -36,6 +36,8 @@ pub struct Failure {
     pub code: Code,
     /// Who can mend it.
     pub blame: Blame,
+    /// Whether trying again can help: never, where a person must mend something.
+    pub retry: Retry,
     /// What was tried, as whom, and what came back: the whole chain of causes.
     pub text: String,
     /// What to do.
@@ -54,6 +56,7 @@ impl Failure {
         Self {
             code: fault.code(),
             blame: fault.blame(),
+            retry: fault.retry(),
             text: Chain(fault.as_error()).to_string(),
             hint: fault.hint().map(std::borrow::Cow::into_owned),
             since,
@@ -67,6 +70,7 @@ impl Failure {
         Self {
             code: error.code(),
             blame: error.blame(),
+            retry: error.retry(),
             text: Chain(error).to_string(),
             hint: error.hint().map(std::borrow::Cow::into_owned),
             since,

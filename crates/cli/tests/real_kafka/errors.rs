@@ -50,6 +50,22 @@ fn stored(place: &Place) -> BTreeSet<(i64, i64)> {
 }
 
 #[test]
+fn a_connector_that_cannot_go_on_does_not_keep_the_others_from_draining() {
+    let Some(shared) = shared("a_connector_that_cannot_go_on_does_not_keep_the_others_from_draining") else { return };
+    let place = shared.place("neighbours");
+    produce(&place);
+    let under = |folder: &str, tolerance: &str| {
+        let template = format!("{folder}/{{{{topic}}}}/{{{{partition}}}}/{{{{start_offset}}}}");
+        config(&json!({"errors.tolerance": tolerance, "file.name.template": template}))
+    };
+    let strict = place.connector("neighbour-strict", &under("strict", "none"));
+    let lenient = place.connector("neighbour-lenient", &under("lenient", "all"));
+    let mut run = place.run(&[&strict, &lenient], &["--drain"]);
+    assert_eq!(run.exit(SOON).code(), Some(3), "{}", run.log());
+    assert_eq!(place.committed("neighbour-lenient"), [(0, 10), (1, 10)], "{}", run.log());
+}
+
+#[test]
 fn a_bad_record_stops_the_connector_by_name_and_nothing_is_lost_once_that_is_mended() {
     let Some(shared) = shared("a_bad_record_stops_the_connector_by_name_and_nothing_is_lost_once_that_is_mended")
     else {

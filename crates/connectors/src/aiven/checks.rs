@@ -8,7 +8,7 @@ use crate::naming::{TimestampSource, Zone};
 /// The output types that upstream has.
 pub(super) const TYPES: &[&str] = &["avro", "csv", "json", "jsonl", "parquet"];
 /// Those of them that this release has.
-const SUPPORTED_TYPES: &[&str] = &["csv", "json", "jsonl"];
+pub(super) const SUPPORTED_TYPES: &[&str] = &["csv", "json", "jsonl"];
 /// The fields of a record.
 pub(super) const FIELDS: &[&str] = &["key", "value", "offset", "timestamp", "headers"];
 /// How csv values are written.
@@ -55,6 +55,8 @@ pub(super) fn endpoint(value: Option<&Value>) -> Result<(), Complaint> {
         return Err(Complaint::why("String must be non-empty"));
     }
     match with_scheme(text) {
+        // Upstream sends requests that no store answers. Ours would show the password in every error.
+        url if has_user(&url) => Err(Complaint::why("must not hold a user or a password")),
         url if is_url(&url) => Ok(()),
         _ => Err(Complaint::why("should be valid URL")),
     }
@@ -65,16 +67,20 @@ pub(super) fn with_scheme(endpoint: &str) -> String {
     if endpoint.contains("://") { endpoint.to_owned() } else { format!("https://{endpoint}") }
 }
 
+fn has_user(url: &str) -> bool {
+    url.split_once("://")
+        .is_some_and(|(_, rest)| rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')))
+}
+
 fn is_url(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let (name, port) = match host.strip_prefix('[') {
+    let (name, port) = match authority.strip_prefix('[') {
         Some(v6) => match v6.split_once(']') {
             Some((name, port)) => (name, port.strip_prefix(':').unwrap_or(port)),
             None => return false,
         },
-        None => host.split_once(':').unwrap_or((host, "")),
+        None => authority.split_once(':').unwrap_or((authority, "")),
     };
     let is_scheme = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     is_scheme
@@ -193,5 +199,8 @@ mod tests {
             assert_eq!(check(text), Err(Complaint::why("should be valid URL")), "{text}");
         }
         assert_eq!(check(""), Err(Complaint::why("String must be non-empty")));
+        let user = Err(Complaint::why("must not hold a user or a password"));
+        assert_eq!(check("http://user:password@host:9000"), user);
+        assert_eq!(check("http://host:9000/a@b"), Ok(()));
     }
 }

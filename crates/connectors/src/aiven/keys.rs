@@ -130,7 +130,7 @@ pub(crate) const AIVEN_KEYS: &[KeyDef] = &[
         .width(Width::Short),
     KeyDef::new("format.output.type", Kind::String, "What objects hold: csv, json (one array) or jsonl (one document a line).")
         .default("csv")
-        .check(Check::Rule(checks::output_type))
+        .check(Check::RuleOf(checks::output_type, checks::SUPPORTED_TYPES))
         .group(FORMAT, 0)
         .recommended(checks::TYPES),
     KeyDef::new("format.output.fields", Kind::List, "What of a record is written: key, value, offset, timestamp, headers. The order counts for csv. Not set: value.")

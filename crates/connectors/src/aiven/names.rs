@@ -78,7 +78,14 @@ pub(super) fn naming(
         max_records: max_records.filter(|_| !grouping.keeps_last_only()),
         first_record_name,
     };
-    Some(ObjectNaming::new(spec))
+    let naming = ObjectNaming::new(spec);
+    if let Err(why) = naming.check() {
+        let key = prefix_key.unwrap_or(key);
+        let value = config.get(key).map(str::to_owned);
+        let fault = ConfigFault::new(key, value, format!("every record would fail: {why}"));
+        found.fault(fault.hint(format!("shorten {key}, and remove control characters")));
+    }
+    Some(naming)
 }
 
 /// What `aws.s3.prefix` asks for. `None` if it is not set, or faulty.

@@ -530,9 +530,9 @@ fn keys_that_nothing_reads_are_named_and_do_not_fail() {
     assert_eq!(
         found,
         [
-            "aws.credential.provider: nothing reads aws.credential.provider; did you mean aws.credentials.provider?",
-            "aws.s3.bukcet.name: nothing reads aws.s3.bukcet.name; did you mean aws.s3.bucket.name?",
-            "file.name.prefix: nothing reads file.name.prefix",
+            "aws.credential.provider: nothing reads this key; did you mean aws.credentials.provider?",
+            "aws.s3.bukcet.name: nothing reads this key; did you mean aws.s3.bucket.name?",
+            "file.name.prefix: nothing reads this key",
         ]
     );
 }
@@ -629,6 +629,50 @@ fn a_report_for_people_names_values_and_what_to_do() {
         ]
     );
     let good = report(with(&[("file.compression.type", "gzip")])).to_string();
-    assert!(good.starts_with("orders: ok\n  topics      t\n  group       connect-orders"), "{good}");
+    assert!(
+        good.starts_with(
+            "orders: ok\n  topics      t\n  kafka       localhost:9092\n  group       connect-orders (1 task)\n"
+        ),
+        "{good}"
+    );
     assert!(good.contains("s3://bucket/t-0-1000.gz (us-east-1)"), "{good}");
+}
+
+#[test]
+fn a_template_whose_every_name_s3_refuses_is_refused_before_the_first_record() {
+    let long = format!("{}{{{{topic}}}}-{{{{partition}}}}-{{{{start_offset}}}}", "x".repeat(1024));
+    let found = faults(&[("file.name.template", &long)]);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].1.starts_with("every record would fail: the object's name would have 1029 bytes"),
+        "{}",
+        found[0].1
+    );
+    let found = faults(&[("file.name.template", "a\0{{topic}}-{{partition}}-{{start_offset}}")]);
+    assert!(found[0].1.contains("NUL"), "{}", found[0].1);
+}
+
+#[test]
+fn a_worker_setting_in_a_connector_is_told_where_it_belongs() {
+    let found = warnings(&[("file.compression.type", "gzip"), ("offset.flush.interval.ms", "1000")]);
+    assert_eq!(
+        found,
+        [
+            "offset.flush.interval.ms: has no effect in a connector: set it for the worker (--worker, --set), or tidegate.rotate.interval.ms here"
+        ]
+    );
+}
+
+#[test]
+fn a_number_that_cannot_be_read_is_told_to_people_once() {
+    let bad = report(with(&[("tasks.max", "many"), ("file.compression.type", "gzip")]));
+    assert_eq!(bad.faults().len(), 2, "upstream's two are kept for programs");
+    assert_eq!(
+        bad.to_string().lines().collect::<Vec<_>>(),
+        [
+            "orders: refused",
+            "  error    tasks.max: Invalid value many for configuration tasks.max: Not a number of type INT",
+            "           allowed: 1 or more",
+        ]
+    );
 }

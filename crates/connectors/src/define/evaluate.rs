@@ -15,12 +15,17 @@ pub(crate) fn evaluate<'a>(
         let text = config.get(def.name);
         let shown = text.map(|text| if def.kind == Kind::Password { HIDDEN.to_owned() } else { text.to_owned() });
         let mut complain = |text: String| {
-            let recommended = def.recommended.iter().map(|&value| value.to_owned());
+            // What is recommended is upstream's list, which may hold what is not supported here yet.
             let mut allowed = def.check.allowed();
-            allowed.extend(recommended);
+            if allowed.is_empty() {
+                allowed.extend(def.recommended.iter().map(|&value| value.to_owned()));
+            }
             let mut fault = ConfigFault::new(def.name, shown.clone(), text).allowed(allowed);
             let close = shown.as_deref().and_then(|value| suggest(value, def.recommended.iter().copied()));
-            fault.hint = close.map(|close| format!("did you mean {close}?"));
+            fault.hint = match close {
+                Some(close) => Some(format!("did you mean {close}?")),
+                None => (def.required && shown.is_none()).then(|| format!("set {}", def.name)),
+            };
             found.fault(fault);
         };
         let value = match text.or(def.default).map(|text| Value::read(def.kind, text)) {
@@ -44,7 +49,7 @@ pub(crate) fn evaluate<'a>(
             }
         };
         if let (Some(instead), Some(_)) = (def.replaced_by, text) {
-            found.warn(def.name, format!("{} is deprecated; use {instead} instead", def.name));
+            found.warn(def.name, format!("is deprecated; use {instead} instead"));
         }
         values.put(def.name, value.filter(|_| !refused), text.is_some());
     }
@@ -57,7 +62,7 @@ pub(crate) fn warn_unknown(config: &Config, is_known: impl Fn(&str) -> bool, kno
     for (key, _) in config.iter().filter(|(key, _)| !is_known(key)) {
         let meant =
             suggest(key, known.iter().copied()).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        found.warn(key, format!("nothing reads {key}{meant}"));
+        found.warn(key, format!("nothing reads this key{meant}"));
     }
 }
 
@@ -106,6 +111,6 @@ mod tests {
         let mut found = Findings::default();
         warn_unknown(&config, |key| key == "n", &["n", "must"], &mut found);
         let texts: Vec<_> = found.warnings.iter().map(|warning| warning.text.as_str()).collect();
-        assert_eq!(texts, ["nothing reads mustt; did you mean must?", "nothing reads other"]);
+        assert_eq!(texts, ["nothing reads this key; did you mean must?", "nothing reads this key"]);
     }
 }

@@ -1,4 +1,6 @@
 use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use fault::{Blame, Code, Diagnose, Retry};
@@ -27,7 +29,7 @@ pub enum LoadError {
         /// Which file.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It is no JSON object.
     #[error("{origin} is not a JSON object of configuration keys")]
@@ -62,7 +64,14 @@ impl Diagnose for LoadError {
 
     fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Read { .. } => None,
+            Self::Read { source, .. } => Some(match source.kind() {
+                io::ErrorKind::NotFound => "check the path; it is taken from the directory of this process".into(),
+                io::ErrorKind::PermissionDenied => "let the user of this process read it".into(),
+                io::ErrorKind::InvalidData => "save it as UTF-8".into(),
+                io::ErrorKind::FileTooLarge => "name a file of settings".into(),
+                io::ErrorKind::IsADirectory => "name the files in it".into(),
+                _ => return None,
+            }),
             Self::Json { .. } => {
                 Some(r#"write {"name": "..", "config": {..}} or one flat object of texts, as for Kafka Connect"#.into())
             }
@@ -83,6 +92,23 @@ impl From<LoadError> for ConfigFaults {
     }
 }
 
+/// The text of a file of settings, of 16 MiB at most: real ones have a few KiB, and a path like `/dev/zero` has no end.
+///
+/// # Errors
+/// The file cannot be read, is no UTF-8, or is larger.
+pub(crate) fn read_text(path: &Path) -> Result<String, LoadError> {
+    const LARGEST: u64 = 16 << 20;
+    let read = || {
+        let mut text = String::new();
+        let size = File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+        if size as u64 > LARGEST {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB"));
+        }
+        Ok(text)
+    };
+    read().map_err(|source| LoadError::Read { path: path.to_owned(), source })
+}
+
 /// Reads connector files, all of them: one that cannot be read does not hide the others.
 pub fn load_connectors(paths: &[PathBuf]) -> Vec<Result<ConnectorFile, LoadError>> {
     paths.iter().map(|path| ConnectorFile::load(path)).collect()
@@ -91,8 +117,7 @@ pub fn load_connectors(paths: &[PathBuf]) -> Vec<Result<ConnectorFile, LoadError
 impl ConnectorFile {
     /// Reads a file: JSON if it is called `.json`, properties if `.properties`, else JSON if it begins with a brace.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        let read = |source| LoadError::Read { path: path.to_owned(), source };
-        let text = std::fs::read_to_string(path).map_err(read)?;
+        let text = read_text(path)?;
         let origin = path.display().to_string();
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("json") => Self::from_json(origin, &text),
@@ -191,8 +216,11 @@ fn fill(config: &mut Config, members: Vec<(String, Box<serde_json::value::RawVal
 }
 
 fn not_text(key: &str, what: &str) -> ConfigFault {
-    ConfigFault::new(key, None, format!("Invalid value for configuration {key}: {what} is not a text"))
-        .hint("write lists as one text, separated by commas")
+    let hint = match what {
+        "an array" => "write lists as one text, separated by commas",
+        _ => "write a text, a number, true or false",
+    };
+    ConfigFault::new(key, None, format!("Invalid value for configuration {key}: {what} is not a text")).hint(hint)
 }
 
 fn put(config: &mut Config, key: String, value: String, found: &mut Findings) {
@@ -268,6 +296,13 @@ mod tests {
         assert!(fault::Chain(&error).to_string().contains("line 2"), "{}", fault::Chain(&error));
         let error = ConnectorFile::load(Path::new("/no/such/file.json")).unwrap_err();
         assert_eq!(error.to_string(), "could not read /no/such/file.json");
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_not_read_to_it() {
+        let error = ConnectorFile::load(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(fault::Chain(&error).to_string(), "could not read /dev/zero: it is larger than 16 MiB");
+        assert_eq!(error.hint().as_deref(), Some("name a file of settings"));
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub(super) fn scalar(raw: &RawValue) -> Result<Option<String>, &'static str> {
         Ok(Value::Number(_) | Value::Bool(_)) => Ok(Some(raw.get().to_owned())),
         Ok(Value::Array(_)) => Err("an array"),
         Ok(Value::Object(_)) => Err("an object"),
-        Err(_) => Err("no JSON"),
+        // It was read once, raw: only its depth can be wrong now.
+        Err(_) => Err("JSON that is nested so deep"),
     }
 }

@@ -6,6 +6,7 @@ mod json;
 mod properties;
 mod provider;
 
+pub(crate) use connector_file::read_text;
 pub use connector_file::{ConnectorFile, LoadError, load_connectors};
 pub use environment::worker_overrides;
 pub(crate) use properties::read_properties;

@@ -141,6 +141,15 @@ impl ObjectNaming {
         out
     }
 
+    /// Whether S3 takes the shortest of names: if not, it takes none.
+    ///
+    /// # Errors
+    /// What S3 has against it, as one clause.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let shortest = self.example(&TopicPartition::new("t", 0), Offset(0), "k", 0);
+        Self::check_name(&shortest).map_err(|fault| fault.message)
+    }
+
     /// The time that counts for grouping a record. An error if the record should have one and has none.
     pub(super) fn time_of(&self, record: &RecordView<'_>, now_millis: i64) -> Result<i64, RecordFault> {
         time_of(self.0.source, record, now_millis, "file.name.timestamp.source")
@@ -157,9 +166,13 @@ impl ObjectNaming {
     }
 
     /// Whether S3 takes a name: 1 to 1,024 bytes (S3 user guide, "Naming Amazon S3 objects"). A name may be longer only
-    /// by its key; upstream fails at such a record in every flush, for ever.
+    /// by its key; upstream fails at such a record in every flush, for ever. Nor may it hold NUL, which the XML of S3's
+    /// answers cannot say: a store that takes such a name gives an answer that no client can read.
     pub(super) fn check_name(name: &str) -> Result<(), RecordFault> {
         const LONGEST: usize = 1024;
+        if name.contains('\0') {
+            return Err(fault("the object's name would hold the character NUL, which S3's answers cannot".to_owned()));
+        }
         if (1..=LONGEST).contains(&name.len()) {
             return Ok(());
         }

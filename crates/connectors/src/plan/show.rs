@@ -176,6 +176,11 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Whole mebibytes as such, for that is how part sizes are chosen; else bytes.
+fn size(bytes: u64) -> String {
+    if bytes.is_multiple_of(1 << 20) { format!("{} MiB", bytes >> 20) } else { format!("{bytes} bytes") }
+}
+
 impl fmt::Display for ConnectorPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s3 = self.s3();
@@ -184,7 +189,10 @@ impl fmt::Display for ConnectorPlan {
         let fields: Vec<_> = layout.fields.iter().map(|field| field.name()).collect();
         let mut line = |name: &str, text: &str| writeln!(f, "  {name:<12}{text}");
         line("topics", &self.topics().to_string())?;
-        line("group", &format!("{} (at most {} tasks)", self.group(), self.tasks_max()))?;
+        line("kafka", self.consumer().get("bootstrap.servers").unwrap_or_default())?;
+        let tasks =
+            if self.tasks_max() == 1 { "1 task".to_owned() } else { format!("at most {} tasks", self.tasks_max()) };
+        line("group", &format!("{} ({tasks})", self.group()))?;
         let bare = if layout.envelope || layout.kind == Kind::Csv { "" } else { ", without envelope" };
         line(
             "output",
@@ -196,7 +204,7 @@ impl fmt::Display for ConnectorPlan {
         line("example", &format!("s3://{}/{} ({}{endpoint})", s3.bucket, self.example_object(), s3.region))?;
         let or = |limit: Option<u64>, what| limit.map_or_else(String::new, |limit| format!(", or {limit} {what}"));
         let (bytes, records) = (or(rotation.bytes, "bytes"), or(rotation.records, "records"));
-        let when = format!("every {} ms{bytes}{records}", millis(rotation.interval));
+        let when = format!("every {:?}{bytes}{records}", rotation.interval);
         line(
             "published",
             &format!("{when}; {}; existing objects: {}", mode(self.write_mode()), existing(s3.existing)),
@@ -204,7 +212,7 @@ impl fmt::Display for ConnectorPlan {
         line("session", &self.connection().to_string())?;
         line(
             "memory",
-            &format!("open objects: {}; up to {} bytes of each before they go up", self.open_objects(), s3.part_size),
+            &format!("open objects: {}; up to {} of each before they go up", self.open_objects(), size(s3.part_size)),
         )?;
         let errors = self.errors();
         let letters =

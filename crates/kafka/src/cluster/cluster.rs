@@ -2,6 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use data::TopicPartition;
+use fault::Diagnose;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -16,6 +17,9 @@ use super::{Backoff, Error};
 use crate::ErrorCode;
 use crate::config::ClientConfig;
 use crate::net::Connection;
+
+/// After so many failures in a row (1.5 s with Kafka's defaults) a request that is still being tried is told of.
+const FAILURES_TOLD: u32 = 4;
 
 /// A Kafka cluster: its metadata, and connections to its brokers. Cloning shares it.
 ///
@@ -223,7 +227,14 @@ impl Cluster {
         let mut backoff = self.retry_backoff();
         loop {
             match work().await {
-                Err(error) if error.is_retriable() && Instant::now() < until => backoff.pause().await,
+                Err(error) if error.is_retriable() && Instant::now() < until => {
+                    // Once a request, and not for a hitch: with a wrong address there is nothing else to look at.
+                    if backoff.failures() == FAILURES_TOLD {
+                        let hint = error.hint();
+                        tracing::warn!(error = %fault::Chain(&error), hint = hint.as_deref(), "no answer yet, trying on");
+                    }
+                    backoff.pause().await;
+                }
                 result => return result,
             }
         }

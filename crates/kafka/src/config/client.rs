@@ -127,7 +127,11 @@ fn idle(properties: &mut Properties<'_>) -> Duration {
 fn bootstrap(properties: &mut Properties<'_>) -> Vec<Arc<str>> {
     const KEY: &str = "bootstrap.servers";
     let mut servers = Vec::new();
-    for server in properties.list(KEY) {
+    let named = properties.list(KEY);
+    if named.is_empty() && properties.get(KEY).is_some() {
+        properties.problem_with(KEY, "names no server", Some("host:port,host:port".to_owned()));
+    }
+    for server in named {
         // A listener's name in front is what people copy from advertised.listeners; Java takes it too.
         let address = server.split_once("://").map_or(server, |(_, address)| address);
         let good = address.rsplit_once(':').is_some_and(|(host, port)| {
@@ -172,6 +176,10 @@ mod tests {
         for bad in ["a", "a:", ":1", "a:0", "a:65536", "a:b"] {
             let problems = read(&[("bootstrap.servers", bad)]).unwrap_err();
             assert!(problems.to_string().contains("is not a server"), "{bad}: {problems}");
+        }
+        for none in ["", " , "] {
+            let problems = read(&[("bootstrap.servers", none)]).unwrap_err();
+            assert!(problems.to_string().contains("names no server"), "{none}: {problems}");
         }
     }
 

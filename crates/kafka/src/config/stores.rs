@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::Path;
 
 use p12_keystore::{KeyStore, Pkcs12Archive, Pkcs12ImportPolicy};
-use rustls_pki_types::pem::{PemObject, SectionKind};
+use rustls_pki_types::pem::{self, PemObject, SectionKind};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use world::Secret;
 
@@ -59,7 +59,7 @@ pub(super) fn authorities(
         StoreType::Java => {
             not_pem(data)?;
             let archive = Pkcs12Archive::from_pkcs12(data, password.map_or("", Secret::expose))
-                .map_err(|error| StoreError(format!("cannot be opened: {error}")))?;
+                .map_err(|error| not_opened(&error))?;
             archive.certs.iter().map(|bag| CertificateDer::from(bag.cert.as_der().to_vec())).collect()
         }
     };
@@ -89,12 +89,17 @@ pub(super) fn identity(
                 return Err("is PKCS#12 and has a key password of its own, which Java does not write either".into());
             }
             let store = KeyStore::from_pkcs12(data, password.map_or("", Secret::expose), Pkcs12ImportPolicy::Relaxed)
-                .map_err(|error| StoreError(format!("cannot be opened: {error}")))?;
+                .map_err(|error| not_opened(&error))?;
             let (_, chain) = store.private_key_chain().ok_or(StoreError::from("holds no private key"))?;
             let key = PrivatePkcs8KeyDer::from(chain.key().as_der().to_vec());
             Ok((chain.certs().iter().map(|cert| cert.as_der().to_vec().into()).collect(), key.into()))
         }
     }
+}
+
+/// The reader knows a wrong password only by the file's checksum.
+fn not_opened(error: &p12_keystore::error::Error) -> StoreError {
+    StoreError(format!("cannot be opened: the password is wrong or the file damaged ({error})"))
 }
 
 fn not_pem(data: &[u8]) -> Result<(), StoreError> {
@@ -106,9 +111,18 @@ fn not_pem(data: &[u8]) -> Result<(), StoreError> {
 
 /// All certificates of a PEM text.
 pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, StoreError> {
-    CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| StoreError(format!("is not valid PEM: {error}")))
+    CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|error| not_valid_pem(&error))
+}
+
+/// What the PEM reader says, without the bytes that it quotes: the line it stumbles over may be the key itself.
+fn not_valid_pem(error: &pem::Error) -> StoreError {
+    let why = match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has no -----END line",
+        pem::Error::IllegalSectionStart { .. } => "a -----BEGIN line is not complete",
+        pem::Error::Base64Decode(_) => "what is between -----BEGIN and -----END is not base64",
+        _ => "it cannot be read",
+    };
+    StoreError(format!("is not valid PEM: {why}"))
 }
 
 const BEGIN: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
@@ -118,7 +132,7 @@ const END: &str = "-----END ENCRYPTED PRIVATE KEY-----";
 pub(super) fn private_key(pem: &[u8], password: Option<&Secret>) -> Result<PrivateKeyDer<'static>, StoreError> {
     let sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(pem);
     for section in sections {
-        let (kind, der) = section.map_err(|error| StoreError(format!("is not valid PEM: {error}")))?;
+        let (kind, der) = section.map_err(|error| not_valid_pem(&error))?;
         if let Some(key) = PrivateKeyDer::from_pem(kind, der) {
             return Ok(key);
         }
@@ -178,6 +192,23 @@ PKEcDO88IxFyexgGEmx7IVvZWBPmJAxKByXAq6Hr1T14tVwDuSMg1huQ
         ] {
             let error = private_key(text.as_bytes(), Some(&Secret::new("p"))).unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn no_text_of_a_broken_pem_is_repeated() {
+        let secret = "c0ffee";
+        for text in [
+            format!("-----BEGIN PRIVATE KEY-----{secret}"),
+            format!("-----BEGIN PRIVATE KEY-----\n{secret}"),
+            format!("-----BEGIN PRIVATE KEY-----\n!{secret}!\n-----END PRIVATE KEY-----\n"),
+        ] {
+            let error = private_key(text.as_bytes(), None).unwrap_err().to_string();
+            assert!(!error.contains(secret) && !error.contains('['), "{error}");
+            if let Err(error) = certificates(text.as_bytes()) {
+                let error = error.to_string();
+                assert!(!error.contains(secret) && !error.contains('['), "{error}");
+            }
         }
     }
 

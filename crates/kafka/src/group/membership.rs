@@ -89,6 +89,9 @@ pub(crate) struct Pause {
     until: Option<Instant>,
 }
 
+/// Why a member that leaves in an orderly way gives its partitions up: nothing to be alarmed about.
+pub(crate) const LEAVING: &str = "the member leaves";
+
 /// `retry.backoff.ms` and `retry.backoff.max.ms` of the Java clients.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -210,7 +213,11 @@ impl Membership {
         self.epoch = -1;
         self.deadline = None;
         if !told.is_empty() {
-            tracing::warn!(group = %self.options.group, partitions = told.len(), why, "lost partitions");
+            if why == LEAVING {
+                tracing::info!(group = %self.options.group, partitions = told.len(), "gave all partitions back");
+            } else {
+                tracing::warn!(group = %self.options.group, partitions = told.len(), why, "lost partitions");
+            }
             self.act(Action::Announce(Announcement::Lost(told)));
         }
         self.sweep();

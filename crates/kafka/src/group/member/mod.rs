@@ -18,7 +18,7 @@ use super::classic::Classic;
 use super::commits::{Asked, Ticket};
 use super::consumer::Consumer;
 use super::error::GroupError;
-use super::membership::{Action, Announcement, Membership, Pause, Rewound};
+use super::membership::{Action, Announcement, LEAVING, Membership, Pause, Rewound};
 use super::options::{GroupOptions, GroupProtocol, OffsetReset};
 use super::stays::{Numbered, Restart};
 use looks::Looks;
@@ -213,7 +213,7 @@ impl Member {
         self.begin(now);
         if matches!(self.end, End::No) {
             self.end = End::Wanted(None);
-            self.base.lose("the member leaves");
+            self.base.lose(LEAVING);
             if self.busy.as_ref().is_some_and(|busy| !matches!(busy.what, What::Commit(_))) {
                 self.abandon();
             }

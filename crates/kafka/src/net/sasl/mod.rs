@@ -67,7 +67,11 @@ pub(super) async fn authenticate(sasl: &Sasl, shared: &Shared) -> Result<Option<
     let response = shared.decode::<SaslHandshakeRequest>(body, 1)?;
     ErrorCode::check(response.error_code).map_err(|code| {
         let offered: Vec<_> = response.mechanisms.iter().map(|name| &**name).collect();
-        let message = Some(format!("the broker has {}", offered.join(", ")).into());
+        let message = Some(if offered.is_empty() {
+            "this port takes clients without SASL: security.protocol is PLAINTEXT or SSL here".into()
+        } else {
+            format!("the broker has {}", offered.join(", ")).into()
+        });
         Error::Refused { address: shared.address().clone(), mechanism, code, message }
     })?;
     let exchange = Exchange { shared, mechanism };
