@@ -71,7 +71,7 @@ pub(crate) async fn open(
     let rotation = plan.rotation();
     let parts = TaskParts {
         connector: plan.name().into(),
-        nonce: Arc::clone(process.nonce()),
+        nonce: Process::new_nonce(),
         options: TaskOptions {
             mode: plan.write_mode(),
             tolerance: Tolerance { tolerate: errors.tolerate, report: errors.log || errors.dead_letters.is_some() },
