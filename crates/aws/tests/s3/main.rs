@@ -359,6 +359,36 @@ async fn the_next_owner_completes_from_the_intent_alone() {
 }
 
 #[tokio::test]
+async fn an_object_is_not_completed_with_some_of_its_parts() {
+    for hide in [
+        |state: &mut fake::State| state.next_page_is_lost = true,
+        |state: &mut fake::State| {
+            state.uploads.values_mut().for_each(|upload| drop(upload.parts.remove(&2)));
+        },
+    ] {
+        let fake = Fake::start().await;
+        let sink = sink(&fake);
+        let upload = sink.begin(&name(), MARKER).await.unwrap();
+        for number in 1..=3 {
+            sink.part(&name(), &upload, number, vec![vec![7; 5 * MIB].into()]).await.unwrap();
+        }
+        fake.state().page_size = 2;
+        fake.change(hide);
+        let fault = sink.finish(&object(&upload)).await.unwrap_err();
+        assert_eq!(fault.code(), "s3.malformed-answer");
+        assert!(fake.state().objects.is_empty(), "an object that is cut short was made visible");
+    }
+}
+
+#[tokio::test]
+async fn what_was_begun_with_checksums_is_finished_with_them_whatever_is_configured_since() {
+    let fake = Fake::start().await;
+    let (object, _) = uploaded(&sink(&fake)).await;
+    let plain = clients(&fake).s3(&connection(&fake), S3Options { checksums: false, ..options(&fake) }).unwrap();
+    assert_eq!(plain.finish(&object).await.unwrap(), Finished::Visible);
+}
+
+#[tokio::test]
 async fn an_object_that_may_not_be_seen_is_gone_if_s3_says_that_listing_is_what_lacks() {
     let fake = Fake::start().await;
     let sink = sink(&fake);
