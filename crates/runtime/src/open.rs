@@ -160,7 +160,8 @@ async fn sweep(plan: &ConnectorPlan, cluster: &Cluster, sink: &S3Sink) {
         prefix: names.prefix(),
         is_ours: &|name: &str| names.matches(name),
         keep: &keep,
-        older_than: Sweep::A_DAY,
+        // A live sibling's is open for as long as records are gathered, and then for as long as the store takes.
+        older_than: Sweep::A_DAY.max(plan.rotation().interval.saturating_mul(2)),
     };
     match sink.sweep(&sweep).await {
         Ok(swept) if swept.aborted > 0 => {
