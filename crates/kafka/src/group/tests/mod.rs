@@ -5,6 +5,7 @@
 //! stay commits is accepted. And when the trouble is over, every partition finds an owner that can commit.
 
 mod coordinator;
+mod deleted;
 mod play;
 
 use super::assign::Assignor;
