@@ -664,7 +664,8 @@ async fn play(seed: u64, lanes: Lanes) {
         let mut ids: Vec<usize> = play.workers.keys().copied().collect();
         ids.sort_unstable();
         let victim = ids[play.dice.below(ids.len() as u64) as usize];
-        // Of objects that hold records of several partitions no single owner can write one anew: there the connector stops.
+        // Objects that hold records of several partitions are read again when they are torn, which is sound only for the
+        // last record of a name; here they hold all of them.
         match play.dice.below(if lanes == Lanes::PerPartition { 6 } else { 4 }) {
             4 | 5 => play.abort_an_upload(),
             0 => {
