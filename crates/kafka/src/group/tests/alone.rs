@@ -1,4 +1,4 @@
-//! A topic that is deleted, and perhaps made anew, under the protocol of KIP-848.
+//! One member of the protocol of KIP-848, and a coordinator that answers as it is told to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use transit::{Assignment, Commit, CommitOutcome};
 use uuid::Uuid;
 
-use super::super::call::{Answer, Call, Reconcile, Reconciled};
+use super::super::call::{Answer, Call, Reconcile, Reconciled, Refusal};
 use super::super::commits::{Settled, Ticket};
 use super::super::member::Member;
 use super::super::membership::{Action, Announcement, Shape, Topics};
 use super::super::options::{GroupOptions, GroupProtocol, Subscription};
+use crate::ErrorCode;
 
 const OLD: Uuid = Uuid::from_u128(1);
 const NEW: Uuid = Uuid::from_u128(2);
@@ -37,6 +38,10 @@ struct Played {
     commits: Vec<Commit>,
     owned: BTreeSet<Uuid>,
     look: Option<u64>,
+    /// What commits are answered with.
+    commit_error: Option<ErrorCode>,
+    /// What heartbeats are answered with.
+    beat_error: Option<ErrorCode>,
 }
 
 impl Played {
@@ -54,6 +59,8 @@ impl Played {
             commits: Vec::new(),
             owned: BTreeSet::new(),
             look: None,
+            commit_error: None,
+            beat_error: None,
         };
         played.beat();
         played.see(OLD);
@@ -92,6 +99,7 @@ impl Played {
                 Action::Announce(announcement) => self.told.push(announcement),
                 Action::Settle(settled) => self.settled.push(settled),
                 Action::Look { number, .. } => self.look = Some(number),
+                Action::Seek => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -99,6 +107,9 @@ impl Played {
 
     fn answer(&mut self, call: Call) -> Answer {
         match call {
+            Call::Reconcile(_) if let Some(code) = self.beat_error.take() => {
+                Answer::Reconciled(Err(Refusal { code, message: None }))
+            }
             Call::Reconcile(Reconcile { owned, .. }) => {
                 self.owned = owned.map_or_else(|| self.owned.clone(), |owned| owned.into_keys().collect());
                 let (topic, epoch) = self.assigned;
@@ -113,7 +124,7 @@ impl Played {
                 Answer::Places(Ok(partitions.into_iter().map(place).collect()))
             }
             Call::Commit { entries, .. } => {
-                let accepted = entries.iter().map(|entry| (entry.partition.clone(), None)).collect();
+                let accepted = entries.iter().map(|entry| (entry.partition.clone(), self.commit_error)).collect();
                 self.commits.extend(entries);
                 Answer::Committed(accepted)
             }
@@ -150,4 +161,22 @@ fn a_partition_that_goes_to_another_member_is_given_up_in_good_order() {
     assert!(matches!(&played.told[1], Announcement::Revoked { .. }));
     played.commit(1, 7);
     assert_eq!(played.settled, [Settled { ticket: Ticket(1), outcome: CommitOutcome::Done }]);
+}
+
+#[test]
+fn a_commit_that_the_coordinator_may_have_written_is_not_called_fenced() {
+    for (code, outcome) in [
+        // What it answers when its log's replicas were too slow: the record is there, and may yet become durable.
+        (ErrorCode::COORDINATOR_NOT_AVAILABLE, CommitOutcome::Unknown),
+        (ErrorCode::NOT_COORDINATOR, CommitOutcome::Unknown),
+        (ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, CommitOutcome::Fenced),
+        (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, CommitOutcome::Fenced),
+    ] {
+        let mut played = Played::begin();
+        played.commit_error = Some(code);
+        played.commit(1, 7);
+        played.beat_error = Some(ErrorCode::UNKNOWN_MEMBER_ID);
+        played.beat();
+        assert_eq!(played.settled, [Settled { ticket: Ticket(1), outcome }], "{code}");
+    }
 }
