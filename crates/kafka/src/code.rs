@@ -12,6 +12,9 @@ pub struct ErrorCode(i16);
 impl ErrorCode {
     /// `COORDINATOR_LOAD_IN_PROGRESS`: the coordinator reads its log after a move; waiting helps.
     pub const COORDINATOR_LOAD_IN_PROGRESS: Self = Self(14);
+    /// `COORDINATOR_NOT_AVAILABLE`: nobody coordinates the group now, or what was written to its log was not replicated in
+    /// time.
+    pub const COORDINATOR_NOT_AVAILABLE: Self = Self(15);
     /// `CORRUPT_MESSAGE`.
     pub const CORRUPT_MESSAGE: Self = Self(2);
     /// `DUPLICATE_SEQUENCE_NUMBER`: the batch had been written by an earlier try.

@@ -74,7 +74,7 @@ pub(crate) async fn open(
     let rotation = plan.rotation();
     let parts = TaskParts {
         connector: plan.name().into(),
-        nonce: Arc::clone(process.nonce()),
+        nonce: Process::new_nonce(),
         options: TaskOptions {
             mode: plan.write_mode(),
             tolerance: Tolerance { tolerate: errors.tolerate, report: errors.log || errors.dead_letters.is_some() },
@@ -172,7 +172,8 @@ async fn sweep(plan: &ConnectorPlan, cluster: &Cluster, sink: &S3Sink) {
         prefix: names.prefix(),
         is_ours: &|name: &str| names.matches(name),
         keep: &keep,
-        older_than: Sweep::A_DAY,
+        // A live sibling's is open for as long as records are gathered, and then for as long as the store takes.
+        older_than: Sweep::A_DAY.max(plan.rotation().interval.saturating_mul(2)),
     };
     match sink.sweep(&sweep).await {
         Ok(swept) if swept.aborted > 0 => {

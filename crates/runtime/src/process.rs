@@ -15,7 +15,6 @@ struct Inner {
     clock: Clock,
     environment: Environment,
     clients: aws::Clients,
-    nonce: Arc<str>,
 }
 
 /// The part of the memory that is left to what the budget cannot see: an allocator rounds sizes up (jemalloc by 10 % on
@@ -35,8 +34,6 @@ impl Process {
             clients: aws::Clients::new(clock.clone(), environment.clone()),
             clock,
             environment,
-            // 71 bits: two processes never mark their uploads alike.
-            nonce: Alphanumeric.sample_string(&mut rand::rng(), 12).into(),
         })))
     }
 
@@ -65,8 +62,23 @@ impl Process {
         &self.0.clients
     }
 
-    /// Distinguishes the uploads of this process from those of all others.
-    pub fn nonce(&self) -> &Arc<str> {
-        &self.0.nonce
+    /// Distinguishes the uploads and manifests of one run of a connector from those of all others. Of a run, not of the
+    /// process: a run counts its objects from 1, and what the one before it has left behind is still to be resolved.
+    pub(crate) fn new_nonce() -> Arc<str> {
+        // 71 bits: no two runs mark their uploads alike.
+        Alphanumeric.sample_string(&mut rand::rng(), 12).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_in_one_process_mark_their_objects_differently() {
+        let nonces = [Process::new_nonce(), Process::new_nonce()];
+        assert_ne!(nonces[0], nonces[1]);
+        // A mark is taken apart at its `-`.
+        assert!(nonces.iter().all(|nonce| nonce.bytes().all(|byte| byte.is_ascii_alphanumeric())));
     }
 }

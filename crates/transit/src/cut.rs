@@ -121,8 +121,10 @@ async fn publish<K: Sink, C: Committer, D: DeadLetters>(
                 }
             }
             Step::Publish => {
-                cut.uploads.iter_mut().for_each(Upload::keep);
                 let finished = publish_all(&*hands.sink, &objects).await?;
+                // Without an intent nobody else would ever end those that could not be published; until here they end
+                // with us.
+                cut.uploads.iter_mut().for_each(Upload::keep);
                 protocol::after_publish(&finished)
             }
             Step::Commit => {
@@ -150,7 +152,12 @@ async fn publish_all<K: Sink>(sink: &K, objects: &[(HeldObject, Vec<PartTag>)]) 
     futures_util::stream::iter(publishing).buffer_unordered(PUBLISH_AT_ONCE).try_collect().await.map_err(Arc::new)
 }
 
-/// The commits of the prepare step, and the manifest's body if an intent is too large.
+/// The most bytes that the intents of one cut may have together. They are committed in one request, which the broker
+/// writes as one batch of its offsets topic and refuses whole above `message.max.bytes` (1 MiB by default): four hundred
+/// partitions of a shared lane with an intent of 3 KB each would never be committed.
+const PREPARE_LIMIT: usize = 256 << 10;
+
+/// The commits of the prepare step, and the manifest's body if an intent, or all of them together, are too large.
 ///
 /// An intent names only the objects that hold records of its partition. Nobody but the partition's owner can write others
 /// under their names before the intent is resolved; what holds records of other partitions only may be finished by their
@@ -168,7 +175,8 @@ fn prepares(
     };
     let intents: Vec<Intent> = spans.iter().map(intent).collect();
     let whole: Vec<Arc<str>> = intents.iter().map(Intent::encode).collect();
-    if whole.iter().all(|intent| intent.len() <= METADATA_LIMIT) {
+    let together: usize = whole.iter().map(|intent| intent.len()).sum();
+    if together <= PREPARE_LIMIT && whole.iter().all(|intent| intent.len() <= METADATA_LIMIT) {
         let commits = spans.iter().zip(whole).map(|(span, intent)| commit(span, span.from, intent));
         return (commits.collect(), None);
     }
@@ -211,8 +219,12 @@ impl Diagnose for CommitRefused {
                  tidegate.write.mode=at-least-once"
                     .into()
             }
-            _ => "allow READ on the consumer group to this principal (kafka-acls --add --operation Read --group ..)"
-                .into(),
+            "GROUP_AUTHORIZATION_FAILED" | "TOPIC_AUTHORIZATION_FAILED" => {
+                "allow READ on the consumer group and its topics to this principal (kafka-acls --add --operation Read \
+                 --group .. --topic ..)"
+                    .into()
+            }
+            _ => return None,
         })
     }
 }
@@ -274,6 +286,22 @@ mod tests {
             Metadata::Foreign => panic!("{}", commit.metadata),
         });
         objects.map(|objects| objects.iter().map(|object| object.name.to_string()).collect()).collect()
+    }
+
+    #[test]
+    fn intents_that_are_too_large_together_are_spilled_though_each_is_short() {
+        let all: Vec<i32> = (0..400).collect();
+        let span =
+            |number: &i32| Span { partition: part(*number), assignment: Assignment(1), from: Offset(3), to: Offset(9) };
+        let spans: Vec<Span> = all.iter().map(span).collect();
+        // An object of all partitions under a key of 1,000 bytes, and one under a key of 10.
+        for (name, spills) in [("k".repeat(1_000), true), ("k".repeat(10), false)] {
+            let held = [held(&name, &all)];
+            let (commits, manifest) = prepares(&spans, &held, None, &"manifest".into());
+            let bytes: usize = commits.iter().map(|commit| commit.metadata.len()).sum();
+            assert!(bytes <= PREPARE_LIMIT, "{bytes} bytes in one request");
+            assert_eq!(manifest.is_some(), spills);
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub struct IntentObject {
     ///
     /// Its name may then belong to another object by the time this one's upload is found to be over: another owner has
     /// finished the cut for his partitions, and gone on. Whatever else is only in one intent, and stays as it is until that
-    /// is resolved.
+    /// is resolved. [`is_later`](crate::is_later) tells an object that has replaced this one from one that it was to replace.
     pub shared: bool,
 }
 
@@ -82,7 +82,7 @@ pub struct IntentObject {
 pub enum Finished {
     /// It is visible, by this call or an earlier one.
     Visible,
-    /// The upload is gone and no object with our marker is there (nor, for a shared one, with a marker that has replaced
-    /// ours): somebody aborted it (a lifecycle rule). Its records must be read and written again.
+    /// The upload is gone and no object with our marker is there (nor, for a shared one, with a later marker of ours that
+    /// has replaced it): somebody aborted it (a lifecycle rule). Its records must be read and written again.
     Gone,
 }

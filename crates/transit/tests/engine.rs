@@ -55,6 +55,7 @@ struct Pending {
 struct SimSink {
     store: Arc<Mutex<Store>>,
     dice: Dice,
+    may_publish: bool,
 }
 
 impl SimSink {
@@ -109,6 +110,9 @@ impl Sink for SimSink {
     }
 
     async fn publish(&self, object: &IntentObject, parts: &[PartTag]) -> Result<Finished, Fault> {
+        if !self.may_publish {
+            return Err(Fault::new(CommitRefused { code: "the store denies it".to_owned() }));
+        }
         self.complete(object, Some(parts.len())).await
     }
 
@@ -287,12 +291,15 @@ impl Committer for SimCommitter {
         let (group, dice) = (Arc::clone(&self.group), self.dice.clone());
         let travelling = tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(dice.below(60))).await;
+            let owned = |group: &Group| {
+                let ours = |commit: &Commit| {
+                    group.owners[commit.partition.partition as usize].is_some_and(|(_, a)| a == commit.assignment)
+                };
+                commits.iter().all(ours)
+            };
             let outcome = {
                 let mut group = group.lock().unwrap();
-                let owned = commits.iter().all(|commit| {
-                    group.owners[commit.partition.partition as usize].is_some_and(|(_, a)| a == commit.assignment)
-                });
-                if owned {
+                if owned(&group) {
                     for commit in &commits {
                         group.committed[commit.partition.partition as usize] =
                             (commit.offset.0, commit.metadata.to_string());
@@ -303,7 +310,9 @@ impl Committer for SimCommitter {
                 }
             };
             tokio::time::sleep(Duration::from_millis(dice.below(60))).await;
-            outcome
+            // The answer is lost, and the assignment is over before it can be asked for again.
+            let lost = dice.below(2) == 0 && !owned(&group.lock().unwrap());
+            if lost { CommitOutcome::Unknown } else { outcome }
         });
         Ok(travelling.await.unwrap())
     }
@@ -473,6 +482,8 @@ struct Play {
     workers: HashMap<usize, Worker>,
     next_worker: usize,
     recipe: &'static str,
+    mode: WriteMode,
+    may_publish: bool,
 }
 
 struct Worker {
@@ -492,6 +503,8 @@ impl Play {
             workers: HashMap::new(),
             next_worker: 0,
             recipe: "r",
+            mode: WriteMode::ExactlyOnce,
+            may_publish: true,
         }
     }
 
@@ -521,7 +534,11 @@ impl Play {
         let parts = TaskParts {
             connector: "sim".into(),
             nonce: format!("w{id}").into(),
-            sink: Arc::new(SimSink { store: Arc::clone(&self.store), dice: self.dice.clone() }),
+            sink: Arc::new(SimSink {
+                store: Arc::clone(&self.store),
+                dice: self.dice.clone(),
+                may_publish: self.may_publish,
+            }),
             letters: Arc::new(NoLetters),
             router: Arc::new(self.router.clone()),
             encoders: Arc::new(LinesEncoders),
@@ -530,7 +547,7 @@ impl Play {
             clock: Clock::system(),
             stats: Arc::default(),
             options: TaskOptions {
-                mode: WriteMode::ExactlyOnce,
+                mode: self.mode,
                 tolerance: Tolerance { tolerate: false, report: false },
                 rotate_interval: Duration::from_millis(100 + self.dice.below(200)),
                 rotate_bytes: None,
@@ -647,7 +664,8 @@ async fn play(seed: u64, lanes: Lanes) {
         let mut ids: Vec<usize> = play.workers.keys().copied().collect();
         ids.sort_unstable();
         let victim = ids[play.dice.below(ids.len() as u64) as usize];
-        // Of objects that hold records of several partitions no single owner can write one anew: there the connector stops.
+        // Objects that hold records of several partitions are read again when they are torn, which is sound only for the
+        // last record of a name; here they hold all of them.
         match play.dice.below(if lanes == Lanes::PerPartition { 6 } else { 4 }) {
             4 | 5 => play.abort_an_upload(),
             0 => {
@@ -771,6 +789,31 @@ fn a_torn_cut_that_could_come_out_otherwise_is_left_to_a_person() {
             assert!(fault.to_string().ends_with(why), "{fault}");
             assert_eq!(play.store.lock().unwrap().objects.len(), 2, "nothing became visible");
             assert_eq!(play.group.lock().unwrap().committed[0].0, 0, "nothing was committed");
+        });
+    }
+}
+
+#[test]
+fn an_upload_that_may_not_be_published_is_ended_unless_an_intent_names_it() {
+    for mode in [WriteMode::AtLeastOnce, WriteMode::ExactlyOnce] {
+        in_virtual_time(async {
+            let mut play = Play::new(Dice::new(3), Lanes::PerPartition, 30, Group::new(1, 20));
+            (play.mode, play.may_publish) = (mode, false);
+            let worker = play.start_worker();
+            play.assign_orphans();
+            let wait = async {
+                while !play.workers[&worker].task.is_finished() {
+                    play.let_compute_catch_up();
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_mins(10), wait).await.expect("the worker gives up");
+            // Aborts go on in the background.
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            let (offset, intent) = play.group.lock().unwrap().committed[0].clone();
+            let left = play.store.lock().unwrap().uploads.len();
+            assert_eq!((offset, intent.is_empty()), (0, mode == WriteMode::AtLeastOnce));
+            assert_eq!(left, usize::from(mode == WriteMode::ExactlyOnce), "{mode:?}");
         });
     }
 }

@@ -13,7 +13,10 @@ enum There {
     /// An object with our mark.
     Ours,
     /// An object with another mark.
-    Marked,
+    Marked {
+        /// Whether it was made later than the one that was looked for.
+        later: bool,
+    },
     /// An object without a mark.
     Foreign,
     /// Nothing.
@@ -44,14 +47,15 @@ impl S3Sink {
                 self.set_proof(Proof::Seen);
                 return Ok(Finished::Visible);
             }
-            if there == There::Marked && object.shared {
-                // Another owner has finished the cut for its own partitions, gone on, and replaced the object by then.
+            if there == (There::Marked { later: true }) && object.shared {
+                // Another owner has finished the cut for its own partitions, gone on, and replaced the object by then. An
+                // earlier one says the contrary: ours was to replace it and never did.
                 return Ok(Finished::Visible);
             }
         }
         match there {
             There::Ours => Ok(Finished::Visible),
-            There::Absent | There::Marked | There::Foreign | There::Hidden { for_want_of_list: true } => {
+            There::Absent | There::Marked { .. } | There::Foreign | There::Hidden { for_want_of_list: true } => {
                 Ok(Finished::Gone)
             }
             There::Hidden { for_want_of_list: false } => {
@@ -70,7 +74,7 @@ impl S3Sink {
             There::Ours => Ok(()),
             There::Hidden { .. } => Err(self.unseen(name).await),
             // Absent: it was there a moment ago, or the store would not have said so. The next attempt will tell.
-            There::Marked | There::Foreign | There::Absent => {
+            There::Marked { .. } | There::Foreign | There::Absent => {
                 Err(Error::Exists { bucket: self.options().bucket.clone(), name: name.to_owned() })
             }
         }
@@ -89,7 +93,7 @@ impl S3Sink {
                 return Err(Error::NoMarker { bucket, name: object.name.to_string() });
             }
             // Overwritten or taken away already by somebody quick: the next object will show.
-            There::Marked | There::Absent => {}
+            There::Marked { .. } | There::Absent => {}
             // Nothing is lost by it yet: only a crash at the wrong moment makes the question, and then it is an error.
             There::Hidden { .. } => {
                 self.set_proof(Proof::Denied);
@@ -115,9 +119,10 @@ impl S3Sink {
         let gave_up = match head {
             Ok(head) => {
                 let mark = head.metadata.as_ref().and_then(|metadata| metadata.get(MARKER));
+                let ours = header_text(marker);
                 return Ok(match mark {
-                    Some(mark) if *mark == header_text(marker) => There::Ours,
-                    Some(_) => There::Marked,
+                    Some(mark) if *mark == ours => There::Ours,
+                    Some(mark) => There::Marked { later: transit::is_later(mark, &ours) },
                     None => There::Foreign,
                 });
             }

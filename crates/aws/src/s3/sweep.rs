@@ -32,7 +32,7 @@ impl std::fmt::Debug for Sweep<'_> {
 }
 
 impl Sweep<'_> {
-    /// A day: longer than any upload of ours stays open, and no sibling has one as old.
+    /// A day: longer than any upload of ours stays open, unless records are gathered for longer.
     pub const A_DAY: Duration = Duration::from_hours(24);
 }
 

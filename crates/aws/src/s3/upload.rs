@@ -104,9 +104,10 @@ impl Sink for S3Sink {
     async fn finish(&self, object: &IntentObject) -> Result<Finished, Fault> {
         let operation = Operation::ListParts;
         match self.list_parts(object).await {
+            Ok(None) => Err(self.malformed(operation, &object.name, "some of the parts").into()),
             // Nobody prepares an upload without parts, so these have been taken away. It is ended before it is given up:
             // what counts as gone nobody may complete later.
-            Ok(parts) if parts.is_empty() => {
+            Ok(Some(parts)) if parts.is_empty() => {
                 let operation = Operation::AbortMultipartUpload;
                 match self.persist(operation, &object.name, || self.send_abort(&object.name, &object.upload)).await {
                     Ok(()) => Ok(Finished::Gone),
@@ -114,7 +115,7 @@ impl Sink for S3Sink {
                     Err(gave_up) => Err(self.explain(operation, &object.name, gave_up).await.into()),
                 }
             }
-            Ok(parts) => Ok(self.complete(object, &parts).await?),
+            Ok(Some(parts)) => Ok(self.complete(object, &parts).await?),
             Err(gave_up) if gave_up.is("NoSuchUpload") => Ok(self.look_for(object).await?),
             Err(gave_up) => Err(self.explain(operation, &object.name, gave_up).await.into()),
         }
@@ -250,7 +251,9 @@ impl S3Sink {
         }
     }
 
-    async fn list_parts(&self, object: &IntentObject) -> Result<Vec<PartTag>, super::sink::GaveUp> {
+    /// All parts of an upload, in order; `None` if the store does not show all of them. Completed with those that are
+    /// shown, the object would be cut short for ever.
+    async fn list_parts(&self, object: &IntentObject) -> Result<Option<Vec<PartTag>>, super::sink::GaveUp> {
         let mut parts = Vec::new();
         let mut after: Option<String> = None;
         loop {
@@ -267,15 +270,20 @@ impl S3Sink {
                 })
                 .await?;
             for part in page.parts.unwrap_or_default() {
-                if let (Some(number), Some(etag)) = (part.part_number, part.e_tag) {
-                    let crc32c = part.checksum_crc32_c.filter(|_| self.options().checksums);
-                    parts.push(PartTag { number, tag: Tag { etag, crc32c }.join() });
+                // Numbered without a gap, from 1 (`transit` sends them so).
+                let (Some(number), Some(etag)) = (part.part_number, part.e_tag) else { return Ok(None) };
+                if usize::try_from(number) != Ok(parts.len() + 1) {
+                    return Ok(None);
                 }
+                // Whether this sink sends checksums is no matter: what was begun with them is completed with them.
+                let crc32c = part.checksum_crc32_c;
+                parts.push(PartTag { number, tag: Tag { etag, crc32c }.join() });
             }
             match page.next_part_number_marker {
+                _ if page.is_truncated != Some(true) => return Ok(Some(parts)),
                 // A store that repeats itself must not keep us here.
-                Some(next) if page.is_truncated == Some(true) && after.as_ref() != Some(&next) => after = Some(next),
-                _ => return Ok(parts),
+                Some(next) if after.as_ref() != Some(&next) => after = Some(next),
+                _ => return Ok(None),
             }
         }
     }

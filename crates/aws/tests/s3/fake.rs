@@ -74,6 +74,8 @@ pub(crate) struct State {
     /// The `x-amz-content-sha256` of bodies.
     pub(crate) body_hashes: Vec<String>,
     pub(crate) page_size: usize,
+    /// A page of parts says that there are more and not where they begin.
+    pub(crate) next_page_is_lost: bool,
     /// Key ids that are over.
     pub(crate) expired: BTreeSet<String>,
     /// Operations that are denied.
@@ -141,6 +143,7 @@ impl Fake {
             requests: Vec::new(),
             body_hashes: Vec::new(),
             page_size: 1000,
+            next_page_is_lost: false,
             expired: BTreeSet::new(),
             denied: BTreeSet::new(),
             explains_denials: false,
@@ -470,11 +473,12 @@ impl State {
             last = *number;
         }
         let truncated = upload.parts.range(last + 1..).next().is_some();
-        write!(
-            xml,
-            "<IsTruncated>{truncated}</IsTruncated><NextPartNumberMarker>{last}</NextPartNumberMarker></ListPartsResult>"
-        )
-        .unwrap();
+        let next = if self.next_page_is_lost {
+            String::new()
+        } else {
+            format!("<NextPartNumberMarker>{last}</NextPartNumberMarker>")
+        };
+        write!(xml, "<IsTruncated>{truncated}</IsTruncated>{next}</ListPartsResult>").unwrap();
         Answer::ok(xml)
     }
 

@@ -63,6 +63,15 @@ async fn uploaded(sink: &S3Sink) -> (IntentObject, Vec<PartTag>) {
     (object(&upload), vec![part])
 }
 
+/// An object that was made visible with this mark.
+async fn published(sink: &S3Sink, marker: &str) -> IntentObject {
+    let upload = sink.begin(&name(), marker).await.unwrap();
+    let part = sink.part(&name(), &upload, 1, vec![Bytes::copy_from_slice(marker.as_bytes())]).await.unwrap();
+    let object = IntentObject { marker: marker.into(), ..object(&upload) };
+    assert_eq!(sink.publish(&object, &[part]).await.unwrap(), Finished::Visible);
+    object
+}
+
 fn hello() -> Object {
     Object {
         marker: Some(MARKER.into()),
@@ -314,14 +323,24 @@ async fn an_upload_that_somebody_aborted_is_gone() {
 async fn an_object_that_was_replaced_is_not_gone_if_others_could_replace_it() {
     let fake = Fake::start().await;
     let sink = sink(&fake);
-    let (older, parts) = uploaded(&sink).await;
-    assert_eq!(sink.publish(&older, &parts).await.unwrap(), Finished::Visible);
-    let upload = sink.begin(&name(), "a later cut").await.unwrap();
-    let part = sink.part(&name(), &upload, 1, vec![Bytes::from_static(b"later")]).await.unwrap();
-    let later = IntentObject { marker: "a later cut".into(), ..object(&upload) };
-    assert_eq!(sink.publish(&later, &[part]).await.unwrap(), Finished::Visible);
+    let older = published(&sink, "shop a-1-1000").await;
+    published(&sink, "shop b-1-2000").await;
     assert_eq!(sink.finish(&IntentObject { shared: true, ..older.clone() }).await.unwrap(), Finished::Visible);
     assert_eq!(sink.finish(&older).await.unwrap(), Finished::Gone);
+}
+
+#[tokio::test]
+async fn an_object_that_was_to_replace_an_earlier_one_and_was_aborted_is_gone() {
+    let fake = Fake::start().await;
+    let sink = sink(&fake);
+    published(&sink, "shop a-1-1000").await;
+    for marker in ["shop a-2-1500", "shop b-1-2000"] {
+        let upload = sink.begin(&name(), marker).await.unwrap();
+        sink.part(&name(), &upload, 1, vec![Bytes::from_static(b"later")]).await.unwrap();
+        sink.abort(&name(), &upload).await;
+        let aborted = IntentObject { marker: marker.into(), shared: true, ..object(&upload) };
+        assert_eq!(sink.finish(&aborted).await.unwrap(), Finished::Gone, "{marker}");
+    }
 }
 
 #[tokio::test]
@@ -337,6 +356,36 @@ async fn the_next_owner_completes_from_the_intent_alone() {
     assert_eq!(sink(&fake).finish(&object(&upload)).await.unwrap(), Finished::Visible);
     assert_eq!(fake.state().objects[NAME].bytes.len(), 10 * MIB + 7);
     assert_eq!(fake.count("ListParts"), 3);
+}
+
+#[tokio::test]
+async fn an_object_is_not_completed_with_some_of_its_parts() {
+    for hide in [
+        |state: &mut fake::State| state.next_page_is_lost = true,
+        |state: &mut fake::State| {
+            state.uploads.values_mut().for_each(|upload| drop(upload.parts.remove(&2)));
+        },
+    ] {
+        let fake = Fake::start().await;
+        let sink = sink(&fake);
+        let upload = sink.begin(&name(), MARKER).await.unwrap();
+        for number in 1..=3 {
+            sink.part(&name(), &upload, number, vec![vec![7; 5 * MIB].into()]).await.unwrap();
+        }
+        fake.state().page_size = 2;
+        fake.change(hide);
+        let fault = sink.finish(&object(&upload)).await.unwrap_err();
+        assert_eq!(fault.code(), "s3.malformed-answer");
+        assert!(fake.state().objects.is_empty(), "an object that is cut short was made visible");
+    }
+}
+
+#[tokio::test]
+async fn what_was_begun_with_checksums_is_finished_with_them_whatever_is_configured_since() {
+    let fake = Fake::start().await;
+    let (object, _) = uploaded(&sink(&fake)).await;
+    let plain = clients(&fake).s3(&connection(&fake), S3Options { checksums: false, ..options(&fake) }).unwrap();
+    assert_eq!(plain.finish(&object).await.unwrap(), Finished::Visible);
 }
 
 #[tokio::test]

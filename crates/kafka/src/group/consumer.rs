@@ -8,6 +8,9 @@
 //! - It raises our epoch only in answer to a heartbeat of ours. One call is in flight at a time, so no commit can be
 //!   overtaken by it, unless an answer was lost: then we do not know our epoch ([`Standing`]), and commits wait until a
 //!   heartbeat has been answered.
+//! - A topic that is deleted is taken from us like any other, while offsets are committed by its name. If it has been made
+//!   anew by then, our last commit would be about records of the old one, and the new one's would be passed over. So before
+//!   anything is given up it is seen whether its topic, by its id, is still there; if not, nothing of it is committed.
 //! - After a list of ours that lacks a partition which an earlier answer assigned and we had not taken yet, the broker may
 //!   take that one back silently. So only what the very latest answer assigns is taken, and nothing after a lost one.
 
@@ -53,6 +56,12 @@ pub(crate) struct Consumer {
     asked_all_at: Instant,
     /// Whether a topic is assigned whose name we do not know yet.
     nameless: bool,
+    /// Whether it is to be seen first if the topics of what is taken away are still there. No commit is sent meanwhile.
+    checking: bool,
+    /// The first look at the topics that is newer than what is assigned.
+    look_from: u64,
+    /// The latest look.
+    looked: u64,
     warned_of_instance: bool,
 }
 
@@ -67,13 +76,16 @@ impl Consumer {
             told_topics: None,
             asked_all_at: now,
             nameless: false,
+            checking: false,
+            look_from: 0,
+            looked: 0,
             warned_of_instance: false,
         }
     }
 
-    /// Whether commits may be sent: only under an epoch that is the coordinator's.
+    /// Whether commits may be sent: only under an epoch that is the coordinator's, and about logs that are there.
     pub(crate) fn may_commit(&self) -> bool {
-        self.standing == Standing::Certain
+        self.standing == Standing::Certain && !self.checking
     }
 
     /// When the next heartbeat is due.
@@ -83,7 +95,7 @@ impl Consumer {
 
     /// Whether topic ids are to be looked up.
     pub(crate) fn needs_look(&self) -> bool {
-        self.nameless
+        self.nameless || self.checking
     }
 
     pub(crate) fn next_call(&mut self, base: &mut Membership) -> Option<Next> {
@@ -140,12 +152,14 @@ impl Consumer {
         self.went_unanswered(base);
     }
 
+    /// The next look at the topics is numbered `next_look`.
     pub(crate) fn reconciled(
         &mut self,
         base: &mut Membership,
         said: &Reconcile,
         answer: Result<Reconciled, Refusal>,
         sent: Instant,
+        next_look: u64,
     ) -> Result<(), GroupError> {
         let answer = match answer {
             Ok(answer) => answer,
@@ -178,6 +192,7 @@ impl Consumer {
         }
         if let Some(assigned) = &answer.assigned {
             self.assigned = flat(assigned).collect();
+            self.look_from = next_look;
         }
         self.reconcile(base);
         Ok(())
@@ -188,10 +203,19 @@ impl Consumer {
         if self.standing != Standing::Certain || base.yielding.is_some() {
             return;
         }
-        let taken: BTreeSet<_> = self.owned.iter().filter(|(key, _)| !self.assigned.contains(key)).collect();
-        let taken: BTreeSet<TopicPartition> = taken.into_iter().map(|(_, partition)| partition.clone()).collect();
+        let taken: Vec<_> = self.owned.iter().filter(|(key, _)| !self.assigned.contains(key)).collect();
+        self.checking = !taken.is_empty() && self.looked < self.look_from;
+        if self.checking {
+            return;
+        }
         if !taken.is_empty() {
-            if !base.begin_yield(&taken) {
+            let there: BTreeSet<Uuid> = base.topics.values().map(|shape| shape.id).collect();
+            let (left, gone): (Vec<_>, Vec<_>) = taken.into_iter().partition(|((topic, _), _)| there.contains(topic));
+            let names =
+                |these: Vec<(&(Uuid, i32), &TopicPartition)>| these.into_iter().map(|it| it.1.clone()).collect();
+            let (left, gone): (BTreeSet<TopicPartition>, BTreeSet<TopicPartition>) = (names(left), names(gone));
+            base.lose_some(&gone, "their topic was deleted");
+            if !base.begin_yield(&left) {
                 self.yielded(base);
             }
             return;
@@ -235,7 +259,8 @@ impl Consumer {
     }
 
     /// Other topics are wanted now, or topics have got a name.
-    pub(crate) fn looked(&mut self, base: &mut Membership) {
+    pub(crate) fn looked(&mut self, base: &mut Membership, number: u64) {
+        self.looked = number;
         if self.told_topics.is_some() && self.told_topics != base.wanted {
             self.beat_at = base.now;
         }

@@ -223,6 +223,16 @@ impl Membership {
         self.sweep();
     }
 
+    /// Ends what is held of `partitions`, while the membership goes on: nothing of it is committed any more.
+    pub(crate) fn lose_some(&mut self, partitions: &BTreeSet<TopicPartition>, why: &'static str) {
+        let told = self.stays.end(partitions);
+        if !told.is_empty() {
+            tracing::warn!(group = %self.options.group, partitions = told.len(), why, "lost partitions");
+            self.act(Action::Announce(Announcement::Lost(told)));
+        }
+        self.sweep();
+    }
+
     /// Like [`Membership::lose`], and the member id goes too. `linger` if the coordinator may still believe in it.
     pub(crate) fn die(&mut self, why: &'static str, linger: bool) {
         self.lose(why);

@@ -178,9 +178,18 @@ impl Stays {
         ended
     }
 
+    /// Ends the stays of `partitions`. Returns those that the task knows of.
+    pub(crate) fn end(&mut self, partitions: &BTreeSet<TopicPartition>) -> Vec<Numbered> {
+        let rest = self.held.extract_if(.., |partition, _| partitions.contains(partition)).collect();
+        Self::known(rest)
+    }
+
     /// Ends all stays. Returns those that the task knows of.
     pub(crate) fn end_all(&mut self) -> Vec<Numbered> {
-        let held = std::mem::take(&mut self.held);
+        Self::known(std::mem::take(&mut self.held))
+    }
+
+    fn known(held: BTreeMap<TopicPartition, Stay>) -> Vec<Numbered> {
         let told = held.into_iter().filter(|(_, stay)| matches!(stay.stage, Stage::Announced | Stage::Yielding));
         told.map(|(partition, stay)| (partition, stay.number)).collect()
     }

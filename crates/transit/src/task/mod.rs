@@ -48,7 +48,8 @@ use crate::{Assigned, Assignment, Budget, Lanes, Router, Sink, Source, SourceEve
 pub struct TaskParts<K, D> {
     /// The connector's name, for markers.
     pub connector: Arc<str>,
-    /// Distinguishes this process's uploads from all others': random, some 12 characters.
+    /// Distinguishes the uploads and manifests of this run from those of all others, also of one before it in the same
+    /// process: random, some 12 letters and digits.
     pub nonce: Arc<str>,
     /// Where objects go.
     pub sink: Arc<K>,

@@ -9,6 +9,7 @@ use super::lane::OpenObject;
 use super::{Event, LaneId, Task};
 use crate::dead_letter::DeadLetters;
 use crate::lane::{Core, Emit, Worked};
+use crate::mark::mark;
 use crate::stats::TaskStats;
 use crate::upload::Upload;
 use crate::{Fetched, Sink, Source};
@@ -92,9 +93,10 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
                     let open = &mut lane.uploads[index.0 as usize];
                     let upload = open.upload.get_or_insert_with(|| {
                         self.next_object += 1;
-                        let marker = format!("{} {}-{}", self.parts.connector, self.parts.nonce, self.next_object);
+                        let now = self.parts.clock.now_millis();
+                        let marker = mark(&self.parts.connector, &self.parts.nonce, self.next_object, now);
                         let (sink, name) = (Arc::clone(&self.hands.sink), Arc::clone(&open.name));
-                        Upload::begin(sink, name, marker.into(), self.failures_in.clone())
+                        Upload::begin(sink, name, marker, self.failures_in.clone())
                     });
                     // The part's bytes were charged as the encoder's output until now; `take_back` has counted the rest.
                     upload.part(body, self.parts.budget.charge(bytes));

@@ -35,7 +35,7 @@ impl Member {
                 match &mut self.rules {
                     Rules::Classic(classic) => classic.looked(&mut self.base, number),
                     Rules::Consumer(consumer) => {
-                        consumer.looked(&mut self.base);
+                        consumer.looked(&mut self.base, number);
                         if consumer.needs_look() {
                             self.looks.pause.failed(self.base.now, &mut self.base.dice);
                         }

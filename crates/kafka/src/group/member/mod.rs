@@ -321,7 +321,7 @@ impl Member {
             (Rules::Classic(classic), Answer::Synced(answer)) => classic.synced(base, answer),
             (Rules::Classic(classic), Answer::Beaten(answer)) => classic.beaten(base, answer, sent),
             (Rules::Consumer(consumer), Answer::Reconciled(answer)) => match said {
-                Some(said) => consumer.reconciled(base, said, answer, sent),
+                Some(said) => consumer.reconciled(base, said, answer, sent, self.looks.last + 1),
                 None => Ok(()),
             },
             // The driver pairs calls and answers; there is no other pair.

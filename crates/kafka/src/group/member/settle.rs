@@ -32,6 +32,7 @@ impl Member {
                     continue;
                 }
                 Verdict::Stale => asked.stale_at = Some(self.base.epoch),
+                Verdict::Retry(code) if may_be_written(code) => asked.went_unanswered(),
                 Verdict::Accepted | Verdict::Later | Verdict::Retry(_) | Verdict::Over(_) => {}
             }
             verdict = verdict.worse(worst);
@@ -102,6 +103,13 @@ impl Member {
         }
         self.base.sweep();
     }
+}
+
+/// Whether a commit that was refused with `code`, to be sent again, may be in the coordinator's log all the same: it says so
+/// too when the replicas were too slow to take what it had written, or it ceased to coordinate meanwhile. A coordinator that
+/// loads that log finds it.
+fn may_be_written(code: ErrorCode) -> bool {
+    ![ErrorCode::REBALANCE_IN_PROGRESS, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS].contains(&code)
 }
 
 /// What an error of OffsetCommit means, in the order in which one outweighs another.

@@ -4,7 +4,9 @@
 //! The one promise: from the moment at which a member is told where to begin with a partition, nothing that an earlier
 //! stay commits is accepted. And when the trouble is over, every partition finds an owner that can commit.
 
+mod alone;
 mod coordinator;
+
 mod play;
 
 use super::assign::Assignor;
