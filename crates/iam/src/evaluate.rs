@@ -113,6 +113,9 @@ fn decide<'a>(
     resource: Option<&ArnParts<'_>>,
 ) -> Decision<'a> {
     let Request { caller, action, .. } = *request;
+    if let Some(kind) = reserved(action, resource) {
+        return Decision::ImplicitlyDenied(kind);
+    }
     if found.service_control.is_none() {
         return Decision::ImplicitlyDenied(PolicyKind::ServiceControl);
     }
@@ -166,6 +169,29 @@ fn is_assumption(action: &str, resource: Option<&ArnParts<'_>>) -> bool {
     ];
     resource.is_some_and(|arn| arn.service() == "iam" && arn.resource().starts_with("role/"))
         && actions.iter().any(|known| is(action, known))
+}
+
+/// What AWS keeps for itself in everybody's account, whatever their policies say: its managed policies, the roles below
+/// `/aws-reserved/`, and KMS's aliases below `alias/aws/`.
+fn reserved(action: &str, resource: Option<&ArnParts<'_>>) -> Option<PolicyKind> {
+    let resource = resource?;
+    let (service, name) = action.split_once(':')?;
+    let changes = |thing: &str| {
+        ["Create", "Delete", "Update", "Put", "Attach", "Detach", "Tag", "Untag", "SetDefault"].iter().any(|verb| {
+            let rest = name.get(..verb.len()).filter(|start| is(start, verb)).and(name.get(verb.len()..));
+            rest.and_then(|rest| rest.get(..thing.len())).is_some_and(|start| is(start, thing))
+        })
+    };
+    let below = |prefix: &str| resource.resource().starts_with(prefix);
+    let is_reserved = match resource.service() {
+        "iam" if is(service, "iam") => {
+            resource.account() == "aws" && below("policy/") && changes("Policy")
+                || below("role/aws-reserved/") && (changes("Role") || is(name, "UpdateAssumeRolePolicy"))
+        }
+        "kms" if is(service, "kms") => below("alias/aws/") && changes("Alias"),
+        _ => false,
+    };
+    is_reserved.then_some(PolicyKind::Resource)
 }
 
 fn is(action: &str, name: &str) -> bool {
