@@ -246,16 +246,32 @@ impl Matching<'_> {
             control_deny: None,
         };
         // Organizations: an SCP binds the users, roles and the root of its accounts, but neither services nor strangers.
-        if self.request.caller.has_identity() {
+        let is_bound = |levels: &[Vec<Document>]| !levels.is_empty() && self.request.caller.has_identity();
+        if is_bound(policies.service_control) && !self.is_service_linked() {
             for found in self.levels(PolicyKind::ServiceControl, policies.service_control) {
                 all.control_deny = all.control_deny.or(found.deny);
                 all.service_control = all.service_control.filter(|()| found.allow.is_some());
             }
         }
-        for found in self.levels(PolicyKind::ResourceControl, policies.resource_control) {
-            all.control_deny = all.control_deny.or(found.deny);
+        if !policies.resource_control.is_empty() && !self.is_beyond_resource_control() {
+            for found in self.levels(PolicyKind::ResourceControl, policies.resource_control) {
+                all.control_deny = all.control_deny.or(found.deny);
+            }
         }
         all
+    }
+
+    /// Roles that a service made for itself are bound by no control policy. A session's ARN has lost the path by which
+    /// they are known; the role's own has it.
+    fn is_service_linked(&self) -> bool {
+        let role = self.request.context.one("aws:PrincipalArn");
+        role.and_then(ArnParts::cut).is_some_and(|arn| arn.resource().starts_with("role/aws-service-role/"))
+    }
+
+    /// Organizations' page on RCPs, "Resources and entities not restricted by RCPs".
+    fn is_beyond_resource_control(&self) -> bool {
+        let asks_service_linked = self.resource.is_some_and(|arn| arn.resource().starts_with("role/aws-service-role/"));
+        self.is_service_linked() || asks_service_linked || is(self.request.action, "kms:RetireGrant")
     }
 
     /// Each level for itself; their policies are numbered through.

@@ -132,6 +132,16 @@ fn how_far_a_grant_of_the_resource_reaches_depends_on_whom_it_names() {
                 .with(boundary, &narrow()),
             "Allow",
         ),
+        (
+            "the closest of several grants counts",
+            ask(SESSION, GET, OBJECT)
+                .with(
+                    "resourcePolicy",
+                    &json!([OWN, ROLE, SESSION, ROLE, OWN].map(|who| to(&json!({"AWS": who}), allow(GET)))),
+                )
+                .with(boundary, &narrow()),
+            "Allow",
+        ),
         ("an explicit deny of the boundary stands", by(USER, USER).with(boundary, &deny("s3:*")), "ExplicitDeny"),
         (
             "an explicit deny of the session policy stands",
@@ -215,6 +225,25 @@ fn control_and_endpoint_policies_must_allow_and_grant_nothing() {
                 .with("resourcePolicy", &to(&json!("*"), allow(GET)))
                 .level("rcps", &[rcp(GET)]),
             "ExplicitDeny",
+        ),
+        (
+            "a role that a service made for itself obeys none",
+            ask("arn:aws:sts::111111111111:assumed-role/AWSServiceRoleForX/x", GET, OBJECT)
+                .key(
+                    "aws:PrincipalArn",
+                    "arn:aws:iam::111111111111:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX",
+                )
+                .identity(&allow(GET))
+                .level("scps", &[deny("*")])
+                .level("rcps", &[rcp("s3:*")]),
+            "Allow",
+        ),
+        (
+            "RCPs do not touch the retiring of grants",
+            ask(USER, "kms:RetireGrant", KEY)
+                .with("resourcePolicy", &to(&json!({"AWS": USER}), allow("kms:*")))
+                .level("rcps", &[rcp("kms:*")]),
+            "Allow",
         ),
         ("the endpoint allows", through(to(&json!("*"), allow("s3:*"))), "Allow"),
         ("the endpoint does not", through(to(&json!("*"), allow("s3:Put*"))), "ImplicitDeny"),
