@@ -125,8 +125,12 @@ fn decide<'a>(
     let is_role = matches!(policies.resource, Some(ResourcePolicy::Trust(_))) || is_assumption(action, resource);
     let is_key = resource.is_some_and(|arn| arn.service() == "kms" && arn.resource().starts_with("key/"));
     let kind = if is_role { PolicyKind::Trust } else { PolicyKind::Resource };
-    // A role is assumed by whoever has signed the call, and never by a root; a key serves signed calls only.
-    let is_refused = (is_role || is_key) && caller.is_anonymous() || is_role && caller.is_root();
+    // A role is assumed by whoever has signed the call or shows a token, and never by a root; a key serves signed calls
+    // only. A token serves for nothing but a role of the account that knows its provider.
+    let is_refused = (is_role || is_key) && caller.is_anonymous()
+        || is_role && caller.is_root()
+        || caller.is_provider() && (!is_role || is(action, "sts:AssumeRole"))
+        || caller.is_provider_outside(request.resource_account);
     let own_account = caller.account() == Some(request.resource_account);
     let granted = found.resource.allow;
     let by_resource = granted.map(|(_, place)| place);

@@ -352,6 +352,21 @@ fn services_providers_and_the_anonymous_live_by_the_resources_word() {
             web().with("trustPolicy", &trust).key("token.example.com:aud", "x"),
             "ImplicitDeny",
         ),
+        (
+            "a token of a provider elsewhere",
+            web().owned_by(OTHER).with("trustPolicy", &trusting(&federated, "sts:*")),
+            "ImplicitDeny",
+        ),
+        (
+            "a token signs no other call",
+            ask(provider, "sts:AssumeRole", ORDERS).with("trustPolicy", &trusting(&federated, "sts:*")),
+            "ImplicitDeny",
+        ),
+        (
+            "a token reads no object",
+            ask(provider, GET, OBJECT).with("resourcePolicy", &to(&json!("*"), allow(GET))),
+            "ImplicitDeny",
+        ),
         ("a token without one", web().with("trustPolicy", &trust), "ImplicitDeny"),
         (
             "a provider that AWS knows by its domain",
