@@ -91,14 +91,16 @@ const SHAPES: [(&str, Trust, Verdict, &[ProbeKind], &str); 21] = [
     ("present", |who, _| allow(who, json!({"Null": {"sts:ExternalId": "false"}})), Verdict::Open, WRONG, "Null: false"),
     (
         "deny-absent",
-        |who, _| json!([allow(who, Value::Null), deny(who, json!({"Null": {"sts:ExternalId": "true"}}))]),
+        |who, _| json!([allow(who, Value::Null), deny(who, &json!({"Null": {"sts:ExternalId": "true"}}))]),
         Verdict::Open,
         WRONG,
         "",
     ),
     (
         "deny-others",
-        |who, right| json!([allow(who, Value::Null), deny(who, json!({"StringNotEquals": {"sts:ExternalId": right}}))]),
+        |who, right| {
+            json!([allow(who, Value::Null), deny(who, &json!({"StringNotEquals": {"sts:ExternalId": right}}))])
+        },
         Verdict::Proven,
         NONE,
         "",
@@ -106,7 +108,7 @@ const SHAPES: [(&str, Trust, Verdict, &[ProbeKind], &str); 21] = [
     (
         "deny-others-if-exists",
         |who, right| {
-            json!([allow(who, Value::Null), deny(who, json!({"StringNotEqualsIfExists": {"sts:ExternalId": right}}))])
+            json!([allow(who, Value::Null), deny(who, &json!({"StringNotEqualsIfExists": {"sts:ExternalId": right}}))])
         },
         Verdict::Proven,
         NONE,
@@ -139,7 +141,7 @@ const SHAPES: [(&str, Trust, Verdict, &[ProbeKind], &str); 21] = [
     ),
 ];
 
-fn deny(principal: &str, condition: Value) -> Value {
+fn deny(principal: &str, condition: &Value) -> Value {
     json!({"Effect": "Deny", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", "Condition": condition})
 }
 

@@ -1,7 +1,7 @@
 //! What the store keeps, and for whom.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -55,8 +55,8 @@ async fn what_was_written_is_there_after_a_restart_for_its_owner_alone() {
     assert_eq!(open(&path).await.get(&made.id).await.unwrap(), made);
     for entry in std::fs::read_dir(dir.path()).unwrap() {
         let entry = entry.unwrap();
-        let mode = entry.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.path());
+        let bits = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(bits & 0o777, 0o600, "{:?}", entry.path());
     }
 }
 
@@ -137,7 +137,7 @@ async fn creates_until_it_is_killed() {
     loop {
         let made = integrations.create(new("orders")).await.unwrap();
         // stderr: stdout is the harness's.
-        eprintln!("made {} {}", made.id, made.external_ids[0].value);
+        writeln!(std::io::stderr(), "made {} {}", made.id, made.external_ids[0].value).unwrap();
     }
 }
 
