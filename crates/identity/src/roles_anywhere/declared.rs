@@ -8,69 +8,43 @@ use world::Secret;
 
 use crate::Flaw;
 
-/// A session by certificate: what the user declares. The fields are those of `rolesanywhere:CreateSession`, and where the
-/// certificate and its key are.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A certificate, and what IAM Roles Anywhere shall give for it (`CreateSession`).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolesAnywhere {
-    /// The certificate; intermediates may stand behind it, and in PKCS#12 the key beside it.
-    pub certificate: Material,
-    /// Its key; `None` if it is with the certificate.
-    pub private_key: Option<Material>,
-    /// What opens the key or the PKCS#12 file.
-    pub key_password: Option<Password>,
-    /// Further intermediates, for a certificate that the trust anchor's authority has not issued itself.
-    pub chain: Option<Material>,
+    /// The trust anchor, which holds the authority that issued the certificate:
     /// `arn:aws:rolesanywhere:REGION:ACCOUNT:trust-anchor/ID`.
     pub trust_anchor_arn: String,
-    /// `arn:aws:rolesanywhere:REGION:ACCOUNT:profile/ID`.
+    /// The profile, which lists the roles that may be had: `arn:aws:rolesanywhere:REGION:ACCOUNT:profile/ID`.
     pub profile_arn: String,
-    /// `arn:aws:iam::ACCOUNT:role/NAME`.
+    /// The role: `arn:aws:iam::ACCOUNT:role/NAME`.
     pub role_arn: String,
-    /// The region, where it is said beside the ARNs; it must be theirs.
-    pub region: Option<String>,
-    /// The session's name; `None` is the certificate's serial number. A profile must allow it.
-    pub session_name: Option<String>,
-    /// How long the session shall live; `None` is what the profile says.
-    pub duration: Option<Duration>,
-    /// A URL in place of the region's own endpoint.
+    /// The certificate: PEM (intermediates, and even the key, may stand in it too), DER, or PKCS#12.
+    pub certificate: PathBuf,
+    /// Its key: PEM or DER, PKCS#1, SEC1 or PKCS#8, also encrypted. `None` if it is in the certificate's file.
+    pub private_key: Option<PathBuf>,
+    /// Authorities between the certificate and the anchor, if they are in a file of their own.
+    pub intermediates: Option<PathBuf>,
+    /// What the key or the PKCS#12 file is encrypted with.
+    pub passphrase: Option<Secret>,
+    /// Where the service is asked: the region of the trust anchor and the profile.
+    pub region: String,
+    /// An URL in place of AWS's own.
     pub endpoint: Option<String>,
+    /// The session's name, which a profile must accept; `None` is the certificate's serial number.
+    pub session_name: Option<String>,
+    /// How long the session shall live; `None` leaves it to the profile.
+    pub duration: Option<Duration>,
+    /// Whether AWS's own endpoint is the one with FIPS 140 cryptography.
+    pub fips: bool,
+    /// Whether AWS's own endpoint is the one that has IPv6 too.
+    pub dual_stack: bool,
 }
 
-/// Where a certificate or key is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Material {
-    /// A file, read anew for every exchange.
-    File(PathBuf),
-    /// The PEM text itself.
-    Text(Secret),
-}
-
-/// A password, which enters no hasher.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Password(pub Secret);
-
-// Equal texts hash alike; a secret is fed to no hasher.
-impl Hash for Material {
+// Without the passphrase: no secret is fed to a hasher, and what is equal has equal hashes all the same.
+impl Hash for RolesAnywhere {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        std::mem::discriminant(self).hash(state);
-        match self {
-            Self::File(path) => path.hash(state),
-            Self::Text(_) => {}
-        }
-    }
-}
-
-impl Hash for Password {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
-}
-
-impl Material {
-    /// How messages call it: `private key file /etc/worker.key`.
-    pub(super) fn place(&self, what: &str) -> String {
-        match self {
-            Self::File(path) => format!("{what} file {}", path.display()),
-            Self::Text(_) => format!("the {what} text"),
-        }
+        let Self { trust_anchor_arn, profile_arn, role_arn, certificate, private_key, session_name, .. } = self;
+        (trust_anchor_arn, profile_arn, role_arn, certificate, private_key, session_name).hash(state);
     }
 }
 
@@ -108,8 +82,8 @@ impl RolesAnywhere {
             if let Some(profile) = profile.as_ref().filter(|profile| profile.region() != region) {
                 flaw("profile ARN", profile.as_str(), format!("must be in {region}, where the trust anchor is"));
             }
-            if let Some(own) = self.region.as_deref().filter(|own| *own != region) {
-                flaw("region", own, format!("must be {region}, where the trust anchor is"));
+            if self.region != region {
+                flaw("region", &self.region, format!("must be {region}, where the trust anchor is"));
             }
             for (field, other) in [("profile ARN", &profile), ("role ARN", &role)] {
                 let Some(other) = other else { continue };
@@ -134,12 +108,6 @@ impl RolesAnywhere {
         flaws
     }
 
-    /// The region, from the trust anchor's ARN: what else names one must agree.
-    pub fn region(&self) -> String {
-        let anchor = self.trust_anchor_arn.parse::<Arn>();
-        anchor.map(|arn| arn.region().to_owned()).unwrap_or_default()
-    }
-
     /// Who is asked: the endpoint that was declared, or the region's own.
     pub fn endpoint(&self) -> String {
         if let Some(endpoint) = &self.endpoint {
@@ -147,22 +115,25 @@ impl RolesAnywhere {
         }
         let partition = self.trust_anchor_arn.parse::<Arn>().map_or(Partition::Aws, |arn| arn.partition());
         // The suffixes of AWS's own endpoint rules.
-        let domain = match partition {
-            Partition::Aws | Partition::GovCloud => "amazonaws.com",
-            Partition::China => "amazonaws.com.cn",
-            Partition::EuropeanSovereign => "amazonaws.eu",
-            Partition::Iso => "c2s.ic.gov",
-            Partition::IsoB => "sc2s.sgov.gov",
-            Partition::IsoE => "cloud.adc-e.uk",
-            Partition::IsoF => "csp.hci.ic.gov",
+        let domain = match (partition, self.dual_stack) {
+            (Partition::China, true) => "api.amazonwebservices.com.cn",
+            (Partition::China, false) => "amazonaws.com.cn",
+            (_, true) => "api.aws",
+            (Partition::Aws | Partition::GovCloud, false) => "amazonaws.com",
+            (Partition::EuropeanSovereign, false) => "amazonaws.eu",
+            (Partition::Iso, false) => "c2s.ic.gov",
+            (Partition::IsoB, false) => "sc2s.sgov.gov",
+            (Partition::IsoE, false) => "cloud.adc-e.uk",
+            (Partition::IsoF, false) => "csp.hci.ic.gov",
         };
-        format!("https://rolesanywhere.{}.{domain}", self.region())
+        let fips = if self.fips { "-fips" } else { "" };
+        format!("https://rolesanywhere{fips}.{}.{domain}", self.region)
     }
 }
 
 impl fmt::Display for RolesAnywhere {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "role {} by certificate", self.role_arn)
+        write!(f, "certificate {} as role {}", self.certificate.display(), self.role_arn)
     }
 }
 
@@ -172,17 +143,19 @@ mod tests {
 
     fn declared() -> RolesAnywhere {
         RolesAnywhere {
-            certificate: Material::File("worker.pem".into()),
+            certificate: "worker.pem".into(),
             private_key: None,
-            key_password: None,
-            chain: None,
+            intermediates: None,
+            passphrase: None,
             trust_anchor_arn: "arn:aws:rolesanywhere:eu-central-1:111111111111:trust-anchor/a".into(),
             profile_arn: "arn:aws:rolesanywhere:eu-central-1:111111111111:profile/p".into(),
             role_arn: "arn:aws:iam::111111111111:role/orders".into(),
-            region: None,
+            region: "eu-central-1".into(),
+            endpoint: None,
             session_name: None,
             duration: None,
-            endpoint: None,
+            fips: false,
+            dual_stack: false,
         }
     }
 
@@ -212,7 +185,7 @@ mod tests {
                 RolesAnywhere { role_arn: "arn:aws-cn:iam::111111111111:role/orders".into(), ..declared() },
                 "must be of partition aws, as the trust anchor is",
             ),
-            (RolesAnywhere { region: Some("eu-west-1".into()), ..declared() }, "\"eu-west-1\" must be eu-central-1"),
+            (RolesAnywhere { region: "eu-west-1".into(), ..declared() }, "\"eu-west-1\" must be eu-central-1"),
             (RolesAnywhere { duration: Some(Duration::from_mins(14)), ..declared() }, "900 to 43200"),
             (RolesAnywhere { session_name: Some("a b".into()), ..declared() }, "2 to 64 characters"),
             (
@@ -231,19 +204,17 @@ mod tests {
     fn the_endpoint_follows_the_region_and_its_partition() {
         assert_eq!(declared().endpoint(), "https://rolesanywhere.eu-central-1.amazonaws.com");
         let china = "arn:aws-cn:rolesanywhere:cn-north-1:111111111111:trust-anchor/a";
-        let china = RolesAnywhere { trust_anchor_arn: china.into(), ..declared() };
+        let china = RolesAnywhere { trust_anchor_arn: china.into(), region: "cn-north-1".into(), ..declared() };
         assert_eq!(china.endpoint(), "https://rolesanywhere.cn-north-1.amazonaws.com.cn");
+        let both = RolesAnywhere { fips: true, dual_stack: true, ..declared() };
+        assert_eq!(both.endpoint(), "https://rolesanywhere-fips.eu-central-1.api.aws");
         let own = RolesAnywhere { endpoint: Some("http://127.0.0.1:4566/".into()), ..declared() };
         assert_eq!(own.endpoint(), "http://127.0.0.1:4566");
     }
 
     #[test]
-    fn debug_shows_neither_key_nor_password() {
-        let secret = RolesAnywhere {
-            private_key: Some(Material::Text(Secret::new("-----BEGIN hunter2"))),
-            key_password: Some(Password(Secret::new("hunter2"))),
-            ..declared()
-        };
+    fn debug_shows_no_passphrase() {
+        let secret = RolesAnywhere { passphrase: Some(Secret::new("hunter2")), ..declared() };
         assert!(!format!("{secret:?}").contains("hunter2"));
     }
 }

@@ -76,10 +76,10 @@ impl RolesAnywhere {
             role_session_name: self.session_name.as_deref(),
         };
         let body = serde_json::to_vec(&body).expect("the request is plain data");
-        let (endpoint, region) = (self.endpoint(), self.region());
+        let endpoint = self.endpoint();
         let unsigned = Unsigned {
             host: host(&endpoint),
-            region: &region,
+            region: &self.region,
             content_type: "application/json",
             body: &body,
             time: now,

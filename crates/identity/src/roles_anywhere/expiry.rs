@@ -6,7 +6,7 @@ const AHEAD: [Duration; 3] = [Duration::from_hours(24), Duration::from_hours(7 *
 /// When a certificate ends, for a metric and the live status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateExpiry {
-    /// What it is for: `role arn:aws:iam::111111111111:role/orders by certificate`.
+    /// What it is for: `certificate /etc/worker.pem as role arn:aws:iam::111111111111:role/orders`.
     pub target: String,
     /// Its subject.
     pub subject: String,

@@ -28,7 +28,7 @@ mod sign;
 mod vectors;
 
 pub use certificate::{Certificate, KeyKind};
-pub use declared::{Material, Password, RolesAnywhere};
+pub use declared::RolesAnywhere;
 pub use error::CertificateError;
 pub(crate) use exchange::hint;
 pub use exchange::{OPERATION, Request};

@@ -24,7 +24,7 @@ pub struct Pair {
 pub(super) struct Sources {
     pub(super) certificate: (String, Zeroizing<Vec<u8>>),
     pub(super) private_key: Option<(String, Zeroizing<Vec<u8>>)>,
-    pub(super) chain: Option<(String, Zeroizing<Vec<u8>>)>,
+    pub(super) intermediates: Option<(String, Zeroizing<Vec<u8>>)>,
     pub(super) password: Option<Secret>,
 }
 
@@ -40,7 +40,7 @@ impl Pair {
             key_place = own_place;
             key = found.key;
         }
-        if let Some((place, data)) = &sources.chain {
+        if let Some((place, data)) = &sources.intermediates {
             ders.extend(read(data, Slot::Certificates, place, password)?.certificates);
         }
         let mut certificates = Vec::with_capacity(ders.len());

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::expiry::within;
 use super::pair::Sources;
-use super::{CertificateError, CertificateExpiry, ExpiryNotice, Material, Pair, RolesAnywhere};
+use super::{CertificateError, CertificateExpiry, ExpiryNotice, Pair, RolesAnywhere};
 
 /// The largest file that is read: a certificate has 16 KiB at most, a store some of them.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -47,7 +48,7 @@ impl Pairs {
         });
         let read = read
             .await
-            .unwrap_or_else(|_| Err(CertificateError::Signing { place: declared.certificate.place("certificate") }));
+            .unwrap_or_else(|_| Err(CertificateError::Signing { place: place("certificate", &declared.certificate) }));
         let fresh = read.and_then(|read| match read {
             None => Ok(None),
             Some((digest, pair)) => pair.check(now).map(|()| Some((digest, Arc::new(pair)))),
@@ -135,37 +136,38 @@ fn expiry(declared: &RolesAnywhere, pair: &Pair) -> CertificateExpiry {
 }
 
 fn sources(declared: &RolesAnywhere) -> Result<Sources, CertificateError> {
-    let read = |what: &str, material: &Material| Ok((material.place(what), bytes(what, material)?));
+    let read = |what: &str, path: &Path| Ok((place(what, path), bytes(what, path)?));
     Ok(Sources {
         certificate: read("certificate", &declared.certificate)?,
-        private_key: declared.private_key.as_ref().map(|key| read("private key", key)).transpose()?,
-        chain: declared.chain.as_ref().map(|chain| read("certificate chain", chain)).transpose()?,
-        password: declared.key_password.as_ref().map(|password| password.0.clone()),
+        private_key: declared.private_key.as_deref().map(|path| read("private key", path)).transpose()?,
+        intermediates: declared.intermediates.as_deref().map(|path| read("intermediates", path)).transpose()?,
+        password: declared.passphrase.clone(),
     })
 }
 
-fn bytes(what: &str, material: &Material) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
+/// How messages call a file: `private key file /etc/worker.key`.
+fn place(what: &str, path: &Path) -> String {
+    format!("{what} file {}", path.display())
+}
+
+fn bytes(what: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
     use std::io::Read;
 
-    let path = match material {
-        Material::Text(text) => return Ok(Zeroizing::new(text.expose().as_bytes().to_vec())),
-        Material::File(path) => path,
-    };
     let mut data = Zeroizing::new(Vec::new());
     let read = std::fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut data));
     match read {
         Ok(length) if length as u64 > MAX_FILE => {
-            Err(CertificateError::Damaged { place: material.place(what), reason: "has more than a MiB".to_owned() })
+            Err(CertificateError::Damaged { place: place(what, path), reason: "has more than a MiB".to_owned() })
         }
         Ok(_) => Ok(data),
-        Err(source) => Err(CertificateError::Unreadable { place: material.place(what), source: Arc::new(source) }),
+        Err(source) => Err(CertificateError::Unreadable { place: place(what, path), source: Arc::new(source) }),
     }
 }
 
 fn digest(sources: &Sources) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     for (_, data) in
-        [Some(&sources.certificate), sources.private_key.as_ref(), sources.chain.as_ref()].into_iter().flatten()
+        [Some(&sources.certificate), sources.private_key.as_ref(), sources.intermediates.as_ref()].into_iter().flatten()
     {
         context.update(&(data.len() as u64).to_be_bytes());
         context.update(data);

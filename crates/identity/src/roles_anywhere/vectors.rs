@@ -14,9 +14,8 @@ use fault::Diagnose;
 use serde_json::Value;
 use world::Secret;
 
-use super::declared::Password;
 use super::pair::Sources;
-use super::{CertificateError, KeyKind, Material, Pair, Pairs, RolesAnywhere, Unsigned, sign};
+use super::{CertificateError, KeyKind, Pair, Pairs, RolesAnywhere, Unsigned, sign};
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../../testdata/roles_anywhere.json")).unwrap()
@@ -46,7 +45,7 @@ fn sources(certificate: Vec<u8>, key: Option<Vec<u8>>, password: Option<&str>) -
     Sources {
         certificate: ("certificate".into(), certificate.into()),
         private_key: key.map(|key| ("private key".into(), key.into())),
-        chain: None,
+        intermediates: None,
         password: password.map(Secret::new),
     }
 }
@@ -230,7 +229,7 @@ fn intermediates_are_sent_and_roots_are_not() {
         Some(text(&chained["private_key"]).as_bytes().to_vec()),
         None,
     );
-    sources.chain = Some(("chain".into(), both.into_bytes().into()));
+    sources.intermediates = Some(("chain".into(), both.into_bytes().into()));
     let pair = Pair::read(&sources).unwrap();
     assert_eq!(pair.chain().len(), 1);
     assert!(pair.chain()[0].subject().contains("Middle A"));
@@ -239,17 +238,19 @@ fn intermediates_are_sent_and_roots_are_not() {
 fn declared(dir: &Path) -> RolesAnywhere {
     let arns = &vectors()["arns"];
     RolesAnywhere {
-        certificate: Material::File(dir.join("worker.pem")),
-        private_key: Some(Material::File(dir.join("worker.key"))),
-        key_password: Some(Password(Secret::new("not needed"))),
-        chain: None,
+        certificate: dir.join("worker.pem"),
+        private_key: Some(dir.join("worker.key")),
+        intermediates: None,
+        passphrase: Some(Secret::new("not needed")),
         trust_anchor_arn: text(&arns["trust_anchor"]).into(),
         profile_arn: text(&arns["profile"]).into(),
         role_arn: text(&arns["role"]).into(),
-        region: None,
+        region: "eu-central-1".into(),
+        endpoint: None,
         session_name: None,
         duration: Some(Duration::from_mins(15)),
-        endpoint: None,
+        fips: false,
+        dual_stack: false,
     }
 }
 
