@@ -25,6 +25,8 @@ mod error;
 mod evaluate;
 mod explain;
 pub mod generate;
+mod instant;
+pub mod lint;
 mod operator;
 mod pattern;
 mod principal;
