@@ -17,7 +17,14 @@ fn allows(policy: &Document, action: &str, resource: &str, keys: &[(&str, &str)]
     }
     let resource_account = "111111111111".parse().unwrap();
     let request = Request { caller: &caller, action, resource, resource_account, context: &context };
-    evaluate(&request, &Policies { identity: &[policy], ..Policies::default() }).is_allowed()
+    // A key leaves it to the account's own policies, as keys do that the console makes.
+    let key_policy = Document::parse(
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"kms:*",
+            "Resource":"*"}}"#,
+    )
+    .unwrap();
+    let resource = resource.starts_with("arn:aws:kms:").then_some(ResourcePolicy::Other(&key_policy));
+    evaluate(&request, &Policies { identity: &[policy], resource, ..Policies::default() }).is_allowed()
 }
 
 fn place(prefix: &str) -> S3Place {

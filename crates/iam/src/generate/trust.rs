@@ -223,7 +223,7 @@ fn literal(text: &str) -> String {
 }
 
 fn instant(text: &str) -> Result<jiff::Timestamp, GenerateError> {
-    crate::instant::instant(text)
+    crate::date::instant(text)
         .ok_or_else(|| refuse("instant", text, "is none, as 2027-01-31 and 2027-01-31T08:00:00Z are"))
 }
 

@@ -344,7 +344,7 @@ fn window(statement: &DraftStatement) -> (Option<jiff::Timestamp>, Option<jiff::
     for condition in &statement.conditions {
         let about_time = condition.is_about("aws:CurrentTime") || condition.is_about("aws:EpochTime");
         let operator = condition.operator;
-        let instants: Option<Vec<_>> = condition.values.iter().map(|value| crate::instant::instant(value)).collect();
+        let instants: Option<Vec<_>> = condition.values.iter().map(|value| crate::date::instant(value)).collect();
         let (true, false, Set::Single, Some(instants)) = (about_time, operator.negated, operator.set, instants) else {
             continue;
         };

@@ -69,7 +69,7 @@ const NARROWING: [&str; 19] = [
 
 fn wildcard(scene: &Scene<'_>) -> Vec<Spot> {
     let mut spots = Vec::new();
-    for (index, statement) in scene.allows() {
+    for (index, statement) in scene.grants() {
         if !scene.named(index).contains(&Principal::Anyone) || demands_one_of(statement, &NARROWING) {
             continue;
         }

@@ -66,6 +66,22 @@ impl Scene<'_> {
         self.kind == PolicyKind::Resource
     }
 
+    /// Whether what it allows is allowed by it. Boundaries, control policies and endpoints only bound what others allow,
+    /// and "everything" is what they say where they do not.
+    fn grants_at_all(&self) -> bool {
+        match self.kind {
+            PolicyKind::Identity | PolicyKind::Trust | PolicyKind::Resource | PolicyKind::Session => true,
+            PolicyKind::Boundary | PolicyKind::ServiceControl | PolicyKind::ResourceControl | PolicyKind::Endpoint => {
+                false
+            }
+        }
+    }
+
+    /// The statements that give something to somebody.
+    pub(super) fn grants(&self) -> impl Iterator<Item = (usize, &DraftStatement)> {
+        self.allows().filter(|_| self.grants_at_all())
+    }
+
     /// The statements that allow, with their numbers from 0.
     pub(super) fn allows(&self) -> impl Iterator<Item = (usize, &DraftStatement)> {
         self.all().filter(|(_, statement)| statement.effect == Effect::Allow)

@@ -7,7 +7,7 @@ use crate::lint::scene::{
     NO_ACCOUNT, NO_BUCKET, Scene, Spot, demands_one_of, glob, is_wild, known, lower, s3_name, service_of,
 };
 use crate::reference::Target;
-use crate::{DraftList, DraftStatement, Effect, Principal};
+use crate::{DraftList, DraftStatement, Principal};
 
 const BLAST: &str = "whoever steals one session has all of it";
 
@@ -70,7 +70,7 @@ fn is_key_of_account(scene: &Scene<'_>, index: usize, statement: &DraftStatement
 
 fn all_actions(scene: &Scene<'_>) -> Vec<Spot> {
     let mut spots = Vec::new();
-    for (index, statement) in scene.allows() {
+    for (index, statement) in scene.grants() {
         if statement.actions.except || is_key_of_account(scene, index, statement) {
             continue;
         }
@@ -104,7 +104,7 @@ fn all_actions(scene: &Scene<'_>) -> Vec<Spot> {
 
 fn not_action(scene: &Scene<'_>) -> Vec<Spot> {
     let mut spots = Vec::new();
-    for (index, statement) in scene.allows().filter(|(_, statement)| statement.actions.except) {
+    for (index, statement) in scene.grants().filter(|(_, statement)| statement.actions.except) {
         let service = if scene.is_trust() { "sts" } else { "s3" };
         let Some(instead) = instead_of(service, statement.resources.as_ref()) else {
             spots.push(unmended(index, Severity::Error, "it says what is not allowed, and allows the rest"));
@@ -122,7 +122,7 @@ fn not_action(scene: &Scene<'_>) -> Vec<Spot> {
 fn not_resource(scene: &Scene<'_>) -> Vec<Spot> {
     let mut spots = Vec::new();
     let except = |statement: &DraftStatement| statement.resources.as_ref().is_some_and(|list| list.except);
-    for (index, _) in scene.allows().filter(|(_, statement)| except(statement)) {
+    for (index, _) in scene.grants().filter(|(_, statement)| except(statement)) {
         let what = "it says what is left out, and takes in the rest";
         spots.push(spot(index, Severity::Error, what, move |slots| {
             slots.each(index, |statement| {
@@ -154,7 +154,7 @@ fn all_resources(scene: &Scene<'_>) -> Vec<Spot> {
         "kms:RequestAlias",
     ];
     let mut spots = Vec::new();
-    for (index, statement) in scene.allows().filter(|_| !scene.is_resource()) {
+    for (index, statement) in scene.grants().filter(|_| !scene.is_resource()) {
         let Some(resources) = statement.resources.as_ref().filter(|list| !list.except) else { continue };
         let every: Vec<String> = resources.list.iter().filter(|text| is_every(text)).cloned().collect();
         if every.is_empty() || statement.actions.except || demands_one_of(statement, &NARROWING) {
@@ -217,7 +217,7 @@ fn bucket_wildcard(scene: &Scene<'_>) -> Vec<Spot> {
         (is_wild(bucket) && !is_every(text)).then_some((bucket, key))
     }
     let mut spots = Vec::new();
-    for (index, statement) in scene.allows().filter(|_| !scene.is_resource()) {
+    for (index, statement) in scene.grants().filter(|_| !scene.is_resource()) {
         let Some(resources) = statement.resources.as_ref().filter(|list| !list.except) else { continue };
         let wild: Vec<&str> = resources.list.iter().map(String::as_str).filter(|text| split(text).is_some()).collect();
         if wild.is_empty()
@@ -255,7 +255,7 @@ fn bucket_wildcard(scene: &Scene<'_>) -> Vec<Spot> {
 
 fn pass_role(scene: &Scene<'_>) -> Vec<Spot> {
     let mut spots = Vec::new();
-    for (index, statement) in scene.all().filter(|(_, statement)| statement.effect == Effect::Allow) {
+    for (index, statement) in scene.grants() {
         let passes = |pattern: &&String| pattern.contains(':') && glob(&lower(pattern), "iam:passrole");
         let Some(resources) = statement.resources.as_ref().filter(|list| !list.except) else { continue };
         let any = |text: &String| {
