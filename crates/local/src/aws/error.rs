@@ -156,6 +156,7 @@ const ERRORS: &[(&str, u16, &str)] = &[
     ("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size"),
     ("EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size"),
     ("ExpiredToken", 400, "The provided token has expired."),
+    ("ExpiredTokenException", 400, "The security token included in the request is expired"),
     (
         "IllegalLocationConstraintException",
         400,
@@ -176,6 +177,7 @@ const ERRORS: &[(&str, u16, &str)] = &[
         400,
         "The Encryption request you specified is not valid. Supported value: AES256.",
     ),
+    ("InvalidIdentityToken", 400, "The ID Token provided is not valid."),
     ("InvalidParameterValue", 400, "An invalid or out-of-range value was supplied for the input parameter."),
     (
         "InvalidPart",

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! connection     one TCP connection; can be reset in the middle of anything
+//!  -> ambient    instance metadata, container endpoint, Roles Anywhere, token issuer: what is not signed as all else is
 //!  -> gate       which operation is this; ask the fault plane; count
 //!  -> sigv4      who signed it, and is it what was signed (also chunk by chunk, while the body streams)
 //!  -> sts | s3   authorise by the caller's policies, then do it
@@ -20,15 +21,20 @@
 
 mod account;
 mod admin;
+mod ambient;
 mod asked;
 mod authorize;
 mod connection;
+mod container;
 mod directory;
 mod error;
 mod faults;
 mod gate;
+mod imds;
+mod oidc;
 mod reply;
 mod requests;
+mod roles_anywhere;
 mod s3;
 mod server;
 mod session;
@@ -43,8 +49,12 @@ mod uri;
 mod xml;
 
 pub use account::{Account, BucketBuilder, NewUser, RoleBuilder, UserBuilder};
+pub use container::{Container, PodIdentity};
 pub use error::AwsError;
 pub use faults::{Effect, FaultRule, Faults};
+pub use imds::Instance;
+pub use oidc::{Algorithm, Issuer};
 pub use requests::Requests;
+pub use roles_anywhere::{ProfileBuilder, TrustAnchorBuilder};
 pub use server::{Aws, AwsOptions, Bodies};
 pub use store::Tally;

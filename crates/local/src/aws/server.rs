@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use world::Clock;
 
 use super::account::Account;
+use super::ambient::Ambient;
 use super::connection;
 use super::directory::Directory;
 use super::error::AwsError;
@@ -65,7 +66,7 @@ impl Default for AwsOptions {
 /// A running embedded AWS. It ends when this is dropped; [`Aws::stop`] also waits until it has.
 #[derive(Debug)]
 pub struct Aws {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -79,6 +80,7 @@ pub(super) struct Shared {
     pub(super) mint: Mint,
     pub(super) store: Store,
     pub(super) faults: Faults,
+    pub(super) ambient: Ambient,
     pub(super) requests: Requests,
     pub(super) idle: Duration,
     dir: Option<PathBuf>,
@@ -104,6 +106,7 @@ impl Aws {
             mint: Mint::new(session_key),
             store,
             faults: Faults::new(seed),
+            ambient: Ambient::default(),
             requests: Requests::default(),
             idle: idle_timeout,
             dir,

@@ -1,6 +1,7 @@
 //! The Security Token Service: sessions, and who one is.
 
 mod assume_role;
+mod assume_role_with_web_identity;
 mod validate;
 
 use http::request::Parts;
@@ -14,9 +15,8 @@ use super::uri::Query;
 use super::xml::Xml;
 
 /// Operations of STS that exist and are not served.
-const NOT_SERVED: [&str; 8] = [
+const NOT_SERVED: [&str; 7] = [
     "AssumeRoleWithSAML",
-    "AssumeRoleWithWebIdentity",
     "AssumeRoot",
     "DecodeAuthorizationMessage",
     "GetAccessKeyInfo",
@@ -29,6 +29,7 @@ const NOT_SERVED: [&str; 8] = [
 pub(super) fn operation(form: &Query) -> &'static str {
     match form.get("Action") {
         Some("AssumeRole") => "AssumeRole",
+        Some("AssumeRoleWithWebIdentity") => "AssumeRoleWithWebIdentity",
         Some("GetCallerIdentity") => "GetCallerIdentity",
         Some(other) => NOT_SERVED.into_iter().find(|known| *known == other).unwrap_or("Sts:Unknown"),
         None => "Sts:Unknown",
@@ -45,6 +46,10 @@ pub(super) fn handle(
     facts: &Facts,
     request_id: &str,
 ) -> Result<Reply, ApiError> {
+    // The one that nobody signs: whoever asks has no key yet.
+    if (form.get("Action"), form.get("Version")) == (Some("AssumeRoleWithWebIdentity"), Some("2011-06-15")) {
+        return assume_role_with_web_identity::assume_role_with_web_identity(shared, facts, form, request_id);
+    }
     let claim = claim.ok_or_else(|| ApiError::of("MissingAuthenticationToken"))?;
     let directory = shared.directory.read().expect("no thread panics while it holds this lock");
     let verified = authenticate(Dialect::Sts, parts, claim, payload_hash, &directory, &shared.mint, facts.now)?;

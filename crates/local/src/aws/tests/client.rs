@@ -15,7 +15,7 @@ use crate::aws::{Aws, NewUser, time};
 /// A client that signs properly and lets everything else be wrong.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     pub(super) key_id: String,
     pub(super) secret: String,
     pub(super) token: Option<String>,
@@ -106,6 +106,12 @@ impl Client {
     pub(super) fn with_session(&self, answer: &Answer) -> Self {
         let token = Some(answer.element("SessionToken"));
         Self { key_id: answer.element("AccessKeyId"), secret: answer.element("SecretAccessKey"), token, ..self.clone() }
+    }
+
+    /// The same client with a session whose keys a JSON document names.
+    pub(super) fn with_keys(&self, document: &serde_json::Value, names: [&str; 3]) -> Self {
+        let [key_id, secret, token] = names.map(|name| document[name].as_str().unwrap().to_owned());
+        Self { key_id, secret, token: Some(token), ..self.clone() }
     }
 
     pub(super) async fn get(&self, target: &str) -> Answer {

@@ -1,0 +1,109 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use iam::{AccountId, Arn, Partition};
+use serde_json::{Map, Value, json};
+use world::Secret;
+
+use super::keys::{Algorithm, Keys};
+use crate::aws::error::AwsError;
+use crate::aws::server::Shared;
+use crate::aws::{Account, Aws};
+
+/// The issuers there are, and which accounts trust them. By URL without its scheme, as IAM names providers.
+#[derive(Debug, Default)]
+pub(in crate::aws) struct Issuers {
+    keys: RwLock<BTreeMap<String, Arc<Keys>>>,
+    /// The audiences that an account takes tokens for.
+    providers: RwLock<BTreeMap<(AccountId, String), Vec<String>>>,
+}
+
+impl Issuers {
+    pub(in crate::aws) fn keys(&self, url: &str) -> Option<Arc<Keys>> {
+        self.keys.read().expect("no thread panics while it holds this lock").get(url).cloned()
+    }
+
+    /// The audiences of the provider that `account` has for an issuer, if it has one.
+    pub(in crate::aws) fn provider(&self, account: AccountId, url: &str) -> Option<Vec<String>> {
+        let providers = self.providers.read().expect("no thread panics while it holds this lock");
+        providers.get(&(account, url.to_owned())).cloned()
+    }
+
+    fn put(&self, url: &str, keys: Keys) {
+        self.keys.write().expect("no thread panics while it holds this lock").insert(url.to_owned(), Arc::new(keys));
+    }
+}
+
+/// An issuer of tokens, for whoever plays a cluster or a CI service.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    shared: Arc<Shared>,
+    url: String,
+}
+
+impl Aws {
+    /// An issuer at this URL (`https://..`, as IAM asks for); it is made if there is none. `None` if the URL is of another
+    /// kind.
+    pub fn issuer(&self, url: &str) -> Option<Issuer> {
+        let bare = url.strip_prefix("https://").map(|bare| bare.trim_end_matches('/'))?;
+        let fits = !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/".contains(&b));
+        let issuers = &self.shared.ambient.issuers;
+        if !fits {
+            return None;
+        }
+        if issuers.keys(bare).is_none() {
+            issuers.put(bare, Keys::generate()?);
+        }
+        Some(Issuer { shared: self.shared.clone(), url: bare.to_owned() })
+    }
+}
+
+impl Account {
+    /// Lets the account trust an issuer for these audiences (an IAM OpenID Connect provider).
+    pub fn oidc_provider(&self, issuer: &Issuer, audiences: &[&str]) -> Result<Arn, AwsError> {
+        let what = format!("oidc-provider/{}", issuer.url);
+        let arn = Arn::iam(Partition::Aws, self.id(), &what).map_err(|_| AwsError::Name { what })?;
+        let mut providers =
+            self.shared.ambient.issuers.providers.write().expect("no thread panics while it holds this lock");
+        let audiences = audiences.iter().map(|audience| (*audience).to_owned()).collect();
+        providers.insert((self.id(), issuer.url.clone()), audiences);
+        Ok(arn)
+    }
+}
+
+impl Issuer {
+    /// Its URL, as tokens name it.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.url)
+    }
+
+    /// A token for `subject`, good for `life` from now. `more` are further claims, or others in place of the usual ones.
+    pub fn token(&self, algorithm: Algorithm, subject: &str, audience: &str, life: Duration, more: &Value) -> Secret {
+        let now = self.shared.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let usual = json!({
+            "iss": self.url(), "sub": subject, "aud": audience, "iat": now, "nbf": now, "exp": now + life.as_secs(),
+            "jti": uuid::Uuid::from_bytes(rand::random()).to_string(),
+        });
+        let mut claims: Map<String, Value> = usual.as_object().cloned().unwrap_or_default();
+        for (name, value) in more.as_object().into_iter().flatten() {
+            claims.insert(name.clone(), value.clone());
+        }
+        claims.retain(|_, value| !value.is_null());
+        let keys = self.shared.ambient.issuers.keys(&self.url).expect("an issuer has keys from when it is made");
+        let header = json!({"alg": algorithm.name(), "typ": "JWT", "kid": keys.id(algorithm)});
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(&header), part(&Value::Object(claims)));
+        let signature = keys.sign(algorithm, signed.as_bytes()).expect("a key that was made signs");
+        Secret::new(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    /// Replaces its keys: tokens from before are signed by keys that nobody finds any more.
+    pub fn rotate_keys(&self) {
+        if let Some(keys) = Keys::generate() {
+            self.shared.ambient.issuers.put(&self.url, keys);
+        }
+    }
+}
