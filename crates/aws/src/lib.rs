@@ -30,3 +30,4 @@ pub mod s3;
 pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
+pub use sts::Won;

@@ -1,3 +1,5 @@
+mod trial;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +21,8 @@ use world::{Environment, Secret};
 use crate::bridge::{ClockBridge, credentials};
 use crate::chain::Chain;
 use crate::failure::{Failure, Loss};
+
+pub use trial::Won;
 
 /// The exchanges that need an AWS client: STS's, and those of the bases.
 #[derive(Debug, Clone)]
