@@ -1,6 +1,6 @@
-//! An embedded AWS: STS and S3 on one HTTP port, several accounts at once.
+//! An embedded AWS: STS, IAM, S3 and the part of KMS that S3 asks, on one HTTP port, several accounts at once.
 //!
-//! It is strict. Every request is authenticated by Signature Version 4 and authorised by [`iam::evaluate`], with default
+//! It is strict. Every request is authenticated by Signature Version 4 and authorised by [`::iam::evaluate`], with default
 //! deny; what AWS refuses is refused with AWS's code, status and text. What it does not serve it refuses with
 //! `NotImplemented` and the name of the thing; it ignores no header or parameter that would have changed the outcome.
 //!
@@ -8,7 +8,7 @@
 //! connection     one TCP connection; can be reset in the middle of anything
 //!  -> gate       which operation is this; ask the fault plane; count
 //!  -> sigv4      who signed it, and is it what was signed (also chunk by chunk, while the body streams)
-//!  -> sts | s3   authorise by the caller's policies, then do it
+//!  -> sts | iam | s3 | kms   authorise by every policy that applies, then do it
 //!  -> store      buckets, objects, uploads: in memory, on disk, or counted and thrown away
 //! ```
 //!
@@ -23,10 +23,16 @@ mod admin;
 mod asked;
 mod authorize;
 mod connection;
+mod denials;
 mod directory;
+mod entity;
 mod error;
 mod faults;
 mod gate;
+mod iam;
+mod kms;
+mod managed;
+mod propagation;
 mod reply;
 mod requests;
 mod s3;
@@ -40,6 +46,7 @@ mod sts;
 mod tests;
 mod time;
 mod uri;
+mod validate;
 mod xml;
 
 pub use account::{Account, BucketBuilder, NewUser, RoleBuilder, UserBuilder};
