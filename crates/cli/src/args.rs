@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::policy::PolicyArguments;
+
 /// How every command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Keep the embedded broker and the embedded AWS up for development.
     Local(LocalArguments),
+    /// Work with IAM policies: pure, without network and without an account.
+    Policy(PolicyArguments),
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod load;
 mod local;
 mod logging;
 mod place;
+mod policy;
 mod run;
 mod screen;
 mod status;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
         Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),
         Command::Local(local) => on_runtime(&screen, local::local(local, &screen)),
+        Command::Policy(policy) => policy::policy(policy, &screen).into(),
     }
 }
 

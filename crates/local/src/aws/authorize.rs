@@ -108,31 +108,29 @@ pub(super) fn authorize(
     let grants = directory.grants_of(requester, facts.now);
     let attached = grants.into_iter().flat_map(|grants| grants.inline.values().chain(grants.attached.values()));
     let identity: Vec<&Document> = attached.map(|document| &**document).collect();
-    let boundary: Vec<Arc<Document>> =
-        grants.and_then(|grants| grants.boundary.as_ref()).map(|(_, document)| document.clone()).into_iter().collect();
-
-    // A boundary holds back exactly what a session policy does, and both name what they let through.
-    let mut decision =
-        Ruling::of(evaluate(&request, &Policies { identity: &identity, session: None, resource: policy }));
-    for (kind, narrowing) in [("permissions boundary", boundary), ("session", session_policies(directory, requester))] {
-        if !narrowing.is_empty() && !matches!(decision, Ruling::Explicit(_)) {
-            let each = narrowing.iter().map(|document| {
-                evaluate(&request, &Policies { identity: &identity, session: Some(document), resource: policy })
-            });
-            decision = decision.and(Ruling::of_any(kind, each));
-        }
-    }
+    let boundary = grants.and_then(|grants| grants.boundary.as_ref()).map(|(_, document)| &**document);
+    let policies = Policies { identity: &identity, boundary, resource: policy, ..Policies::default() };
+    let passed = session_policies(directory, requester);
+    // Of several session policies any may allow, and each may deny.
+    let decision = passed
+        .iter()
+        .map(|document| evaluate(&request, &Policies { session: Some(document), ..policies }))
+        .reduce(|so_far, next| match (so_far, next) {
+            (Decision::ExplicitlyDenied(_), _) | (Decision::Allowed(_), Decision::ImplicitlyDenied(_)) => so_far,
+            _ => next,
+        })
+        .unwrap_or_else(|| evaluate(&request, &policies));
+    let noun = |kind: PolicyKind| match kind {
+        PolicyKind::Boundary => "permissions boundary".to_owned(),
+        other => format!("{} policy", other.name()),
+    };
     let (because, explicit) = match decision {
-        Ruling::Allowed => return Ok(()),
-        Ruling::Explicit(kind) => {
-            let article = if kind.starts_with('i') { "an" } else { "a" };
-            let noun = if kind.ends_with("boundary") { "" } else { " policy" };
-            (format!("with an explicit deny in {article} {kind}{noun}"), true)
+        Decision::Allowed(_) => return Ok(()),
+        Decision::ExplicitlyDenied(place) => {
+            let article = if place.kind == PolicyKind::Identity { "an" } else { "a" };
+            (format!("with an explicit deny in {article} {}", noun(place.kind)), true)
         }
-        Ruling::Implicit(kind) => {
-            let noun = if kind.ends_with("boundary") { "" } else { " policy" };
-            (format!("because no {kind}{noun} allows the {action} action"), false)
-        }
+        Decision::ImplicitlyDenied(kind) => (format!("because no {} allows the {action} action", noun(kind)), false),
     };
     let details = serde_json::json!({
         "allowed": false,
@@ -151,44 +149,6 @@ pub(super) fn authorize(
         same_account: requester.account == owner,
         explicit,
     })
-}
-
-/// A decision, with the kind of policy that it is due to.
-#[derive(Debug, Clone, Copy)]
-enum Ruling {
-    Allowed,
-    Implicit(&'static str),
-    Explicit(&'static str),
-}
-
-impl Ruling {
-    fn of(decision: Decision<'_>) -> Self {
-        match decision {
-            Decision::Allowed(_) => Self::Allowed,
-            Decision::ExplicitlyDenied(place) => Self::Explicit(place.kind.name()),
-            Decision::ImplicitlyDenied(kind) => Self::Implicit(kind.name()),
-        }
-    }
-
-    /// Of policies of one kind any may allow, and each may deny.
-    fn of_any<'d>(kind: &'static str, decisions: impl Iterator<Item = Decision<'d>>) -> Self {
-        let named = |decision| match Self::of(decision) {
-            Self::Explicit("session") => Self::Explicit(kind),
-            Self::Implicit("session") => Self::Implicit(kind),
-            other => other,
-        };
-        decisions.map(named).fold(Self::Implicit(kind), |so_far, next| match (so_far, next) {
-            (Self::Explicit(_), _) | (Self::Allowed, Self::Implicit(_)) => so_far,
-            _ => next,
-        })
-    }
-
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (_, Self::Explicit(_)) | (Self::Allowed, _) => other,
-            (Self::Implicit(_) | Self::Explicit(_), _) => self,
-        }
-    }
 }
 
 /// What was passed when the session was made. A policy that does not read any more, or is gone, allows nothing.

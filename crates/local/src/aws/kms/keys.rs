@@ -89,7 +89,7 @@ pub(super) async fn put_policy(call: &Call<'_>) -> Result<Value, ApiError> {
             call.may(directory, key, "PutKeyPolicy", |_| ())?;
             let policy = directory.keep(key.arn.as_str(), written, &BTreeMap::new()).map_err(policy_refused)?;
             let Some(owner) = key.arn.account() else { return Ok(Value::Null) };
-            let (resource, guard) = (key.arn.as_str(), Some(ResourcePolicy::Trust(&policy.enforced)));
+            let (resource, guard) = (key.arn.as_str(), Some(ResourcePolicy::Other(&policy.enforced)));
             let again = Asking { action: "kms:PutKeyPolicy", resource, owner, policy: guard };
             if !unchecked && authorize(directory, call.requester, call.facts, &again, |_| ()).is_err() {
                 return Err(ApiError::of("MalformedPolicyDocumentException")

@@ -45,7 +45,7 @@ pub(in crate::aws) fn permit(
     };
     let asking = |policy| Asking { action: &action, resource: key.arn.as_str(), owner, policy: Some(policy) };
     let by_policy =
-        authorize(directory, requester, facts, &asking(ResourcePolicy::Trust(&key.policy.enforced)), all_keys);
+        authorize(directory, requester, facts, &asking(ResourcePolicy::Other(&key.policy.enforced)), all_keys);
     match by_policy {
         Err(denied) if !denied.explicit => {
             let own_id = requester.user_id.split(':').next().unwrap_or_default();
@@ -62,7 +62,7 @@ pub(in crate::aws) fn permit(
             // A grant is as good as a key policy that names its grantee.
             let named = policy_naming(own_id, requester, &action);
             let named = named.as_deref().ok_or(denied)?;
-            authorize(directory, requester, facts, &asking(ResourcePolicy::Trust(named)), all_keys)
+            authorize(directory, requester, facts, &asking(ResourcePolicy::Other(named)), all_keys)
         }
         decided => decided,
     }
