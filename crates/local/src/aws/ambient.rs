@@ -213,11 +213,11 @@ pub(super) fn take(
     now: SystemTime,
     keys: impl FnOnce(&mut Context),
 ) -> Result<Minted, Untaken> {
-    let directory = shared.directory.read().expect("no thread panics while it holds this lock");
+    let directory = shared.directory();
     let account = taking.role.account().ok_or(Untaken::NoRole)?;
     let role = taking.role.role_name().and_then(|name| directory.role(account, name));
     let role = role.filter(|role| role.arn == *taking.role).ok_or(Untaken::NoRole)?;
-    let trust = &role.trust.kept;
+    let trust = &role.trust.at(now).ok_or(Untaken::NoRole)?.enforced;
 
     let mut context = Context::new();
     context.set("aws:CurrentTime", time::iso_seconds(now));
@@ -265,5 +265,5 @@ pub(super) fn take(
         source_identity: taking.source_identity.map(str::to_owned),
         ..Session::default()
     };
-    Ok(shared.mint.mint(session, now, duration))
+    Ok(shared.mint.mint(session, account, now, duration))
 }

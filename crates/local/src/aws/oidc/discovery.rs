@@ -19,10 +19,11 @@ pub(in crate::aws) fn handle(shared: &Shared, asked: &Asked<'_>) -> Reply {
     let path = asked.path().strip_prefix(PREFIX).unwrap_or_default();
     let issuers = &shared.ambient.issuers;
     let document = if let Some(url) = path.strip_suffix(CONFIGURATION) {
+        let scheme = if url.starts_with("127.0.0.1") { "http" } else { "https" };
         let host = asked.header("host").unwrap_or_default();
         issuers.keys(url).map(|_| {
             json!({
-                "issuer": format!("https://{url}"),
+                "issuer": format!("{scheme}://{url}"),
                 "jwks_uri": format!("http://{host}{PREFIX}{url}{KEYS}"),
                 "response_types_supported": ["id_token"],
                 "subject_types_supported": ["public"],

@@ -4,37 +4,42 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use iam::{AccountId, Arn, Partition};
+use iam::{AccountId, Arn};
 use serde_json::{Map, Value, json};
 use world::Secret;
 
 use super::keys::{Algorithm, Keys};
+use crate::aws::entity::OidcProvider;
 use crate::aws::error::AwsError;
 use crate::aws::server::Shared;
+use crate::aws::store::timestamp;
 use crate::aws::{Account, Aws};
 
-/// The issuers there are, and which accounts trust them. By URL without its scheme, as IAM names providers.
+/// The keys of the issuers there are, by URL without its scheme, as IAM names providers.
 #[derive(Debug, Default)]
-pub(in crate::aws) struct Issuers {
-    keys: RwLock<BTreeMap<String, Arc<Keys>>>,
-    /// The audiences that an account takes tokens for.
-    providers: RwLock<BTreeMap<(AccountId, String), Vec<String>>>,
-}
+pub(in crate::aws) struct Issuers(RwLock<BTreeMap<String, Arc<Keys>>>);
 
 impl Issuers {
     pub(in crate::aws) fn keys(&self, url: &str) -> Option<Arc<Keys>> {
-        self.keys.read().expect("no thread panics while it holds this lock").get(url).cloned()
-    }
-
-    /// The audiences of the provider that `account` has for an issuer, if it has one.
-    pub(in crate::aws) fn provider(&self, account: AccountId, url: &str) -> Option<Vec<String>> {
-        let providers = self.providers.read().expect("no thread panics while it holds this lock");
-        providers.get(&(account, url.to_owned())).cloned()
+        self.0.read().expect("no thread panics while it holds this lock").get(url).cloned()
     }
 
     fn put(&self, url: &str, keys: Keys) {
-        self.keys.write().expect("no thread panics while it holds this lock").insert(url.to_owned(), Arc::new(keys));
+        self.0.write().expect("no thread panics while it holds this lock").insert(url.to_owned(), Arc::new(keys));
     }
+}
+
+/// The audiences of the provider that `account` has for an issuer, if it has one.
+pub(in crate::aws) fn audiences(shared: &Shared, account: AccountId, url: &str) -> Option<Vec<String>> {
+    let directory = shared.directory();
+    let provider = directory.entities(account)?.oidc_providers.get(url)?;
+    Some(provider.client_ids.clone())
+}
+
+/// An issuer's URL without its scheme; `None` if it is none that IAM takes. One on this machine has no certificate.
+pub(super) fn bare(url: &str) -> Option<&str> {
+    let here = url.strip_prefix("http://").filter(|rest| rest.starts_with("127.0.0.1"));
+    url.strip_prefix("https://").or(here).map(|bare| bare.trim_end_matches('/')).filter(|bare| !bare.is_empty())
 }
 
 /// An issuer of tokens, for whoever plays a cluster or a CI service.
@@ -45,39 +50,47 @@ pub struct Issuer {
 }
 
 impl Aws {
-    /// An issuer at this URL (`https://..`, as IAM asks for); it is made if there is none. `None` if the URL is of another
-    /// kind.
+    /// An issuer at this URL (`https://..`, as IAM asks for, or one on this machine); it is made if there is none. `None` if
+    /// the URL is of another kind.
     pub fn issuer(&self, url: &str) -> Option<Issuer> {
-        let bare = url.strip_prefix("https://").map(|bare| bare.trim_end_matches('/'))?;
-        let fits = !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/".contains(&b));
+        let bare = bare(url)?;
         let issuers = &self.shared.ambient.issuers;
-        if !fits {
+        if !bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/:".contains(&b)) {
             return None;
         }
         if issuers.keys(bare).is_none() {
             issuers.put(bare, Keys::generate()?);
         }
-        Some(Issuer { shared: self.shared.clone(), url: bare.to_owned() })
+        Some(Issuer { shared: self.shared.clone(), url: url.trim_end_matches('/').to_owned() })
     }
 }
 
 impl Account {
     /// Lets the account trust an issuer for these audiences (an IAM OpenID Connect provider).
-    pub fn oidc_provider(&self, issuer: &Issuer, audiences: &[&str]) -> Result<Arn, AwsError> {
-        let what = format!("oidc-provider/{}", issuer.url);
-        let arn = Arn::iam(Partition::Aws, self.id(), &what).map_err(|_| AwsError::Name { what })?;
-        let mut providers =
-            self.shared.ambient.issuers.providers.write().expect("no thread panics while it holds this lock");
-        let audiences = audiences.iter().map(|audience| (*audience).to_owned()).collect();
-        providers.insert((self.id(), issuer.url.clone()), audiences);
-        Ok(arn)
+    pub async fn oidc_provider(&self, issuer: &Issuer, audiences: &[&str]) -> Result<Arn, AwsError> {
+        let url = issuer.bare().to_owned();
+        let arn = OidcProvider::arn_of(self.id(), &url)?;
+        let created = timestamp(self.shared.clock.now());
+        let client_ids = audiences.iter().map(|audience| (*audience).to_owned()).collect();
+        let provider = OidcProvider { arn: arn.clone(), created, client_ids, thumbprints: Vec::new() };
+        let id = self.id();
+        self.shared
+            .change(|directory| {
+                directory.entities_mut(id).oidc_providers.insert(url, provider);
+                Ok(arn)
+            })
+            .await
     }
 }
 
 impl Issuer {
     /// Its URL, as tokens name it.
-    pub fn url(&self) -> String {
-        format!("https://{}", self.url)
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn bare(&self) -> &str {
+        bare(&self.url).unwrap_or_default()
     }
 
     /// A token for `subject`, good for `life` from now. `more` are further claims, or others in place of the usual ones.
@@ -92,7 +105,7 @@ impl Issuer {
             claims.insert(name.clone(), value.clone());
         }
         claims.retain(|_, value| !value.is_null());
-        let keys = self.shared.ambient.issuers.keys(&self.url).expect("an issuer has keys from when it is made");
+        let keys = self.shared.ambient.issuers.keys(self.bare()).expect("an issuer has keys from when it is made");
         let header = json!({"alg": algorithm.name(), "typ": "JWT", "kid": keys.id(algorithm)});
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(&header), part(&Value::Object(claims)));
@@ -103,7 +116,7 @@ impl Issuer {
     /// Replaces its keys: tokens from before are signed by keys that nobody finds any more.
     pub fn rotate_keys(&self) {
         if let Some(keys) = Keys::generate() {
-            self.shared.ambient.issuers.put(&self.url, keys);
+            self.shared.ambient.issuers.put(self.bare(), keys);
         }
     }
 }

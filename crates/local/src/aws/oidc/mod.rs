@@ -1,7 +1,7 @@
 //! A small OpenID Connect issuer, as a Kubernetes cluster or a CI service is one, and the check of tokens that STS makes.
 //!
-//! An issuer's URL is of the `https` kind that IAM asks for, and its documents are under [`PREFIX`] at the embedded AWS:
-//! the check does not fetch them but looks at the keys themselves, for nothing else could be at that URL.
+//! Its documents are under [`PREFIX`] at the embedded AWS. The check does not fetch them but looks at the keys themselves:
+//! an issuer's URL is of the `https` kind that IAM asks for, and nobody is there.
 
 mod discovery;
 mod issuer;
@@ -10,6 +10,6 @@ mod verify;
 
 pub(super) use discovery::{PREFIX, handle};
 pub use issuer::Issuer;
-pub(super) use issuer::Issuers;
+pub(super) use issuer::{Issuers, audiences};
 pub use keys::Algorithm;
 pub(super) use verify::{Claims, verify};

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use super::issuer::bare;
 use super::keys::{Algorithm, Keys};
 use crate::aws::error::ApiError;
 
@@ -55,7 +56,7 @@ pub(in crate::aws) fn verify(
     // The provider first: whose keys are to be asked is said by it alone.
     let issuer = need("iss")?;
     let no_provider = || invalid(&format!("No OpenIDConnect provider found in your account for {issuer}"));
-    let url = issuer.strip_prefix("https://").map(|url| url.trim_end_matches('/')).ok_or_else(no_provider)?;
+    let url = bare(&issuer).ok_or_else(no_provider)?;
     let audiences = provider(url).ok_or_else(no_provider)?;
     // A name that we know, and never what the token would like to be verified with: `none` and HS256 are no names of keys.
     let algorithm = match text(&header, "alg").as_deref() {

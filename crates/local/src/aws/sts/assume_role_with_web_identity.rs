@@ -2,16 +2,15 @@ use std::time::Duration;
 
 use iam::{Arn, Context, Document, PolicyKind};
 
-use super::answer;
-use super::validate::{Faults, is_word};
+use super::{answer, credentials};
 use crate::aws::ambient::{Limit, Taking, Untaken, take};
 use crate::aws::authorize::Facts;
 use crate::aws::error::ApiError;
-use crate::aws::oidc::{Claims, verify};
+use crate::aws::oidc::{Claims, audiences, verify};
 use crate::aws::reply::Reply;
 use crate::aws::server::Shared;
-use crate::aws::time;
 use crate::aws::uri::Query;
+use crate::aws::validate::{Faults, is_word};
 
 /// The longest session policy, in characters.
 const MAX_POLICY: usize = 2048;
@@ -31,7 +30,7 @@ pub(super) fn assume_role_with_web_identity(
     let account = role.account().ok_or_else(denied)?;
 
     let issuers = &shared.ambient.issuers;
-    let provider = |url: &str| issuers.provider(account, url);
+    let provider = |url: &str| audiences(shared, account, url);
     let claims = verify(token, provider, |url| issuers.keys(url), facts.now)?;
     let Claims { provider, subject, audience, methods, tags, transitive, source_identity, issuer } = claims;
     let mut actions = vec!["sts:AssumeRoleWithWebIdentity"];
@@ -86,12 +85,7 @@ pub(super) fn assume_role_with_web_identity(
             let (account, role) = (&session.account, &session.role);
             xml.field("Arn", format_args!("arn:aws:sts::{account}:assumed-role/{role}/{}", session.name));
         });
-        xml.within("Credentials", |xml| {
-            xml.field("AccessKeyId", &session.key_id);
-            xml.field("SecretAccessKey", minted.secret.expose());
-            xml.field("SessionToken", minted.token.expose());
-            xml.field("Expiration", time::iso_seconds(session.expires_at()));
-        });
+        credentials(xml, &minted);
         xml.field("Provider", &issuer);
         xml.maybe("SourceIdentity", session.source_identity.as_deref());
     }))

@@ -5,10 +5,13 @@ mod chunked;
 mod client;
 mod container;
 mod faults;
+mod iam;
 mod imds;
 mod requests;
 mod roles;
 mod store;
+mod sts;
+mod trust;
 mod web_identity;
 
 use std::time::Duration;
@@ -38,6 +41,12 @@ impl World {
         let admin = customer.user("admin").policy(&allow("*")).ensure().await.unwrap();
         customer.bucket("lake").ensure().await.unwrap();
         Self { aws, admin }
+    }
+
+    /// A user of the vendor who may do everything.
+    async fn vendor(&self) -> Client {
+        let vendor = self.aws.account(VENDOR.parse().unwrap());
+        Client::new(&self.aws, &vendor.user("app").policy(&allow("*")).ensure().await.unwrap())
     }
 
     fn client(&self) -> Client {

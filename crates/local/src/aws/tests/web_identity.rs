@@ -26,7 +26,7 @@ impl Place {
         let world = World::new().await;
         let issuer = world.aws.issuer(ISSUER).unwrap();
         let account = world.aws.account(CUSTOMER.parse().unwrap());
-        let provider = account.oidc_provider(&issuer, &[AUDIENCE]).unwrap();
+        let provider = account.oidc_provider(&issuer, &[AUDIENCE]).await.unwrap();
         let trust = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
             "Principal": {"Federated": provider.as_str()}, "Action": actions,
             "Condition": {"StringEquals": {
@@ -173,7 +173,7 @@ async fn another_accounts_provider_lets_nobody_in() {
             "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"}});
         place.role = vendor.role("writer", &trust.to_string()).create().await.unwrap();
         place.refused("no provider there", &place.token(&json!({})), "InvalidIdentityToken", "No OpenIDConnect").await;
-        vendor.oidc_provider(&place.issuer, &[AUDIENCE]).unwrap();
+        vendor.oidc_provider(&place.issuer, &[AUDIENCE]).await.unwrap();
         place.refused("trusts another's", &place.token(&json!({})), "AccessDenied", "Not authorized").await;
         place.role = format!("arn:aws:iam::{CUSTOMER}:role/nobody").parse().unwrap();
         place.refused("no role", &place.token(&json!({})), "AccessDenied", "Not authorized").await;
