@@ -3,7 +3,7 @@ use http::request::Parts;
 use iam::{AccountId, Context};
 
 use super::{Operation, Target};
-use crate::aws::authorize::{Denied, Facts, authorize};
+use crate::aws::authorize::{Asking, Facts, authorize};
 use crate::aws::error::ApiError;
 use crate::aws::server::Shared;
 use crate::aws::sigv4::{Payload, Verified};
@@ -83,7 +83,7 @@ impl Call<'_> {
         owner: AccountId,
         keys: impl FnOnce(&mut Context),
     ) -> Result<(), ApiError> {
-        let directory = self.shared.directory.read().expect("no thread panics while it holds this lock");
+        let directory = self.shared.directory();
         let requester = &self.verified.requester;
         let keys = |context: &mut Context| {
             context.set("s3:ResourceAccount", owner.to_string());
@@ -95,12 +95,15 @@ impl Call<'_> {
             }
             keys(context);
         };
-        authorize(&directory, requester, self.facts, action, resource, owner, None, keys).map_err(
-            |Denied { sentence, because, same_account }| {
-                // Across accounts S3 does not say what is missing.
-                let error = ApiError::of("AccessDenied");
-                if same_account { error.saying(format!("{sentence}\"{resource}\" {because}")) } else { error }
-            },
-        )
+        let asking = Asking { action, resource, owner, policy: None };
+        authorize(&directory, requester, self.facts, &asking, keys).map_err(|denied| {
+            // Across accounts S3 does not say what is missing.
+            if denied.same_account {
+                let message = format!("{}\"{resource}\" {}", denied.sentence, denied.because);
+                denied.refuse_saying("AccessDenied", message)
+            } else {
+                denied.refuse_saying("AccessDenied", "Access Denied")
+            }
+        })
     }
 }
