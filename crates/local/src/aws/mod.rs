@@ -30,6 +30,7 @@ mod error;
 mod faults;
 mod gate;
 mod iam;
+mod kept;
 mod kms;
 mod managed;
 mod propagation;

@@ -1,14 +1,17 @@
 //! The embedded AWS over real TCP, with a client that can do what a proper one never does.
 
+mod buckets;
 mod chunked;
 mod client;
 mod faults;
 mod iam;
+mod kms;
 mod requests;
 mod roles;
 mod store;
 mod sts;
 mod trust;
+mod versions;
 
 use std::time::Duration;
 
