@@ -9,7 +9,7 @@ use super::object::may_write;
 use super::preconditions::{judge_read, of_write, range};
 use super::sse::{encrypt, may_decrypt};
 use super::upload::{CopiedBody, copy_body};
-use super::versions::{NULL, parse, tell};
+use super::versions::{NULL, Which, tell};
 use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{Body, BucketFacts, Checksum, Object, Part, timestamp};
@@ -139,24 +139,17 @@ fn source(call: &Call<'_>) -> Result<Source, ApiError> {
             .saying("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
     };
     let (path, version) = header.split_once("?versionId=").map_or((header, None), |(p, v)| (p, Some(v)));
-    let version = version.map(parse).transpose()?;
+    let which = Which::read(version)?;
     let path = decode(path.strip_prefix('/').unwrap_or(path), false)?;
     let (name, key) = path.split_once('/').filter(|(b, k)| !b.is_empty() && !k.is_empty()).ok_or_else(invalid)?;
     let bucket = call.bucket_named(name)?;
     call.check_owner("x-amz-source-expected-bucket-owner", bucket.owner)?;
-    let action = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
+    let action = if which.is_version() { "s3:GetObjectVersion" } else { "s3:GetObject" };
     call.may(action, &format!("arn:aws:s3:::{name}/{key}"), &bucket)?;
-    let object = call.shared.store.read(|index| {
-        let at = index.need(name)?;
-        let found = match version {
-            None => at.objects.get(key),
-            Some(version) => at.version(key, version),
-        };
-        Ok::<_, ApiError>(found.cloned())
-    })?;
+    let object = call.shared.store.read(|index| Ok::<_, ApiError>(which.find(index.need(name)?, key).cloned()))?;
     let Some(object) = object else {
         call.may("s3:ListBucket", &format!("arn:aws:s3:::{name}"), &bucket)?;
-        let code = if version.is_some() { "NoSuchVersion" } else { "NoSuchKey" };
+        let code = if which.is_version() { "NoSuchVersion" } else { "NoSuchKey" };
         return Err(ApiError::of(code).field("Key", key));
     };
     if object.is_marker {
@@ -165,7 +158,7 @@ fn source(call: &Call<'_>) -> Result<Source, ApiError> {
     }
     judge_read(call, "x-amz-copy-source-", &object)?;
     may_decrypt(call, (name, &bucket), key, &object.traits.sse)?;
-    Ok(Source { bucket: name.to_owned(), facts: bucket, object, is_old: version.is_some() })
+    Ok(Source { bucket: name.to_owned(), facts: bucket, object, is_old: which.is_version() })
 }
 
 fn result(name: &str, etag: &str, modified: jiff::Timestamp, checksum: Option<&Checksum>) -> String {

@@ -10,7 +10,7 @@ use super::preconditions::{judge_read, of_write, range};
 use super::sse::{encrypt, may_decrypt};
 use super::tagging::{existing_keys, request_keys};
 use super::upload::{document, receive};
-use super::versions::{NULL, marker_refused, named, parse, tell};
+use super::versions::{NULL, Which, marker_refused, tell};
 use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{BucketFacts, Checksum, Condition, Deleted, Object, Traits, timestamp};
@@ -64,7 +64,7 @@ pub(super) fn may_write(
     traits: &Traits,
 ) -> Result<(), ApiError> {
     let resource = call.object_arn();
-    call.may_with("s3:PutObject", &resource, &bucket, |context| {
+    call.may_with("s3:PutObject", &resource, bucket, |context| {
         for name in [
             "x-amz-acl",
             "x-amz-copy-source",
@@ -100,32 +100,28 @@ pub(super) fn look_up(
     suffix: &str,
     keys: impl FnOnce(&mut Context),
 ) -> Result<Arc<Object>, ApiError> {
-    let version = named(call)?;
+    let which = Which::of_call(call)?;
     let key = &call.target.key;
     let (found, marker) = call.shared.store.read(|index| {
         let at = index.need(&call.target.bucket)?;
-        let found = match version {
-            None => at.objects.get(key),
-            Some(version) => at.version(key, version),
-        };
-        Ok::<_, ApiError>((found.cloned(), at.marker(key).cloned()))
+        Ok::<_, ApiError>((which.find(at, key).cloned(), at.marker(key).cloned()))
     })?;
-    let action = format!("s3:{action}{}{suffix}", if version.is_some() { "Version" } else { "" });
+    let action = format!("s3:{action}{}{suffix}", if which.is_version() { "Version" } else { "" });
     call.may_with(&action, &call.object_arn(), bucket, |context| {
         if let Some(object) = &found {
             existing_keys(context, &object.traits.tags);
         }
-        if let Some(version) = version {
-            context.set("s3:VersionId", version.unwrap_or(NULL));
+        if let Some(id) = which.id() {
+            context.set("s3:VersionId", id);
         }
         keys(context);
     })?;
-    match (found, version) {
+    match (found, which.id()) {
         (Some(object), Some(_)) if object.is_marker => Err(marker_refused(&object, true)),
         (Some(object), _) => Ok(object),
-        (None, Some(version)) => {
+        (None, Some(id)) => {
             call.may("s3:ListBucket", &call.bucket_arn(), bucket)?;
-            Err(ApiError::of("NoSuchVersion").field("Key", key).field("VersionId", version.unwrap_or(NULL)))
+            Err(ApiError::of("NoSuchVersion").field("Key", key).field("VersionId", id))
         }
         (None, None) => {
             call.may("s3:ListBucket", &call.bucket_arn(), bucket)?;
@@ -214,15 +210,15 @@ fn describe(
 
 pub(super) async fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
-    let version = named(call)?;
+    let which = Which::of_call(call)?;
     let condition = of_write(call)?;
-    may_delete(call, &bucket, &call.target.key, version)?;
+    may_delete(call, &bucket, &call.target.key, which)?;
     if matches!(condition, Condition::Absent { .. }) {
         return Err(ApiError::of("NotImplemented").field("Header", "If-None-Match"));
     }
-    let deleted = delete_one(call, &call.target.key, version, &condition).await?;
+    let deleted = delete_one(call, &call.target.key, which, &condition).await?;
     let mut reply = Reply::no_content();
-    if version.is_some() || deleted.is_marker {
+    if which.is_version() || deleted.is_marker {
         tell(&mut reply, &bucket, deleted.version.as_deref());
     }
     if deleted.is_marker {
@@ -231,26 +227,21 @@ pub(super) async fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     Ok(reply)
 }
 
-fn may_delete(call: &Call<'_>, bucket: &BucketFacts, key: &str, version: Option<Option<&str>>) -> Result<(), ApiError> {
-    let action = if version.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+fn may_delete(call: &Call<'_>, bucket: &BucketFacts, key: &str, which: Which<'_>) -> Result<(), ApiError> {
+    let action = if which.is_version() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
     call.may_with(action, &format!("{}/{key}", call.bucket_arn()), bucket, |context| {
-        if let Some(version) = version {
-            context.set("s3:VersionId", version.unwrap_or(NULL));
+        if let Some(id) = which.id() {
+            context.set("s3:VersionId", id);
         }
     })
 }
 
-async fn delete_one(
-    call: &Call<'_>,
-    key: &str,
-    version: Option<Option<&str>>,
-    condition: &Condition,
-) -> Result<Deleted, ApiError> {
+async fn delete_one(call: &Call<'_>, key: &str, which: Which<'_>, condition: &Condition) -> Result<Deleted, ApiError> {
     let (store, bucket) = (&call.shared.store, &call.target.bucket);
-    match version {
-        None => store.delete_object(bucket, key, call.facts.now, condition).await,
-        Some(version) if *condition == Condition::None => store.delete_version(bucket, key, version).await,
-        Some(_) => Err(ApiError::of("NotImplemented").field("Header", "If-Match")),
+    match which {
+        Which::Newest => store.delete_object(bucket, key, call.facts.now, condition).await,
+        Which::Version(version) if *condition == Condition::None => store.delete_version(bucket, key, version).await,
+        Which::Version(_) => Err(ApiError::of("NotImplemented").field("Header", "If-Match")),
     }
 }
 
@@ -309,7 +300,7 @@ async fn delete_listed(
     key: &str,
     version: Option<&str>,
 ) -> Result<Deleted, ApiError> {
-    let version = version.map(parse).transpose()?;
-    may_delete(call, bucket, key, version)?;
-    delete_one(call, key, version, &Condition::None).await
+    let which = Which::read(version)?;
+    may_delete(call, bucket, key, which)?;
+    delete_one(call, key, which, &Condition::None).await
 }

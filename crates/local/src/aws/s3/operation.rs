@@ -118,8 +118,7 @@ impl Operation {
             ("DELETE", true, true) if tagging => Self::DeleteObjectTagging,
             // Of a bucket, tags are not served; nor does an object have a policy or versioning.
             (_, true, false) if tagging => return unserved_of("buckets", "tagging"),
-            (_, true, true) if policy || versioning || versions => return not_allowed(),
-            (_, true, false) if policy || versioning || versions => return not_allowed(),
+            (_, true, _) if policy || versioning || versions => return not_allowed(),
             ("GET", true, false) if query.has("location") => Self::GetBucketLocation,
             ("GET", true, false) if query.has("uploads") => Self::ListMultipartUploads,
             ("GET", true, false) if query.get("list-type") == Some("2") => Self::ListObjectsV2,

@@ -64,7 +64,7 @@ fn check(policy: &Document, arn: &str) -> Result<(), ApiError> {
         let of_bucket = |resource: &str| {
             resource.strip_prefix(arn).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest == "*")
         };
-        let mut resources = statement.resources().into_iter().flat_map(|resources| resources.patterns());
+        let mut resources = statement.resources().into_iter().flat_map(iam::Resources::patterns);
         if !resources.all(of_bucket) {
             return Err(ApiError::of("MalformedPolicy").saying("Policy has invalid resource"));
         }
@@ -78,7 +78,7 @@ fn check(policy: &Document, arn: &str) -> Result<(), ApiError> {
 
 /// Whether a statement lets in everybody. (AWS also looks into conditions, for values that are not fixed.)
 fn is_public(statement: &iam::Statement) -> bool {
-    let principals = statement.principals().into_iter().flat_map(|principals| principals.list());
+    let principals = statement.principals().into_iter().flat_map(iam::Principals::list);
     statement.effect() == Effect::Allow
         && statement.conditions().is_empty()
         && principals.into_iter().any(|principal| *principal == Principal::Anyone)

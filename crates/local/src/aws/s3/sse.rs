@@ -14,13 +14,10 @@ pub(super) async fn encrypt(call: &Call<'_>, bucket: &BucketFacts, sse: &mut Sse
         return Ok(());
     }
     let account = call.verified.requester.account;
-    let named = match &sse.key_id {
-        Some(named) => named.clone(),
-        None => {
-            kms::s3_key(call.shared, account, &bucket.region).await?;
-            S3_ALIAS.to_owned()
-        }
-    };
+    if sse.key_id.is_none() {
+        kms::s3_key(call.shared, account, &bucket.region).await?;
+    }
+    let named = sse.key_id.clone().unwrap_or_else(|| S3_ALIAS.to_owned());
     if let Ok(arn) = named.parse::<Arn>()
         && arn.region() != bucket.region
     {

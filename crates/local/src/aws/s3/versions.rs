@@ -8,21 +8,54 @@ use super::list::{Asked, PAGE, number};
 use super::upload::document;
 use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
-use crate::aws::store::{BucketFacts, Object, Versioning};
+use crate::aws::store::{Bucket, BucketFacts, Object, Versioning};
 use crate::aws::time;
 use crate::aws::xml::{Element, Xml};
 
 /// What the version without an id is called.
 pub(super) const NULL: &str = "null";
 
-/// The version that a call names: `Some(None)` is the one without an id.
-pub(super) fn named<'c>(call: &'c Call<'_>) -> Result<Option<Option<&'c str>>, ApiError> {
-    let Some(text) = call.query.get("versionId") else { return Ok(None) };
-    parse(text).map(Some)
+/// Which version of an object a call is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which<'c> {
+    Newest,
+    /// By its id; `None` is the one that has none.
+    Version(Option<&'c str>),
+}
+
+impl<'c> Which<'c> {
+    /// The one that the call's parameters name.
+    pub(super) fn of_call(call: &'c Call<'_>) -> Result<Self, ApiError> {
+        Self::read(call.query.get("versionId"))
+    }
+
+    pub(super) fn read(text: Option<&'c str>) -> Result<Self, ApiError> {
+        text.map_or(Ok(Self::Newest), |text| parse(text).map(Self::Version))
+    }
+
+    pub(super) fn is_version(self) -> bool {
+        self != Self::Newest
+    }
+
+    /// The id, as condition keys and answers have it.
+    pub(super) fn id(self) -> Option<&'c str> {
+        match self {
+            Self::Newest => None,
+            Self::Version(version) => Some(version.unwrap_or(NULL)),
+        }
+    }
+
+    /// The object in its bucket, which may be a marker if it was named.
+    pub(super) fn find<'b>(self, bucket: &'b Bucket, key: &str) -> Option<&'b Arc<Object>> {
+        match self {
+            Self::Newest => bucket.objects.get(key),
+            Self::Version(version) => bucket.version(key, version),
+        }
+    }
 }
 
 /// Reads a version's id; `None` is the one that has none.
-pub(super) fn parse(text: &str) -> Result<Option<&str>, ApiError> {
+fn parse(text: &str) -> Result<Option<&str>, ApiError> {
     let is_id = text.len() == 32 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     match text {
         NULL => Ok(None),

@@ -23,7 +23,7 @@ use rand::RngExt;
 use serde::Serialize;
 
 pub(super) use body::{Body, BodyWriter, Pending};
-pub(super) use index::{BucketConfig, BucketFacts, Condition, Versioning};
+pub(super) use index::{Bucket, BucketConfig, BucketFacts, Condition, Versioning};
 pub(super) use record::{Checksum, Object, Part, Sse, Traits, Upload, timestamp};
 
 use super::error::{ApiError, AwsError};
