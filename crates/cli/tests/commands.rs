@@ -4,7 +4,7 @@
 mod integrations;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -137,6 +137,95 @@ fn a_command_line_that_makes_no_sense_is_exit_code_1() {
     assert_eq!(tidegate(&["demo", "--records", "0"]).status.code(), Some(1));
     assert_eq!(tidegate(&["--help"]).status.code(), Some(0));
     assert_eq!(tidegate(&["--version"]).status.code(), Some(0));
+}
+
+/// A connector that writes below `sales/` as role orders, with an external ID.
+const SALES: &str = r#"{"name":"sales","config":{"connector.class":"AivenKafkaConnectS3SinkConnector","topics":"orders",
+    "key.converter":"org.apache.kafka.connect.storage.StringConverter",
+    "value.converter":"org.apache.kafka.connect.converters.ByteArrayConverter",
+    "aws.s3.bucket.name":"shop-data","aws.s3.region":"eu-central-1",
+    "file.name.template":"sales/{{topic}}/{{partition}}-{{start_offset}}",
+    "aws.sts.role.arn":"arn:aws:iam::111111111111:role/orders","aws.sts.role.session.name":"sales",
+    "aws.sts.role.external.id":"c-7f3a91"}}"#;
+
+fn tidegate_with(stdin: &str, arguments: &[&str]) -> Output {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    process.stdin.take().expect("piped").write_all(stdin.as_bytes()).expect("it reads all of it");
+    process.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn policies_for_a_connector_are_generated_linted_clean_and_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let connector = dir.path().join("sales.json");
+    fs::write(&connector, SALES).unwrap();
+    let connector = connector.to_str().unwrap();
+    let generate = |arguments: &[&str]| {
+        let output = tidegate(&[&["policy", "generate", "--connector", connector], arguments].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let permission = generate(&["--permission"]);
+    assert!(permission.contains("arn:aws:s3:::shop-data/sales/orders/*"), "{permission}");
+    assert!(!permission.contains("\"*\""), "{permission}");
+    // The external ID and the role's name are the connector's.
+    let principal = ["--trust", "--principal", "arn:aws:iam::222222222222:role/tidegate"];
+    let trust = generate(&principal);
+    assert!(trust.contains(r#""sts:ExternalId": "c-7f3a91""#), "{trust}");
+    let commands = generate(&[&principal[..], &["--permission", "--format", "cli"]].concat());
+    assert!(
+        commands.starts_with("aws iam create-role --role-name orders --assume-role-policy-document '{"),
+        "{commands}"
+    );
+    assert_eq!(commands.lines().count(), 2, "{commands}");
+    for policy in [&permission, &trust] {
+        let output = tidegate_with(policy, &["policy", "lint", "-", "--strict", "--account", "111111111111"]);
+        assert_eq!((output.status.code(), &*text(&output.stdout)), (Some(0), "stdin: nothing to say\n"));
+    }
+    let file = dir.path().join("permission.json");
+    fs::write(&file, &permission).unwrap();
+    let file = file.to_str().unwrap();
+    let compact: serde_json::Value = serde_json::from_str(&permission).unwrap();
+    assert_eq!(tidegate_with(&compact.to_string(), &["policy", "diff", file, "-"]).status.code(), Some(0));
+    let other = permission.replace("s3:GetObject", "s3:DeleteObject");
+    let output = tidegate_with(&other, &["policy", "diff", file, "-"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stdout).contains("+ Action s3:DeleteObject"), "{}", text(&output.stdout));
+    let output = tidegate(&["policy", "explain", file]);
+    assert!(text(&output.stdout).starts_with("1. (WriteObjects) Whoever has this policy may abort uploads"));
+    // Both as JSON would be two documents in one.
+    let both = tidegate(&[&["policy", "generate", "--permission", "--bucket", "shop-data"], &principal[..]].concat());
+    assert_eq!(both.status.code(), Some(1));
+}
+
+#[test]
+fn a_policy_is_refused_for_its_errors_and_mended() {
+    let open = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::222222222222:role/v"},
+        "Action":"sts:AssumeRole","Condition":{"StringLike":{"sts:ExternalId":"*"}}}]}"#;
+    let output = tidegate_with(open, &["policy", "lint", "-", "-o", "json", "--external-id", "c-7f3a91"]);
+    assert_eq!(output.status.code(), Some(2));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let finding = &report["policies"][0]["findings"][0];
+    assert_eq!((&finding["rule"], &finding["statement"]), (&"external-id-any".into(), &1.into()));
+    let fixed = tidegate_with(open, &["policy", "lint", "-", "--fix", "--external-id", "c-7f3a91"]);
+    let fixed = text(&fixed.stdout);
+    assert_eq!(report["policies"][0]["mended"], serde_json::from_str::<serde_json::Value>(&fixed).unwrap());
+    assert_eq!(tidegate_with(&fixed, &["policy", "lint", "-"]).status.code(), Some(0));
+    // A warning is no error, unless it is asked to be.
+    let wide = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}"#;
+    assert_eq!(tidegate_with(wide, &["policy", "lint", "-"]).status.code(), Some(0));
+    assert_eq!(tidegate_with(wide, &["policy", "lint", "-", "--strict"]).status.code(), Some(2));
+    let broken = tidegate_with("{\"Version\": 7}", &["policy", "lint", "-"]);
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(text(&broken.stderr).contains("stdin: line 1, column"), "{}", text(&broken.stderr));
+    assert_eq!(tidegate(&["policy", "lint"]).status.code(), Some(1));
+    assert_eq!(tidegate(&["policy", "generate", "--permission", "--connector", "nowhere.json"]).status.code(), Some(2));
 }
 
 #[test]
