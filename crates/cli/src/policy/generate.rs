@@ -30,6 +30,16 @@ pub(super) struct GenerateArguments {
     /// How it is written.
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
+    #[command(flatten)]
+    names: NameArguments,
+    #[command(flatten)]
+    needs: NeedArguments,
+    #[command(flatten)]
+    trusted: TrustArguments,
+}
+
+#[derive(Debug, Args)]
+struct NameArguments {
     /// The role's name, for the other formats than json. Not set: that of the role which the connector takes on.
     #[arg(long, value_name = "NAME")]
     role: Option<String>,
@@ -39,10 +49,6 @@ pub(super) struct GenerateArguments {
     /// The role is there already: only its policies are written.
     #[arg(long)]
     existing_role: bool,
-    #[command(flatten)]
-    needs: NeedArguments,
-    #[command(flatten)]
-    trusted: TrustArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -212,8 +218,8 @@ fn written(arguments: &GenerateArguments, environment: &Environment, screen: &Sc
         let text = "JSON holds one policy: ask for one of the two, or for another --format";
         return Err(Failure(Exit::Usage, text.to_owned()));
     }
-    let role = arguments.role.clone().or_else(|| role_of(&plans));
-    let name = arguments.name.as_str();
+    let role = arguments.names.role.clone().or_else(|| role_of(&plans));
+    let name = arguments.names.name.as_str();
     let subject = match (&trust, &permission, &role) {
         (None, Some(permission), None) => Subject::Policy { name, permission },
         (None, Some(permission), Some(role)) => Subject::RolePolicy { role, name, permission },
@@ -222,7 +228,7 @@ fn written(arguments: &GenerateArguments, environment: &Environment, screen: &Sc
         (Some(_), _, None) => {
             return Err(Failure(Exit::Usage, "--role is needed: a trust policy is part of a role".to_owned()));
         }
-        (Some(trust), permission, Some(role)) if arguments.existing_role => {
+        (Some(trust), permission, Some(role)) if arguments.names.existing_role => {
             let mut out = render(Subject::RoleTrust { role, trust }, arguments.format.into())?;
             if let Some(permission) = permission {
                 let subject = Subject::RolePolicy { role, name, permission };

@@ -3,8 +3,11 @@ use std::io::{self, Read};
 
 use iam::{Document, PolicyKind};
 
-/// The largest file that is read: AWS's largest policy, a KMS key's, has 32 KiB, white space not counted.
-const MAX_BYTES: u64 = 1 << 20;
+/// The largest policy that AWS takes, a KMS key's: 32 KiB, white space not counted.
+const MAX_SIZE: usize = 32 << 10;
+
+/// The largest file that is read; white space may be three quarters of it.
+const MAX_BYTES: u64 = 128 << 10;
 
 /// A policy that was read, and what it seems to be.
 pub(super) struct Input {
@@ -20,6 +23,12 @@ pub(super) fn read(path: &str, kind: Option<PolicyKind>) -> Result<Input, String
     let name = if path == "-" { "stdin".to_owned() } else { path.to_owned() };
     let text = text(path).map_err(|error| format!("{name}: {error}"))?;
     let document = Document::parse(&text).map_err(|error| format!("{name}: {}", fault::Chain(&error)))?;
+    if document.size() > MAX_SIZE {
+        return Err(format!(
+            "{name}: has {} characters, and AWS takes no policy of more than {MAX_SIZE}",
+            document.size()
+        ));
+    }
     let kind = kind.unwrap_or_else(|| kind_of(&document));
     document.check(kind).map_err(|error| {
         format!("{name}: as {} {} policy: {}", article(kind.name()), kind.name(), fault::Chain(&error))
@@ -35,7 +44,7 @@ fn text(path: &str) -> io::Result<String> {
         File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)
     };
     if read? as u64 > MAX_BYTES {
-        return Err(io::Error::other("is larger than 1 MiB, and no policy is"));
+        return Err(io::Error::other("is larger than 128 KiB, and no policy is"));
     }
     Ok(text)
 }

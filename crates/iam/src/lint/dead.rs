@@ -82,7 +82,7 @@ fn unknown_action(scene: &Scene<'_>) -> Vec<Spot> {
                 continue;
             };
             let meant = format!("{service}:{meant}");
-            let what = format!("{pattern} is no action of {service}; what it is called is {meant}");
+            let what = format!("{pattern} is no action of {service}; {meant} is");
             spots.push(spot(index, Severity::Error, what, move |slots| {
                 slots.each(index, |statement| {
                     let there = statement.actions.list.contains(&meant);

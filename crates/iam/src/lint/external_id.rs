@@ -141,9 +141,13 @@ fn find(scene: &Scene<'_>, wanted: Flaw) -> Vec<Spot> {
         let foreign = parties.iter().any(|(_, whose)| *whose == Whose::Foreign);
         let meant = scene.all().any(|(_, other)| other.conditions.iter().any(|condition| condition.is_about(KEY)));
         let severity = if foreign || meant { Severity::Error } else { Severity::Warning };
-        let who: Vec<&str> = parties.iter().map(|(principal, _)| principal.written().1).collect();
+        let name = |principal: &Principal| match principal {
+            Principal::Account(account) => format!("account {account}"),
+            other => other.written().1.to_owned(),
+        };
+        let who: Vec<String> = parties.iter().map(|(principal, _)| name(principal)).collect();
         let who = who.join(", ");
-        let own = if foreign || meant { "" } else { ", unless that is an account of yours," };
+        let own = if foreign || meant { "" } else { " (unless that account is your own)" };
         let operators: Vec<String> = statement
             .conditions
             .iter()
@@ -152,7 +156,7 @@ fn find(scene: &Scene<'_>, wanted: Flaw) -> Vec<Spot> {
             .collect();
         let by = operators.join(" and ");
         let what = match wanted {
-            Flaw::Missing => format!("{who} comes in{own} without an external ID"),
+            Flaw::Missing => format!("{who} comes in without an external ID{own}"),
             Flaw::Second => format!("{who} comes in here without the external ID that another statement asks for"),
             Flaw::Optional if by.is_empty() => format!("{who} comes in without an external ID"),
             Flaw::Optional => format!("{who} comes in without an external ID too: {by} holds where none is given"),

@@ -12,8 +12,9 @@ pub(super) struct Rule {
 /// What leads to no further remark after this many rounds never will.
 const ROUNDS: usize = 12;
 
-fn rules() -> impl Iterator<Item = &'static Rule> {
-    [external_id::RULES, principal::RULES, width::RULES, half::RULES, dead::RULES, condition::RULES, whole::RULES]
+/// In the order in which they are mended: what names and matches at all comes before how wide it is.
+pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
+    [external_id::RULES, principal::RULES, dead::RULES, width::RULES, half::RULES, condition::RULES, whole::RULES]
         .into_iter()
         .flatten()
 }

@@ -679,7 +679,23 @@ fn a_trust_policy_that_lets_in_by_the_wrong_external_id_is_never_called_good() {
     }
 }
 
+#[test]
+fn every_rule_has_a_name_of_its_own_and_is_in_the_documentation() {
+    let documentation = include_str!("../../../../docs/policies.md");
+    let mut names: Vec<&str> = super::rule::rules().map(|rule| rule.name).collect();
+    for name in &names {
+        assert!(documentation.contains(&format!("| `{name}` |")), "{name} is not in docs/policies.md");
+    }
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
 proptest! {
+    // Each case lints and mends a dozen times over.
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn after_mending_no_third_party_comes_in_without_its_external_id((kind, document) in any_policy()) {
         prop_assume!(kind == PolicyKind::Trust);
