@@ -20,6 +20,7 @@ mod scene;
 mod tests;
 mod whole;
 mod width;
+mod window;
 
 pub use finding::{Finding, Options, Severity};
 pub use rule::{lint, mend};

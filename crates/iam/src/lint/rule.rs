@@ -1,5 +1,5 @@
 use crate::lint::scene::{Scene, Slots, Spot};
-use crate::lint::{Finding, Options, Severity, condition, dead, external_id, half, principal, whole, width};
+use crate::lint::{Finding, Options, Severity, condition, dead, external_id, half, principal, whole, width, window};
 use crate::{Document, Draft, Effect, PolicyKind};
 
 /// A rule: its name, why it matters, and where it strikes.
@@ -14,9 +14,18 @@ const ROUNDS: usize = 12;
 
 /// In the order in which they are mended: what names and matches at all comes before how wide it is.
 pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
-    [external_id::RULES, principal::RULES, dead::RULES, width::RULES, half::RULES, condition::RULES, whole::RULES]
-        .into_iter()
-        .flatten()
+    [
+        external_id::RULES,
+        principal::RULES,
+        dead::RULES,
+        window::RULES,
+        width::RULES,
+        half::RULES,
+        condition::RULES,
+        whole::RULES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Everything that a reviewer would say of a policy of `kind`, in the order of its statements, the worst first in each.

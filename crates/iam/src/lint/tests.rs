@@ -506,6 +506,11 @@ fn good() -> Vec<(PolicyKind, Value)> {
             Resource,
             json!({"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject", "Resource": format!("{s3}/logs/*"), "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::source"}, "StringEquals": {"aws:SourceAccount": "111111111111"}}}),
         ),
+        // What only bounds what others allow says "everything" where it does not.
+        (PolicyKind::ServiceControl, allow(&json!("*"), &json!("*"))),
+        (PolicyKind::Boundary, allow(&json!("s3:*"), &json!("*"))),
+        (PolicyKind::ResourceControl, json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"})),
+        (PolicyKind::Endpoint, json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"})),
         // KMS developer guide: a key's default policy.
         (
             Resource,
