@@ -180,7 +180,7 @@ fn unknown_class(class: &str) -> ConfigFault {
     );
     let simple = CLASSES.iter().filter_map(|class| class.name.rsplit('.').next());
     let mut fault = ConfigFault::new("connector.class", Some(class.to_owned()), text).allowed(names.iter().copied());
-    let close = crate::suggest::suggest(class, names.iter().copied().chain(simple));
+    let close = fault::suggest(class, names.iter().copied().chain(simple));
     fault.hint = Some(close.map_or_else(
         || format!("set connector.class to one of: {}", names.join(", ")),
         |close| format!("did you mean {close}?"),

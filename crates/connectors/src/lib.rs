@@ -30,7 +30,6 @@ mod own;
 mod pattern;
 mod plan;
 mod report;
-mod suggest;
 mod worker;
 
 pub use catalogue::{ConnectorClass, check, check_all, classes, client_properties, plan, plan_all};
