@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use identity::KeyRule;
 
 /// How every command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +69,22 @@ pub(crate) struct WorkerArguments {
     /// Kafka brokers, host:port separated by commas; goes before bootstrap.servers of the worker file.
     #[arg(long, value_name = "HOST:PORT,..", env = "TIDEGATE_BOOTSTRAP_SERVERS")]
     pub(crate) bootstrap_server: Option<String>,
+    /// Connections to AWS by name, TOML or JSON, for tidegate.connection=NAME in connectors.
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONNECTIONS")]
+    pub(crate) connections: Option<PathBuf>,
+    /// Refuse AWS keys that never end, wherever they come from.
+    #[arg(long, env = "TIDEGATE_NO_STATIC_KEYS")]
+    pub(crate) no_static_keys: bool,
     /// A worker property, key=value; goes before the worker file. May be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
+}
+
+impl WorkerArguments {
+    /// Whether AWS keys that never end may be used.
+    pub(crate) fn keys(&self) -> KeyRule {
+        if self.no_static_keys { KeyRule::Refused } else { KeyRule::default() }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -84,7 +84,12 @@ pub fn plan(file: &ConnectorFile, worker: &WorkerConfig) -> Result<ConnectorPlan
     match made {
         Some(mut parts) if faults.is_empty() => {
             parts.warnings = warnings;
-            Ok(ConnectorPlan::new(parts))
+            let plan = ConnectorPlan::new(parts);
+            let beyond = plan.fence_faults();
+            if beyond.is_empty() {
+                return Ok(plan);
+            }
+            Err(ConfigFaults::new(plan.name(), beyond, plan.warnings().to_vec()))
         }
         _ => Err(ConfigFaults::new(config.get("name").unwrap_or(file.origin()), faults, warnings)),
     }

@@ -15,6 +15,7 @@
 //!
 //! Texts of faults are those of the connector that users come from, where it has one: people search for them.
 
+mod access;
 mod aiven;
 mod catalogue;
 mod clients;

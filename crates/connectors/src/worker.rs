@@ -1,6 +1,8 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use identity::{Connections, Integrations, KeyRule};
 use world::Environment;
 
 use crate::clients::is_secret;
@@ -18,7 +20,16 @@ pub struct WorkerConfig {
     flush_interval: Duration,
     flush_timeout: Duration,
     local_zone: Zone,
+    reach: Reach,
     warnings: Vec<ConfigWarning>,
+}
+
+/// What connectors may refer to by name to reach AWS.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach {
+    pub(crate) connections: Option<Arc<Connections>>,
+    pub(crate) integrations: Option<Arc<dyn Integrations>>,
+    pub(crate) keys: KeyRule,
 }
 
 /// Why a worker's settings are refused, and what is left of them.
@@ -205,6 +216,7 @@ impl WorkerConfig {
             config,
             providers,
             local_zone: Zone::local(),
+            reach: Reach::default(),
             warnings: found.warnings.clone(),
         };
         if found.faults.is_empty() {
@@ -219,6 +231,31 @@ impl WorkerConfig {
     pub fn with_local_zone(mut self, zone: Zone) -> Self {
         self.local_zone = zone;
         self
+    }
+
+    /// The same, whose connectors may refer to these connections (`tidegate.connection`).
+    #[must_use]
+    pub fn with_connections(mut self, connections: Connections) -> Self {
+        self.reach.connections = Some(Arc::new(connections));
+        self
+    }
+
+    /// The same, whose connectors may refer to these integrations (`provider.integration.id`).
+    #[must_use]
+    pub fn with_integrations(mut self, integrations: Arc<dyn Integrations>) -> Self {
+        self.reach.integrations = Some(integrations);
+        self
+    }
+
+    /// The same, which takes keys that never end only as `keys` says.
+    #[must_use]
+    pub fn with_keys(mut self, keys: KeyRule) -> Self {
+        self.reach.keys = keys;
+        self
+    }
+
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// All settings, references resolved.

@@ -1,14 +1,10 @@
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
-use std::time::Duration;
-
-use iam::Arn;
-use world::Secret;
 
 use crate::assume_role::{is_word, policy_rule, role_arn_rule};
 use crate::lifetime::{LONGEST, SHORTEST};
 use crate::region::partition_rule;
+use crate::roles_anywhere::RolesAnywhere;
 use crate::{Flaw, Lifetime, StaticKeys};
 
 /// Who we are before any role is taken on. Explicit: [`Base::DefaultChain`] is a kind that one must name.
@@ -77,45 +73,6 @@ impl Profile {
     }
 }
 
-/// A certificate, and what IAM Roles Anywhere shall give for it (`CreateSession`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RolesAnywhere {
-    /// The trust anchor, which holds the authority that issued the certificate.
-    pub trust_anchor_arn: String,
-    /// The profile, which lists the roles that may be had.
-    pub profile_arn: String,
-    /// The role.
-    pub role_arn: String,
-    /// The certificate: PEM (authorities between it and the anchor may follow it), DER, or PKCS#12.
-    pub certificate: PathBuf,
-    /// Its key: PEM or DER, PKCS#1, SEC1 or PKCS#8, also encrypted. `None` if the certificate's file is PKCS#12.
-    pub private_key: Option<PathBuf>,
-    /// Authorities between the certificate and the anchor, if they are in a file of their own.
-    pub intermediates: Option<PathBuf>,
-    /// What the key or the PKCS#12 file is encrypted with.
-    pub passphrase: Option<Secret>,
-    /// Where the service is asked: the region of the trust anchor and the profile.
-    pub region: String,
-    /// An URL in place of AWS's own.
-    pub endpoint: Option<String>,
-    /// The session's name, which counts only if the profile accepts names; `None` is the certificate's serial number.
-    pub session_name: Option<String>,
-    /// How long the session shall live; `None` leaves it to the profile.
-    pub duration: Option<Duration>,
-    /// Whether AWS's own endpoint is the one with FIPS 140 cryptography.
-    pub fips: bool,
-    /// Whether AWS's own endpoint is the one that has IPv6 too.
-    pub dual_stack: bool,
-}
-
-// Without the passphrase: no secret is fed to a hasher, and what is equal has equal hashes all the same.
-impl Hash for RolesAnywhere {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { trust_anchor_arn, profile_arn, role_arn, certificate, private_key, session_name, .. } = self;
-        (trust_anchor_arn, profile_arn, role_arn, certificate, private_key, session_name).hash(state);
-    }
-}
-
 impl Base {
     /// Whether it is a role's session for certain, so that roles are chained from it.
     pub(crate) fn is_role(&self) -> bool {
@@ -134,7 +91,14 @@ impl Base {
     pub(crate) fn flaws(&self, region: &str) -> Vec<Flaw> {
         match self {
             Self::WebIdentity(web) => web.flaws(region),
-            Self::RolesAnywhere(anywhere) => anywhere.flaws(region),
+            Self::RolesAnywhere(anywhere) => {
+                let mut flaws = anywhere.flaws();
+                // The ARNs agree among themselves; whether with the buckets' region is seen at one of them.
+                if let Some(rule) = partition_rule(&anywhere.role_arn, region).filter(|_| flaws.is_empty()) {
+                    flaws.push(Flaw { field: "role ARN", value: anywhere.role_arn.clone(), rule });
+                }
+                flaws
+            }
             Self::Anonymous
             | Self::Keys(_)
             | Self::Environment
@@ -169,49 +133,6 @@ impl WebIdentity {
     }
 }
 
-impl RolesAnywhere {
-    fn flaws(&self, region: &str) -> Vec<Flaw> {
-        let mut flaws = Vec::new();
-        let mut flaw = |field, value: &str, rule: String| flaws.push(Flaw { field, value: value.to_owned(), rule });
-        for (field, arn, resource) in [
-            ("trust anchor ARN", &self.trust_anchor_arn, "trust-anchor/"),
-            ("profile ARN", &self.profile_arn, "profile/"),
-        ] {
-            let form = format!("must have the form arn:aws:rolesanywhere:REGION:ACCOUNT:{resource}ID");
-            match arn.parse::<Arn>() {
-                _ if arn.chars().any(char::is_whitespace) => {
-                    flaw(field, arn, "must not hold blanks or line breaks".into());
-                }
-                Err(error) => flaw(field, arn, format!("{form}, but {error}")),
-                Ok(found) if found.service() != "rolesanywhere" || !found.resource().starts_with(resource) => {
-                    flaw(field, arn, form);
-                }
-                // The service looks both up where it is asked; AWS's own helper refuses this too.
-                Ok(found) if found.region() != self.region => {
-                    let rule =
-                        format!("is in region {}, and Roles Anywhere is asked in {}", found.region(), self.region);
-                    flaw(field, arn, rule);
-                }
-                Ok(_) => {
-                    if let Some(rule) = partition_rule(arn, region) {
-                        flaw(field, arn, rule);
-                    }
-                }
-            }
-        }
-        if let Some(rule) = role_arn_rule(&self.role_arn).or_else(|| partition_rule(&self.role_arn, region)) {
-            flaw("role ARN", &self.role_arn, rule);
-        }
-        if let Some(name) = self.session_name.as_deref().filter(|name| !is_word(name, 2..=64, "+=,.@-")) {
-            flaw("session name", name, SESSION_NAME.into());
-        }
-        if let Some(duration) = self.duration.filter(|duration| !(SHORTEST..=LONGEST).contains(duration)) {
-            flaw("session duration", &duration.as_secs().to_string(), "must be 900 to 43200 seconds".into());
-        }
-        flaws
-    }
-}
-
 impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -223,9 +144,7 @@ impl fmt::Display for Base {
             Self::AmbientWebIdentity => f.write_str("the web identity that the environment names"),
             Self::Container => f.write_str("the container's credentials endpoint"),
             Self::Instance => f.write_str("the instance's role"),
-            Self::RolesAnywhere(anywhere) => {
-                write!(f, "certificate {} as role {}", anywhere.certificate.display(), anywhere.role_arn)
-            }
+            Self::RolesAnywhere(anywhere) => anywhere.fmt(f),
             Self::Profile(Profile { name: Some(name), .. }) => write!(f, "profile {name}"),
             Self::Profile(Profile { name: None, .. }) => f.write_str("the default profile"),
         }

@@ -17,6 +17,8 @@
 //!  -> Identity::signer    what signs the next request
 //! ```
 //!
+//! [`roles_anywhere`] is the base that has no key of AWS's at all: a certificate is exchanged for a session, by our own signer.
+//!
 //! The hour that counts is AWS's ([`AwsClock`]): sessions end when AWS says so, whatever the machine's clock believes.
 
 mod assume_role;
@@ -29,6 +31,7 @@ mod fence;
 mod fetch;
 mod hop;
 mod identity;
+mod integrations;
 mod key_rule;
 mod lifetime;
 pub mod profile;
@@ -39,8 +42,10 @@ mod spec;
 mod stats;
 mod template;
 
+pub mod roles_anywhere;
+
 pub use assume_role::{AssumeRole, Flaw};
-pub use base::{Base, Profile, RolesAnywhere, WebIdentity};
+pub use base::{Base, Profile, WebIdentity};
 pub use cache::SessionCache;
 pub use clock::AwsClock;
 pub use connection::{Connection, StsEndpoint};
@@ -48,6 +53,7 @@ pub use error::{Error, Refusal};
 pub use fence::{Fence, Keeping, Place, Purpose, TooLong, Within};
 pub use fetch::{Exchange, FetchSession};
 pub use identity::Identity;
+pub use integrations::Integrations;
 pub use key_rule::KeyRule;
 pub use lifetime::Lifetime;
 pub use region::{domain_of, partition_of};

@@ -125,6 +125,9 @@ fn s3_options(plan: &ConnectorPlan) -> S3Options {
     S3Options {
         endpoint: s3.endpoint.clone(),
         path_style: s3.path_style,
+        fips: s3.fips,
+        dual_stack: s3.dual_stack,
+        owner: s3.owner,
         server_side_encryption: s3.server_side_encryption.clone(),
         backoff: aws::Backoff { base: s3.retry.delay, cap: s3.retry.max_delay },
         existing: match s3.existing {

@@ -88,7 +88,7 @@ impl World {
     fn open(&self, user: &NewUser, hops: Vec<AssumeRole>, options: S3Options) -> S3Sink {
         let access_key_id = AccessKeyId::new(user.access_key_id.as_str());
         let keys = StaticKeys { access_key_id, secret: user.secret_access_key.clone(), token: None };
-        let sts = StsEndpoint { region: "eu-central-1".into(), endpoint: Some(self.aws.endpoint()) };
+        let sts = StsEndpoint::new("eu-central-1").at(self.aws.endpoint());
         let clients = Clients::new(self.clock.clone(), Environment::of::<String, String>([]));
         clients.s3(&Connection { base: Base::Keys(keys), hops, sts }, options).unwrap()
     }

@@ -4,8 +4,9 @@ use iam::Arn;
 use world::Secret;
 
 use super::reader::Reader;
+use crate::roles_anywhere::RolesAnywhere;
 use crate::template::Template;
-use crate::{AccessKeyId, Base, Flaw, KeyRule, Lifetime, Profile, RolesAnywhere, StaticKeys, WebIdentity};
+use crate::{AccessKeyId, Base, Flaw, KeyRule, Lifetime, Profile, StaticKeys, WebIdentity};
 
 /// A kind, its word and the keys that it has beside the common ones.
 #[derive(Debug)]
@@ -101,17 +102,6 @@ fn roles_anywhere(reader: &mut Reader<'_>, region: Option<&str>) -> Option<Made>
     let role_arn = reader.required("role_arn");
     let certificate = reader.required("certificate").and(reader.file("certificate"));
     let (private_key, intermediates) = (reader.file("private_key"), reader.file("intermediates"));
-    let is_store = certificate
-        .as_ref()
-        .and_then(|path| path.extension())
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("p12") || ending.eq_ignore_ascii_case("pfx"));
-    if !reader.has("private_key") && certificate.is_some() && !is_store {
-        reader.fault("private_key", "is missing").hint =
-            Some("name the key's file, or put both into a PKCS#12 file called .p12 or .pfx".to_owned());
-    }
-    if is_store && reader.has("private_key") {
-        reader.fault("private_key", "stands beside a PKCS#12 file, which holds the key too");
-    }
     let passphrase: Option<Secret> = reader.secret("passphrase");
     let session_name = reader.template("session_name");
     let duration = match reader.lifetime("duration") {
@@ -173,6 +163,7 @@ pub(super) fn key_of(flaw: &Flaw) -> &'static str {
     match flaw.field {
         "trust anchor ARN" => "trust_anchor_arn",
         "profile ARN" => "profile_arn",
+        "region" => "region",
         "session name" => "session_name",
         "session duration" => "duration",
         "session policy of" => "bucket",

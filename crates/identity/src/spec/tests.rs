@@ -4,7 +4,8 @@ use std::time::Duration;
 use world::Environment;
 
 use super::*;
-use crate::{Keeping, KeyRule, RolesAnywhere, Within};
+use crate::roles_anywhere::RolesAnywhere;
+use crate::{Keeping, KeyRule, Within};
 
 fn nothing() -> Environment {
     Environment::of::<String, String>([])
@@ -194,7 +195,7 @@ fn a_certificate_has_one_region() {
     assert_eq!((session_name.as_deref(), region.as_str()), (Some("orders"), "eu-central-1"));
     let apart = faults(&text("eu-west-1"));
     assert!(
-        apart[0].contains("profile_arn") && apart[0].contains("and Roles Anywhere is asked in eu-west-1"),
+        apart[0].contains("profile_arn") && apart[0].contains("must be in eu-west-1, where the trust anchor is"),
         "{apart:?}"
     );
 }
