@@ -189,6 +189,44 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_token_is_read_anew_for_each_exchange() {
+        use std::io::Write as _;
+
+        use crate::plain::{says, serve};
+        let url = serve(|line, request| {
+            let token = request.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap_or("none");
+            match (line, token) {
+                ("GET /v1/credentials", "none" | "spent") => {
+                    says("401 Unauthorized", r#"{"code":"x","message":"no such token"}"#)
+                }
+                ("GET /v1/credentials", token) => says(
+                    "200 OK",
+                    &format!(
+                        r#"{{"AccessKeyId":"{token}","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-23T14:00:00Z"}}"#
+                    ),
+                ),
+                _ => says("404 Not Found", ""),
+            }
+        });
+        let url = format!("{}/v1/credentials", url.await);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let write = |text: &str| writeln!(std::fs::File::create(file.path()).unwrap(), "{text}").unwrap();
+        let path = file.path().to_str().unwrap();
+        let environment =
+            Environment::of([(VARIABLES[1], url.as_str()), ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path)]);
+        for token in ["one", "two"] {
+            write(token);
+            assert_eq!(session(&environment).await.unwrap().access_key_id().as_str(), token);
+        }
+        write("spent");
+        let refused = session(&environment).await.unwrap_err();
+        assert!(refused.to_string().contains("answered 401 Unauthorized: x: no such token"), "{refused}");
+        write("a\u{7}b");
+        let odd = session(&environment).await.unwrap_err().to_string();
+        assert!(odd.contains("characters that no header can") && !odd.contains('\u{7}'), "{odd}");
+    }
+
+    #[tokio::test]
     async fn a_place_that_names_no_endpoint_is_told_so() {
         let error = session(&Environment::of::<String, String>([])).await.unwrap_err();
         assert!(error.to_string().contains("ECS and EKS set one of them"), "{error}");

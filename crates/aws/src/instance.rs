@@ -206,3 +206,100 @@ fn authority(url: &str) -> Option<String> {
     let host = uri.host().filter(|host| !host.is_empty() && uri.scheme_str() == Some("http"))?;
     Some(format!("{host}:{}", uri.port_u16().unwrap_or(80)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use fault::{Diagnose as _, Retry};
+    use world::Clock;
+
+    use super::*;
+    use crate::plain::{says, serve};
+
+    const SESSION: &str = r#"{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAEC2","SecretAccessKey":"s",
+        "Token":"t","Expiration":"2026-11-23T14:00:00.5Z"}"#;
+
+    async fn ask_at(url: &str) -> Result<Signer, Error> {
+        // 2026-11-23T08:00:00Z.
+        let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(498_728));
+        let environment = Environment::of([("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)]);
+        session(&environment, &AwsClock::new(clock)).await
+    }
+
+    /// A service that gives a token and the role `app`, and of whose session `document` is what it says.
+    async fn with_session(document: &'static str) -> Result<Signer, Error> {
+        let url = serve(move |line, request| match line {
+            "PUT /latest/api/token" if request.contains("x-aws-ec2-metadata-token-ttl-seconds: 21600") => {
+                says("200 OK", "tok")
+            }
+            _ if !request.contains("x-aws-ec2-metadata-token: tok\r\n") => says("401 Unauthorized", ""),
+            "GET /latest/meta-data/iam/security-credentials/" => says("200 OK", "app"),
+            "GET /latest/meta-data/iam/security-credentials/app" => says("200 OK", document),
+            _ => says("404 Not Found", ""),
+        });
+        ask_at(&url.await).await
+    }
+
+    #[tokio::test]
+    async fn a_session_is_had_by_version_two_alone() {
+        let signer = with_session(SESSION).await.unwrap();
+        assert_eq!(signer.access_key_id().as_str(), "ASIAEC2");
+        assert_eq!(signer.expires_at().unwrap().duration_since(UNIX_EPOCH).unwrap().as_secs(), 1_795_442_400);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_ec2_could_not_renew_is_used_on_for_a_while() {
+        let signer = with_session(
+            r#"{"Code":"Success","AccessKeyId":"A","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-23T07:59:00Z"}"#,
+        );
+        let left =
+            signer.await.unwrap().expires_at().unwrap().duration_since(UNIX_EPOCH).unwrap().as_secs() - 1_795_420_800;
+        assert_eq!(left, 600);
+    }
+
+    #[tokio::test]
+    async fn each_way_of_not_having_a_session_is_explained() {
+        let hint = |error: &Error| error.hint().unwrap().into_owned();
+        let refused =
+            with_session(r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role app."}"#);
+        let refused = refused.await.unwrap_err();
+        assert!(refused.to_string().contains("AssumeRoleUnauthorizedAccess: EC2 cannot assume"), "{refused}");
+        assert!(hint(&refused).contains("ec2.amazonaws.com"), "{}", hint(&refused));
+
+        let off = ask_at(&serve(|_, _| says("403 Forbidden", "")).await).await.unwrap_err();
+        assert!(hint(&off).contains("--http-endpoint enabled") && off.retry() == Retry::Never, "{off}");
+
+        let roleless = serve(|line, _| match line {
+            "PUT /latest/api/token" => says("200 OK", "tok"),
+            _ => says("404 Not Found", ""),
+        });
+        let roleless = ask_at(&roleless.await).await.unwrap_err();
+        assert!(roleless.to_string().ends_with("no role is attached to this instance"), "{roleless}");
+
+        let old = ask_at(&serve(|_, _| says("404 Not Found", "")).await).await.unwrap_err();
+        assert!(old.to_string().contains("so that it is no IMDSv2"), "{old}");
+
+        // Bound and closed again: nobody listens there.
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let gone = ask_at(&format!("http://{gone}")).await.unwrap_err();
+        assert!(gone.to_string().contains("this is no EC2 instance"), "{gone}");
+
+        let disabled = Environment::of([("AWS_EC2_METADATA_DISABLED", "true")]);
+        let disabled = session(&disabled, &AwsClock::new(Clock::system())).await.unwrap_err();
+        assert!(disabled.to_string().contains("AWS_EC2_METADATA_DISABLED is true"), "{disabled}");
+        for odd in ["https://x", "x", "http://"] {
+            assert!(
+                ask_at(odd).await.unwrap_err().to_string().contains("is not the URL of a metadata service"),
+                "{odd}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_dies_on_its_way_is_told_from_a_machine_that_is_none() {
+        let error = ask_at(&serve(|_, _| None).await).await.unwrap_err();
+        assert!(error.hint().unwrap().contains("--http-put-response-hop-limit 2"), "{error}");
+        assert_eq!(error.retry(), Retry::Backoff);
+    }
+}

@@ -25,13 +25,17 @@ mod counters;
 mod failure;
 mod instance;
 mod limiter;
+mod msk;
 mod plain;
 mod process;
 mod roles_anywhere;
 mod sts;
+mod walk;
 
 pub mod s3;
 
 pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
+pub use msk::{MskTokenError, msk_token};
+pub use walk::Stop;

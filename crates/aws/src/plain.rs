@@ -73,3 +73,38 @@ pub(crate) async fn ask(
     };
     tokio::time::timeout(patience.answer, answer).await.unwrap_or(Err(Silence::NoAnswer))
 }
+
+/// A metadata service for tests: answers each request by its first line (`GET /path`), or not at all.
+#[cfg(test)]
+pub(crate) async fn serve(answer: impl Fn(&str, &str) -> Option<String> + Send + Sync + 'static) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = std::sync::Arc::new(answer);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let answer = std::sync::Arc::clone(&answer);
+            tokio::spawn(async move {
+                let mut text = Vec::new();
+                while !text.ends_with(b"\r\n\r\n") {
+                    let Ok(byte) = stream.read_u8().await else { return };
+                    text.push(byte);
+                }
+                let text = String::from_utf8(text).unwrap();
+                let line = text.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
+                match answer(&line, &text) {
+                    Some(answer) => drop(stream.write_all(answer.as_bytes()).await),
+                    None => std::future::pending().await,
+                }
+            });
+        }
+    });
+    url
+}
+
+/// An answer of HTTP.
+#[cfg(test)]
+#[expect(clippy::unnecessary_wraps, reason = "no answer is an answer of `serve` too")]
+pub(crate) fn says(status: &str, body: &str) -> Option<String> {
+    Some(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()))
+}

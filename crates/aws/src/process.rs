@@ -43,3 +43,35 @@ pub(crate) async fn session(base: &Base, command: &str) -> Result<Signer, Error>
         failed(base, format!("what credential_process {program} printed cannot be used: {why}"), by_hand)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn run(command: &str) -> Result<Signer, Error> {
+        session(&Base::Environment, command).await
+    }
+
+    #[tokio::test]
+    async fn a_process_prints_a_session() {
+        let document = r#"{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"s","SessionToken":"t","Expiration":"2026-11-23T14:00:00Z"}"#;
+        let signer = run(&format!("echo '{document}'")).await.unwrap();
+        assert!(signer.access_key_id().as_str() == "ASIAP" && signer.expires_at().is_some());
+        let keys = run(r#"echo '{"Version":1,"AccessKeyId":"AKIAP","SecretAccessKey":"s"}'"#).await.unwrap();
+        assert_eq!(keys.expires_at(), None);
+    }
+
+    #[tokio::test]
+    async fn what_a_process_prints_is_shown_nowhere() {
+        for (command, expected) in [
+            ("echo hunter2; exit 3", "ended with exit status: 3"),
+            ("echo hunter2", "it is no JSON"),
+            (r#"echo '{"AccessKeyId":"hunter2"}'"#, "it lacks Version"),
+            (r#"echo '{"Version":2,"SecretAccessKey":"hunter2"}'"#, "its Version is 2"),
+            (r#"echo '{"Version":1,"SecretAccessKey":"hunter2"}'"#, "it lacks AccessKeyId"),
+        ] {
+            let error = run(command).await.unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -127,6 +127,21 @@ impl Sts {
         }
     }
 
+    /// Who AWS takes `signer` for: its ARN.
+    pub(crate) async fn caller(&self, sts: &StsEndpoint, signer: &Signer) -> Result<String, Error> {
+        const OPERATION: &str = "sts:GetCallerIdentity";
+        let key = format!("access key {}", signer.access_key_id());
+        let missing = || Error::Malformed { operation: OPERATION, target: key.clone(), missing: "the ARN" };
+        match self.client(sts, Some(signer)).get_caller_identity().send().await {
+            Ok(answer) => answer.arn.ok_or_else(missing),
+            Err(error) => {
+                let (target, as_whom) = (key.clone(), key);
+                let asked = Asked { operation: OPERATION, target, as_whom, sts, with_external_id: false };
+                Err(self.explain(error.into(), asked))
+            }
+        }
+    }
+
     fn explain(&self, failure: Failure, asked: Asked<'_>) -> Error {
         let Asked { operation, target, as_whom, sts, with_external_id } = asked;
         match failure {

@@ -39,6 +39,9 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Find every fault of connector files and print what they would do; moves nothing.
     Check(CheckArguments),
+    /// Look at, test and import the connections to AWS that connectors name.
+    #[command(subcommand)]
+    Connection(ConnectionCommand),
     /// See it all work with no AWS account and no Kafka: embedded broker, embedded AWS, the real way between them.
     Demo(DemoArguments),
     /// Keep the embedded broker and the embedded AWS up for development.
@@ -136,6 +139,78 @@ pub(crate) struct CheckArguments {
 pub(crate) enum Output {
     Text,
     Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectionCommand {
+    /// List the connections of a file.
+    List(ConnectionArguments),
+    /// Find every fault of a file of connections, and show what one of them comes to; asks nobody.
+    Check(ConnectionCheckArguments),
+    /// Go the way of a connection, stop by stop, and ask AWS at each one who we are.
+    Test(ConnectionTestArguments),
+    /// Turn an export of Informatica's or Boomi's S3 connection (JSON, XML) into a connection of ours, on stdout.
+    Import(ImportArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionArguments {
+    /// The file of connections, TOML or JSON.
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONNECTIONS")]
+    pub(crate) connections: PathBuf,
+    /// Refuse AWS keys that never end, wherever they come from.
+    #[arg(long, env = "TIDEGATE_NO_STATIC_KEYS")]
+    pub(crate) no_static_keys: bool,
+    /// How the result looks on stdout.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+impl ConnectionArguments {
+    /// Whether AWS keys that never end may be used.
+    pub(crate) fn keys(&self) -> KeyRule {
+        if self.no_static_keys { KeyRule::Refused } else { KeyRule::default() }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionCheckArguments {
+    /// Only this one.
+    pub(crate) name: Option<String>,
+    /// The connector whose name stands for {{connector}}.
+    #[arg(long, default_value = "connector")]
+    pub(crate) connector: String,
+    #[command(flatten)]
+    pub(crate) file: ConnectionArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionTestArguments {
+    /// Which one.
+    pub(crate) name: String,
+    /// The connector whose name stands for {{connector}}.
+    #[arg(long, default_value = "connector")]
+    pub(crate) connector: String,
+    #[command(flatten)]
+    pub(crate) file: ConnectionArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The export.
+    pub(crate) file: PathBuf,
+    /// Whose it is, if that does not show.
+    #[arg(long, value_enum)]
+    pub(crate) from: Option<Exporter>,
+    /// What the connection shall be called.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Exporter {
+    Informatica,
+    Boomi,
 }
 
 #[derive(Debug, Args)]

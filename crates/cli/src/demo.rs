@@ -132,7 +132,8 @@ async fn move_orders(
     screen: &Screen,
     signals: &mut Signals,
 ) -> Result<Arc<Connector>, String> {
-    let mut drain = Drain::begin(Arc::clone(plan)).await.map_err(|fault| Chain(fault.as_error()).to_string())?;
+    let mut drain =
+        Drain::begin(process, Arc::clone(plan)).await.map_err(|fault| Chain(fault.as_error()).to_string())?;
     let connector = Arc::new(Connector::start(process, Arc::clone(plan), drain.ends().clone()));
     let mut status = Status::new(process.clone(), screen.clone());
     let mut look = tokio::time::interval(Duration::from_millis(100));

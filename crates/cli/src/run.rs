@@ -105,7 +105,7 @@ pub(crate) async fn run_plans(
     let mut drains = Vec::new();
     if let Some(patience) = rules.drain {
         for plan in &plans {
-            let seeing = tokio::time::timeout(patience, Drain::begin(Arc::clone(plan)));
+            let seeing = tokio::time::timeout(patience, Drain::begin(&process, Arc::clone(plan)));
             let drain = tokio::select! {
                 drain = seeing => drain,
                 () = signals.next() => return Exit::NoProgress,

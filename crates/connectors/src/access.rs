@@ -7,7 +7,7 @@ use identity::{Connection, ConnectionSpec, Purpose, Within, partition_of};
 use crate::define::Values;
 use crate::faults::{ConfigFault, Findings};
 use crate::plan::{ConnectorPlan, TopicSelection};
-use crate::worker::Reach;
+use crate::worker::{Reach, WorkerConfig};
 
 const CONNECTION: &str = "tidegate.connection";
 const INTEGRATION: &str = "provider.integration.id";
@@ -84,6 +84,22 @@ pub(crate) fn bind(spec: &ConnectionSpec, name: &str, region: &str, found: &mut 
         found.fault(ConfigFault::new("aws.s3.region", Some(region.to_owned()), text));
     }
     spec.bind(name, Purpose::S3)
+}
+
+/// The connection that signs for MSK.
+pub(crate) fn for_kafka(worker: &WorkerConfig, name: &str, found: &mut Findings) -> Option<Arc<ConnectionSpec>> {
+    const KEY: &str = "tidegate.kafka.connection";
+    let connection = worker.config().get(KEY).map(str::trim).filter(|name| !name.is_empty())?;
+    let before = found.faults.len();
+    let spec = by_name(connection, worker.reach(), found);
+    for fault in &mut found.faults[before..] {
+        KEY.clone_into(&mut fault.key);
+    }
+    let spec = spec?;
+    for flaw in spec.bind(name, Purpose::Kafka).flaws() {
+        found.fault(ConfigFault::new(KEY, Some(spec.name.clone()), format!("connection {}: {flaw}", spec.name)));
+    }
+    Some(spec)
 }
 
 /// What of a plan lies outside the fence of its connection. AWS would refuse each such object, in the middle of the night.

@@ -159,6 +159,7 @@ fn assemble(config: &Config, worker: &WorkerConfig, found: &mut Findings) -> Opt
         found.warn(key, format!("has no effect in a connector: set it for the worker (--worker, --set){here}"));
     }
     warn_unknown(config, |key| known.knows(key) || is_worker_key(key), &names, found);
+    let kafka_connection = crate::access::for_kafka(worker, name, found);
     let sink = (known.plan)(&values, config, worker, converters.as_ref(), found);
     Some(PlanParts {
         name: name.to_owned(),
@@ -172,6 +173,7 @@ fn assemble(config: &Config, worker: &WorkerConfig, found: &mut Findings) -> Opt
         write_mode: own::write_mode(&values),
         manifest_prefix: values.text("tidegate.manifest.prefix").map(str::to_owned),
         patience: worker.flush_timeout(),
+        kafka_connection,
         sink: sink?,
         warnings: Vec::new(),
     })

@@ -65,6 +65,8 @@ pub(crate) const WORKER_KEYS: &[KeyDef] = &[
     KeyDef::new("config.providers", Kind::List, "Names of providers for ${name:path:key} in configurations. Each has config.providers.NAME.class (FileConfigProvider, DirectoryConfigProvider, EnvVarConfigProvider) and config.providers.NAME.param.* (allowed.paths, allowlist.pattern).")
         .default("")
         .importance(Importance::Low),
+    KeyDef::new("tidegate.kafka.connection", Kind::String, "The name of a connection that signs for Kafka clusters of Amazon MSK (sasl.mechanism AWS_MSK_IAM, or OAUTHBEARER with MSK's callback handler). Not set: what sasl.jaas.config says, over the default chain.")
+        .check(Check::NonEmpty),
     KeyDef::new("connector.client.config.override.policy", Kind::String, "Which consumer.override.*, producer.override.* and admin.override.* a connector may set.")
         .default("All")
         .check(Check::OneOf(&["All", "None", "Principal"]))

@@ -128,19 +128,30 @@ impl Fence {
         buckets.sort_unstable();
         buckets.dedup();
         for bucket in buckets {
-            let mut statement = json!({
-                "Effect": "Allow",
-                "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
-                "Resource": format!("arn:{name}:s3:::{bucket}"),
-            });
+            let resource = format!("arn:{name}:s3:::{bucket}");
             let prefixes: Vec<&str> =
                 self.places.iter().filter(|place| place.bucket == bucket).map(|place| place.prefix.as_str()).collect();
-            // What is listed is named in the request; without a condition, names outside the prefix would show.
-            if !prefixes.contains(&"") {
-                let patterns = prefixes.iter().map(|prefix| format!("{}*", literal(prefix))).collect();
-                statement["Condition"] = json!({ "StringLike": { "s3:prefix": one_or_many(patterns) } });
+            if prefixes.contains(&"") {
+                statements.push(json!({
+                    "Effect": "Allow",
+                    "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
+                    "Resource": resource,
+                }));
+                continue;
             }
-            statements.push(statement);
+            // What is listed is named in the request; without a condition, names outside the prefix would show.
+            let patterns = prefixes.iter().map(|prefix| format!("{}*", literal(prefix))).collect();
+            statements.push(json!({
+                "Effect": "Allow",
+                "Action": "s3:ListBucket",
+                "Resource": resource,
+                "Condition": { "StringLike": { "s3:prefix": one_or_many(patterns) } },
+            }));
+            // This one has no s3:prefix ("Actions defined by Amazon S3", service authorization reference): with the
+            // condition it would be denied always. It shows names of uploads under way, and no object.
+            statements.push(json!({
+                "Effect": "Allow", "Action": "s3:ListBucketMultipartUploads", "Resource": resource,
+            }));
         }
         // A bucket may encrypt by itself with a key that nobody here has heard of. Through S3 alone: the session cannot ask
         // KMS to decrypt anything else.
@@ -205,7 +216,7 @@ mod tests {
     fn the_session_policy_is_one_that_iam_takes() {
         let policy = fence(&[("lake", "topics/")]).policy("eu-central-1", Purpose::S3).unwrap().unwrap();
         let document = Document::parse_as(PolicyKind::Session, &policy).unwrap();
-        assert_eq!(document.statements().len(), 3);
+        assert_eq!(document.statements().len(), 4);
         assert!(policy.contains(r#""arn:aws:s3:::lake/topics/*""#), "{policy}");
         assert!(policy.contains(r#"{"StringLike":{"s3:prefix":"topics/*"}}"#), "{policy}");
         assert!(policy.contains("s3.*.amazonaws.com"), "{policy}");

@@ -55,10 +55,10 @@ pub(crate) async fn open(
     stats: Arc<TaskStats>,
     drain_to: HashMap<TopicPartition, Offset>,
 ) -> Result<Opened, Fault> {
-    let (settings, _) = consumer::consumer(plan)?;
+    let settings = consumer::consumer(process, plan)?;
     let sink = Arc::new(process.clients().s3(plan.connection(), s3_options(plan))?);
     let cluster = Cluster::connect(settings.client).await?;
-    let letters = ConnectDeadLetters::open(plan).await?;
+    let letters = ConnectDeadLetters::open(process, plan).await?;
     // In the background: a store that does not answer now must not keep records from being read.
     let sweeping = tokio::spawn({
         let (plan, cluster, sink) = (Arc::clone(plan), cluster.clone(), Arc::clone(&sink));

@@ -2,7 +2,7 @@ use identity::{Base, Connections, KeyRule};
 use world::Environment;
 
 use super::*;
-use crate::{Config, ConfigFaults, ConnectorFile, WorkerConfig};
+use crate::{Config, ConfigFaults, ConnectorFile};
 
 const CONNECTIONS: &str = r#"
 [connections.lake]

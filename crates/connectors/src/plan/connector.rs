@@ -29,6 +29,7 @@ pub(crate) struct PlanParts {
     pub(crate) write_mode: WriteMode,
     pub(crate) manifest_prefix: Option<String>,
     pub(crate) patience: Duration,
+    pub(crate) kafka_connection: Option<Arc<ConnectionSpec>>,
     pub(crate) sink: SinkPlan,
     pub(crate) warnings: Vec<ConfigWarning>,
 }
@@ -181,6 +182,11 @@ impl ConnectorPlan {
     /// Who Tidegate is to AWS.
     pub fn connection(&self) -> &Connection {
         &self.0.sink.connection
+    }
+
+    /// The connection that signs for its Kafka cluster, if that is Amazon MSK and one is named.
+    pub fn kafka_connection(&self) -> Option<&Arc<ConnectionSpec>> {
+        self.0.kafka_connection.as_ref()
     }
 
     /// The connection that it names, if it names one.
