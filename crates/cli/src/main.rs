@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod demo;
 mod integration;
+mod keyless;
 mod load;
 mod local;
 mod logging;
