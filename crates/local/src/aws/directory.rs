@@ -6,8 +6,9 @@ use iam::{AccountId, Arn, Caller, Document, Partition, Principal};
 use world::Secret;
 
 use super::authorize::{Requester, Who};
-use super::entity::{Entities, Grants, Kept, Role, User};
+use super::entity::{Entities, Grants, Role, User};
 use super::error::AwsError;
+use super::kept::Kept;
 use super::session::{Mint, Session};
 
 /// Everybody there is: accounts, their users with keys, their roles.
@@ -155,22 +156,7 @@ impl Directory {
 
     /// A kept policy as one reads it back: names where they still are whom they were, unique ids where not.
     pub(super) fn shown(&self, kept: &Kept) -> Document {
-        let show = |principal: &Principal| {
-            let arn = match principal {
-                Principal::User(arn) | Principal::Role(arn) => arn,
-                other => return Ok::<_, std::convert::Infallible>(other.clone()),
-            };
-            let id = kept.ids.get(arn.as_str());
-            let same = id.is_some_and(|id| self.unique_id(arn) == Some(id));
-            Ok(match id {
-                Some(id) if !same => Principal::UniqueId(id.as_str().into()),
-                _ => principal.clone(),
-            })
-        };
-        match kept.written.map_principals(show) {
-            Ok(document) => document,
-            Err(never) => match never {},
-        }
+        kept.shown(|arn| self.unique_id(arn))
     }
 
     pub(super) fn unique_id(&self, arn: &Arn) -> Option<&str> {
@@ -178,26 +164,6 @@ impl Directory {
         let user = || entities.users.get(arn.user_name()?).filter(|user| user.arn == *arn).map(|user| &*user.id);
         let role = || entities.roles.get(arn.role_name()?).filter(|role| role.arn == *arn).map(|role| &*role.id);
         user().or_else(role)
-    }
-}
-
-impl Kept {
-    /// Puts a policy together again from what was stored.
-    pub(super) fn restore(written: Document, ids: BTreeMap<String, String>) -> Self {
-        let back = |principal: &Principal| {
-            let id = match principal {
-                Principal::User(arn) | Principal::Role(arn) => ids.get(arn.as_str()),
-                _ => None,
-            };
-            Ok::<_, std::convert::Infallible>(
-                id.map_or_else(|| principal.clone(), |id| Principal::UniqueId(id.as_str().into())),
-            )
-        };
-        let enforced = match written.map_principals(back) {
-            Ok(enforced) => Arc::new(enforced),
-            Err(never) => match never {},
-        };
-        Self { written, ids, enforced }
     }
 }
 

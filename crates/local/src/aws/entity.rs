@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use world::Secret;
 
 use super::error::AwsError;
+use super::kept::Kept;
 use super::kms::Key;
 use super::propagation::Propagating;
 
@@ -65,17 +66,6 @@ pub(super) struct Grants {
     pub(super) attached: BTreeMap<String, Arc<Document>>,
     /// The permissions boundary, with its ARN.
     pub(super) boundary: Option<(String, Arc<Document>)>,
-}
-
-/// A policy as it was written, and as AWS keeps it: with unique ids in place of names, so that whoever is made anew
-/// under a trusted name is not trusted.
-#[derive(Debug, Clone)]
-pub(super) struct Kept {
-    pub(super) written: Document,
-    /// Unique id by principal ARN, from the time of writing.
-    pub(super) ids: BTreeMap<String, String>,
-    /// What is evaluated.
-    pub(super) enforced: Arc<Document>,
 }
 
 /// A managed policy.

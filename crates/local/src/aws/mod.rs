@@ -34,6 +34,7 @@ mod faults;
 mod gate;
 mod iam;
 mod imds;
+mod kept;
 mod kms;
 mod managed;
 mod oidc;

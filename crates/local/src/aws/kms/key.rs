@@ -4,8 +4,8 @@ use iam::{AccountId, Arn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::entity::Kept;
 use crate::aws::error::AwsError;
+use crate::aws::kept::Kept;
 
 /// The alias of the key that S3 makes for an account which asks for `aws:kms` and names no key.
 pub(in crate::aws) const S3_ALIAS: &str = "alias/aws/s3";

@@ -17,7 +17,7 @@ use super::server::Shared;
 use super::sigv4::{Claim, Dialect, authenticate};
 use call::Call;
 
-pub(super) use key::{Constraint, Grant, Key, S3_ALIAS};
+pub(super) use key::{Grant, Key, S3_ALIAS};
 pub(super) use keys::s3_key;
 pub(super) use permit::{Use, find, permit};
 

@@ -1,6 +1,6 @@
 use http::HeaderMap;
 use http::request::Parts;
-use iam::{AccountId, Context};
+use iam::{AccountId, Context, ResourcePolicy};
 
 use super::{Operation, Target};
 use crate::aws::authorize::{Asking, Facts, authorize};
@@ -45,6 +45,16 @@ impl Call<'_> {
     /// expects it to be.
     pub(super) fn bucket(&self) -> Result<BucketFacts, ApiError> {
         let facts = self.bucket_named(&self.target.bucket)?;
+        // A request that went to the endpoint of another region is sent on; one that only signs for it is told.
+        if let Some((host, region)) =
+            self.target.region.as_deref().and_then(|region| Some((self.header("host")?, region)))
+            && region != facts.region
+        {
+            return Err(ApiError::of("PermanentRedirect")
+                .field("Endpoint", host.replacen(region, &facts.region, 1))
+                .field("Bucket", &self.target.bucket)
+                .header("x-amz-bucket-region", &facts.region));
+        }
         let region = &self.verified.claim.region;
         if *region != facts.region {
             let expected = &facts.region;
@@ -71,8 +81,18 @@ impl Call<'_> {
     }
 
     /// Refuses the call unless the caller's policies allow `action` on `resource`.
-    pub(super) fn may(&self, action: &str, resource: &str, owner: AccountId) -> Result<(), ApiError> {
-        self.may_with(action, resource, owner, |_| ())
+    pub(super) fn may(&self, action: &str, resource: &str, bucket: &BucketFacts) -> Result<(), ApiError> {
+        self.may_with(action, resource, bucket, |_| ())
+    }
+
+    /// The same of what is not about a bucket that is there.
+    pub(super) fn may_in_account(
+        &self,
+        action: &str,
+        resource: &str,
+        keys: impl FnOnce(&mut Context),
+    ) -> Result<(), ApiError> {
+        self.decide(action, resource, self.verified.requester.account, None, keys)
     }
 
     /// The same, with condition keys of the action.
@@ -80,7 +100,19 @@ impl Call<'_> {
         &self,
         action: &str,
         resource: &str,
+        bucket: &BucketFacts,
+        keys: impl FnOnce(&mut Context),
+    ) -> Result<(), ApiError> {
+        let policy = bucket.config.policy.as_ref().map(|policy| ResourcePolicy::Other(&policy.enforced));
+        self.decide(action, resource, bucket.owner, policy, keys)
+    }
+
+    fn decide(
+        &self,
+        action: &str,
+        resource: &str,
         owner: AccountId,
+        policy: Option<ResourcePolicy<'_>>,
         keys: impl FnOnce(&mut Context),
     ) -> Result<(), ApiError> {
         let directory = self.shared.directory();
@@ -90,12 +122,14 @@ impl Call<'_> {
             context.set("s3:signatureversion", "AWS4-HMAC-SHA256");
             let presigned = self.verified.claim.expires.is_some();
             context.set("s3:authType", if presigned { "REST-QUERY-STRING" } else { "REST-HEADER" });
+            let age = self.facts.now.duration_since(self.verified.claim.time).unwrap_or_default();
+            context.set("s3:signatureAge", age.as_millis().to_string());
             if let Some(hash) = self.header("x-amz-content-sha256") {
                 context.set("s3:x-amz-content-sha256", hash);
             }
             keys(context);
         };
-        let asking = Asking { action, resource, owner, policy: None };
+        let asking = Asking { action, resource, owner, policy };
         authorize(&directory, requester, self.facts, &asking, keys).map_err(|denied| {
             // Across accounts S3 does not say what is missing.
             if denied.same_account {

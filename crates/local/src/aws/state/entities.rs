@@ -11,8 +11,9 @@ use world::Secret;
 use super::keys::KmsKeyState;
 use crate::aws::account::{entity_arn, parse};
 use crate::aws::directory::Directory;
-use crate::aws::entity::{AccessKey, Entities, Grants, InstanceProfile, Kept, Managed, OidcProvider, Role, User};
+use crate::aws::entity::{AccessKey, Entities, Grants, InstanceProfile, Managed, OidcProvider, Role, User};
 use crate::aws::error::AwsError;
+use crate::aws::kept::Kept;
 use crate::aws::propagation::Propagating;
 use crate::aws::session::{key_id, random_id, random_secret};
 

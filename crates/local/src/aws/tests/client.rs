@@ -206,6 +206,25 @@ impl Client {
         Signed { head, body: ask.body, claim: std::sync::Arc::new(claim) }
     }
 
+    /// A URL that reads `path` for `seconds`.
+    pub(super) fn presign(&self, path: &str, seconds: u64) -> String {
+        let date = time::compact(self.now);
+        let credential = format!("{}/{}/{}/s3/aws4_request", self.key_id, &date[..8], self.region);
+        let encode = |text: &str| crate::aws::uri::encode(text, false);
+        let mut query = format!(
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}&X-Amz-Date={date}&X-Amz-Expires={seconds}&X-Amz-SignedHeaders=host",
+            encode(&credential)
+        );
+        if let Some(token) = &self.token {
+            write!(query, "&X-Amz-Security-Token={}", encode(token)).unwrap();
+        }
+        let mut headers = HeaderMap::new();
+        headers.append("host", self.address.to_string().parse().unwrap());
+        let request = ("GET", path, &*query, "UNSIGNED-PAYLOAD");
+        let claim = sign_for_test(&self.key_id, &self.secret, &self.region, "s3", self.now, &headers, request);
+        format!("{path}?{query}&X-Amz-Signature={}", claim.signature)
+    }
+
     /// Sends bytes as they are, and reads one answer.
     pub(super) async fn send(&self, head: &str, body: &[u8]) -> std::io::Result<Answer> {
         let mut stream = TcpStream::connect(self.address).await?;

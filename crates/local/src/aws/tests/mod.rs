@@ -1,17 +1,20 @@
 //! The embedded AWS over real TCP, with a client that can do what a proper one never does.
 
 mod anywhere;
+mod buckets;
 mod chunked;
 mod client;
 mod container;
 mod faults;
 mod iam;
 mod imds;
+mod kms;
 mod requests;
 mod roles;
 mod store;
 mod sts;
 mod trust;
+mod versions;
 mod web_identity;
 
 use std::time::Duration;
