@@ -244,6 +244,9 @@ pub(crate) struct LocalArguments {
     /// Where the embedded AWS listens.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566", value_parser = listen_address)]
     pub(crate) aws_listen: SocketAddr,
+    /// An authority's certificate (PEM), whose certificates the embedded IAM Roles Anywhere takes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust_anchor: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

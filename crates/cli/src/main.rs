@@ -6,6 +6,7 @@ mod check;
 mod connection;
 mod demo;
 mod integration;
+mod keyless;
 mod load;
 mod local;
 mod logging;

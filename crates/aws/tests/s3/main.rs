@@ -1,5 +1,6 @@
 //! The sink against an S3 that fails in every way that S3 fails.
 
+mod ambient;
 mod base;
 mod embedded;
 mod fake;
