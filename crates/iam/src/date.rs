@@ -18,7 +18,15 @@ pub(crate) fn read(text: &str) -> Option<i128> {
     Some(days * 86_400 * NANOSECONDS + nanoseconds)
 }
 
+/// The same as an instant; `None` also where it is beyond the year 9999.
+pub(crate) fn instant(text: &str) -> Option<jiff::Timestamp> {
+    read(text).and_then(|nanoseconds| jiff::Timestamp::from_nanosecond(nanoseconds).ok())
+}
+
 const NANOSECONDS: i128 = 1_000_000_000;
+
+/// Days from the first of March of year 0 to 1970.
+const TO_1970: i128 = 719_468;
 
 fn digits(text: &str, count: std::ops::RangeInclusive<usize>) -> Option<u64> {
     (count.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
@@ -45,8 +53,6 @@ fn read_day(text: &str) -> Option<i128> {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     let day_of_year = i128::from((153 * month + 2) / 5 + day - 1);
-    /// Days from the first of March of year 0 to 1970.
-    const TO_1970: i128 = 719_468;
     Some(year * 365 + leap_days + day_of_year - TO_1970)
 }
 
