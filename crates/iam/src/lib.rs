@@ -8,7 +8,13 @@
 //!      -> Document::check      is it fit for its kind: identity, trust, resource, session policy and so on
 //!      -> evaluate             one request against all policies that apply to it
 //! line -> answer               all of that for one JSON line that holds a request and its policies
+//!
+//! needs -> generate            the least policy, the trust policy; as JSON, Terraform, CloudFormation, AWS CLI
+//! Document -> lint             what a reviewer would say, with the mended text
+//!          -> explain, diff    what it says, in English; what another one says otherwise
 //! ```
+//!
+//! [`Draft`] is a policy as plain data, to write or change one; it becomes a [`Document`] through the parser only.
 //!
 //! It fails closed. What it does not know (an operator, a key, a version, a kind of principal) is refused when the
 //! document is read, never skipped when it is evaluated: an unknown condition that is ignored turns a role that lets in
@@ -31,6 +37,7 @@ mod explain;
 pub mod generate;
 mod kind;
 pub mod lint;
+mod matching;
 mod network;
 mod operator;
 mod pattern;
