@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use iam::Partition;
-use serde_json::{Value, json};
+use iam::{AccountId, Draft, DraftStatement, Operator, Partition, PolicyKind};
 
 use crate::assume_role::POLICY_CHARS;
 use crate::region::domain_of;
@@ -90,93 +89,97 @@ impl Fence {
     ///
     /// A session policy gives nothing: what the role may not do, its session may not either. So the actions are those of
     /// every operation that Tidegate has, once for all connectors that share the session, and the resources are the fence.
+    /// Where `owner` is known, buckets of that account alone.
+    ///
+    /// A connector's own policy would be narrower still; but then each connector would have a session of its own.
     ///
     /// # Errors
-    /// It would be longer than STS takes; the length.
-    pub fn policy(&self, region: &str, purpose: Purpose) -> Result<Option<String>, TooLong> {
+    /// It would be longer than STS takes, or names what no policy can.
+    pub fn policy(
+        &self,
+        region: &str,
+        owner: Option<AccountId>,
+        purpose: Purpose,
+    ) -> Result<Option<String>, FenceError> {
         if !self.is_up() || self.keeping != Keeping::SessionPolicy {
             return Ok(None);
         }
         let partition = Partition::of_region(region);
         let statements = match purpose {
-            Purpose::S3 => self.s3_statements(partition),
-            Purpose::Kafka => vec![json!({
-                "Effect": "Allow", "Action": "kafka-cluster:*", "Resource": format!("arn:{}:kafka:*:*:*", partition.name()),
-            })],
+            Purpose::S3 => self.s3_statements(partition, owner),
+            Purpose::Kafka => {
+                let all = format!("arn:{}:kafka:*:*:*", partition.name());
+                vec![DraftStatement::allow(["kafka-cluster:*"]).on([all])]
+            }
         };
-        let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        let draft = statements.into_iter().fold(Draft::new(), Draft::with);
+        let policy = draft.build(PolicyKind::Session).map_err(|error| FenceError::Unfit { why: error.to_string() })?;
+        let policy = policy.to_string();
         let length = policy.chars().count();
-        if length > POLICY_CHARS { Err(TooLong { length }) } else { Ok(Some(policy)) }
+        if length > POLICY_CHARS { Err(FenceError::TooLong { length }) } else { Ok(Some(policy)) }
     }
 
-    fn s3_statements(&self, partition: Partition) -> Vec<Value> {
+    fn s3_statements(&self, partition: Partition, owner: Option<AccountId>) -> Vec<DraftStatement> {
+        const OBJECTS: [&str; 5] = [
+            "s3:AbortMultipartUpload",
+            "s3:DeleteObject",
+            "s3:GetObject",
+            "s3:ListMultipartUploadParts",
+            "s3:PutObject",
+        ];
+        let in_account = |statement: DraftStatement| match owner {
+            Some(owner) => statement.only_if(Operator::STRING_EQUALS, "s3:ResourceAccount", [owner.to_string()]),
+            None => statement,
+        };
         let name = partition.name();
-        let objects: Vec<String> = self
-            .places
-            .iter()
-            .map(|Place { bucket, prefix }| format!("arn:{name}:s3:::{bucket}/{}*", literal(prefix)))
-            .collect();
-        let mut statements = vec![json!({
-            "Effect": "Allow",
-            "Action": [
-                "s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload",
-                "s3:ListMultipartUploadParts",
-            ],
-            "Resource": one_or_many(objects),
-        })];
+        let objects =
+            self.places.iter().map(|place| format!("arn:{name}:s3:::{}/{}*", place.bucket, literal(&place.prefix)));
+        let mut statements = vec![in_account(DraftStatement::allow(OBJECTS).on(objects.collect::<Vec<_>>()))];
         let mut buckets: Vec<&str> = self.places.iter().map(|place| place.bucket.as_str()).collect();
         buckets.sort_unstable();
         buckets.dedup();
         for bucket in buckets {
-            let resource = format!("arn:{name}:s3:::{bucket}");
+            let on = |actions: &[&'static str]| {
+                in_account(DraftStatement::allow(actions.iter().copied()).on([format!("arn:{name}:s3:::{bucket}")]))
+            };
             let prefixes: Vec<&str> =
                 self.places.iter().filter(|place| place.bucket == bucket).map(|place| place.prefix.as_str()).collect();
             if prefixes.contains(&"") {
-                statements.push(json!({
-                    "Effect": "Allow",
-                    "Action": ["s3:ListBucket", "s3:ListBucketMultipartUploads"],
-                    "Resource": resource,
-                }));
+                statements.push(on(&["s3:ListBucket", "s3:ListBucketMultipartUploads"]));
                 continue;
             }
             // What is listed is named in the request; without a condition, names outside the prefix would show.
-            let patterns = prefixes.iter().map(|prefix| format!("{}*", literal(prefix))).collect();
-            statements.push(json!({
-                "Effect": "Allow",
-                "Action": "s3:ListBucket",
-                "Resource": resource,
-                "Condition": { "StringLike": { "s3:prefix": one_or_many(patterns) } },
-            }));
+            let patterns: Vec<_> = prefixes.iter().map(|prefix| format!("{}*", literal(prefix))).collect();
+            statements.push(on(&["s3:ListBucket"]).only_if(Operator::STRING_LIKE, "s3:prefix", patterns));
             // This one has no s3:prefix ("Actions defined by Amazon S3", service authorization reference): with the
             // condition it would be denied always. It shows names of uploads under way, and no object.
-            statements.push(json!({
-                "Effect": "Allow", "Action": "s3:ListBucketMultipartUploads", "Resource": resource,
-            }));
+            statements.push(on(&["s3:ListBucketMultipartUploads"]));
         }
         // A bucket may encrypt by itself with a key that nobody here has heard of. Through S3 alone: the session cannot ask
         // KMS to decrypt anything else.
+        let keys = if self.kms_keys.is_empty() { vec!["*".to_owned()] } else { self.kms_keys.clone() };
         let via = format!("s3.*.{}", domain_of(partition));
-        statements.push(json!({
-            "Effect": "Allow",
-            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
-            "Resource": if self.kms_keys.is_empty() { json!("*") } else { one_or_many(self.kms_keys.clone()) },
-            "Condition": { "StringLike": { "kms:ViaService": via } },
-        }));
+        let kms = DraftStatement::allow(["kms:Decrypt", "kms:GenerateDataKey"]).on(keys);
+        statements.push(kms.only_if(Operator::STRING_LIKE, "kms:ViaService", [via]));
         statements
     }
 }
 
-/// A session policy that STS would not take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooLong {
-    /// Its length in characters.
-    pub length: usize,
-}
-
-impl fmt::Display for TooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "makes a session policy of {} characters, and STS takes {POLICY_CHARS}", self.length)
-    }
+/// Why a fence makes no session policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FenceError {
+    /// STS takes no policy of this length.
+    #[error("makes a session policy of {length} characters, and STS takes {POLICY_CHARS}")]
+    TooLong {
+        /// In characters.
+        length: usize,
+    },
+    /// It names what no policy can.
+    #[error("makes no session policy: {why}")]
+    Unfit {
+        /// What the policy language has against it.
+        why: String,
+    },
 }
 
 impl fmt::Display for Place {
@@ -197,10 +200,6 @@ fn literal(text: &str) -> String {
     out
 }
 
-fn one_or_many(mut texts: Vec<String>) -> Value {
-    if texts.len() == 1 { texts.remove(0).into() } else { texts.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use iam::{Document, PolicyKind};
@@ -214,26 +213,34 @@ mod tests {
 
     #[test]
     fn the_session_policy_is_one_that_iam_takes() {
-        let policy = fence(&[("lake", "topics/")]).policy("eu-central-1", Purpose::S3).unwrap().unwrap();
+        let policy = fence(&[("lake", "topics/")]).policy("eu-central-1", None, Purpose::S3).unwrap().unwrap();
         let document = Document::parse_as(PolicyKind::Session, &policy).unwrap();
         assert_eq!(document.statements().len(), 4);
         assert!(policy.contains(r#""arn:aws:s3:::lake/topics/*""#), "{policy}");
         assert!(policy.contains(r#"{"StringLike":{"s3:prefix":"topics/*"}}"#), "{policy}");
         assert!(policy.contains("s3.*.amazonaws.com"), "{policy}");
-        let china = fence(&[("lake", "")]).policy("cn-north-1", Purpose::S3).unwrap().unwrap();
+        let china = fence(&[("lake", "")]).policy("cn-north-1", None, Purpose::S3).unwrap().unwrap();
         assert!(china.contains("arn:aws-cn:s3:::lake/*") && china.contains("s3.*.amazonaws.com.cn"), "{china}");
         assert!(!china.contains("s3:prefix"), "{china}");
     }
 
     #[test]
+    fn a_known_owner_is_part_of_the_policy() {
+        let owner = Some("111111111111".parse().unwrap());
+        let policy = fence(&[("lake", "topics/")]).policy("eu-central-1", owner, Purpose::S3).unwrap().unwrap();
+        assert_eq!(policy.matches(r#""s3:ResourceAccount":"111111111111""#).count(), 3, "{policy}");
+        assert!(policy.len() < POLICY_CHARS / 2, "{} characters", policy.len());
+    }
+
+    #[test]
     fn wildcards_in_a_prefix_are_characters() {
-        let policy = fence(&[("lake", "a*b?${x}/")]).policy("eu-central-1", Purpose::S3).unwrap().unwrap();
+        let policy = fence(&[("lake", "a*b?${x}/")]).policy("eu-central-1", None, Purpose::S3).unwrap().unwrap();
         assert!(policy.contains("lake/a${*}b${?}${$}{x}/*"), "{policy}");
     }
 
     #[test]
     fn a_session_for_kafka_may_touch_no_object() {
-        let policy = fence(&[("lake", "")]).policy("eu-central-1", Purpose::Kafka).unwrap().unwrap();
+        let policy = fence(&[("lake", "")]).policy("eu-central-1", None, Purpose::Kafka).unwrap().unwrap();
         assert!(policy.contains("kafka-cluster:*") && !policy.contains("s3:"), "{policy}");
         Document::parse_as(PolicyKind::Session, &policy).unwrap();
     }
@@ -243,7 +250,8 @@ mod tests {
         let places: Vec<(String, String)> =
             (0..60).map(|n| (format!("bucket-{n}"), "a/long/prefix/".repeat(2))).collect();
         let places: Vec<(&str, &str)> = places.iter().map(|(b, p)| (b.as_str(), p.as_str())).collect();
-        assert!(fence(&places).policy("eu-central-1", Purpose::S3).unwrap_err().length > POLICY_CHARS);
+        let refused = fence(&places).policy("eu-central-1", None, Purpose::S3).unwrap_err();
+        assert!(matches!(refused, FenceError::TooLong { length } if length > POLICY_CHARS), "{refused}");
     }
 
     #[test]
@@ -257,6 +265,6 @@ mod tests {
         assert_eq!(fence.holds("other", ""), Within::No);
         let off = Fence { keeping: Keeping::Off, ..fence };
         assert_eq!(off.holds("other", ""), Within::Yes);
-        assert_eq!(off.policy("eu-central-1", Purpose::S3), Ok(None));
+        assert_eq!(off.policy("eu-central-1", None, Purpose::S3), Ok(None));
     }
 }

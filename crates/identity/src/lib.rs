@@ -50,7 +50,7 @@ pub use cache::SessionCache;
 pub use clock::AwsClock;
 pub use connection::{Connection, StsEndpoint};
 pub use error::{Error, Refusal};
-pub use fence::{Fence, Keeping, Place, Purpose, TooLong, Within};
+pub use fence::{Fence, FenceError, Keeping, Place, Purpose, Within};
 pub use fetch::{Exchange, FetchSession};
 pub use identity::Identity;
 pub use integrations::Integrations;

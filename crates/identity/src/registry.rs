@@ -243,6 +243,7 @@ mod tests {
         assert_eq!(sts.role_calls.load(Ordering::SeqCst), 2);
     }
 
+    #[cfg(feature = "static-keys")]
     #[tokio::test]
     async fn expired_keys_of_a_user_are_not_asked_with_again() {
         let (sessions, sts) = sessions();
@@ -268,6 +269,7 @@ mod tests {
         Base::Keys(StaticKeys { access_key_id: AccessKeyId::new(id), secret: Secret::new("s"), token: None })
     }
 
+    #[cfg(feature = "static-keys")]
     #[tokio::test]
     async fn the_longest_session_is_found_by_asking_and_remembered() {
         let (sessions, sts) = sessions_of(Sts { maximum: Some(Duration::from_hours(6)), ..Sts::default() });

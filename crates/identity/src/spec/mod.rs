@@ -148,7 +148,7 @@ impl ConnectionSpec {
         }
         let mut connection = Connection { base, hops: self.roles.iter().map(role).collect(), sts: self.sts() };
         // That it is not too long was found out when the file was read.
-        let policy = self.fence.policy(&self.region, purpose).ok().flatten();
+        let policy = self.fence.policy(&self.region, self.bucket_owner, purpose).ok().flatten();
         if let (Some(policy), Some(cut)) = (policy, connection.cut_down()) {
             *cut = Some(policy);
         }

@@ -158,7 +158,6 @@ fn read_one(
         roles,
         warnings: Vec::new(),
     };
-    check(&mut reader, &spec);
     spec.bucket_owner = match owner {
         None => None,
         Some(Owner::Account(account)) => Some(account),
@@ -170,6 +169,7 @@ fn read_one(
             account
         }
     };
+    check(&mut reader, &spec);
     let Reader { found, .. } = reader;
     spec.warnings = found.warnings[first_warning..].to_vec();
     Some(spec)
@@ -383,9 +383,9 @@ fn policy(reader: &mut Reader<'_>) -> Option<String> {
 /// What only shows when all of a connection is known.
 fn check(reader: &mut Reader<'_>, spec: &ConnectionSpec) {
     for purpose in [Purpose::S3, Purpose::Kafka] {
-        if let Err(too_long) = spec.fence.policy(&spec.region, purpose) {
+        if let Err(error) = spec.fence.policy(&spec.region, spec.bucket_owner, purpose) {
             let key = if reader.has("buckets") { "buckets" } else { "bucket" };
-            reader.fault(key, too_long.to_string()).hint =
+            reader.fault(key, error.to_string()).hint =
                 Some("split it into several connections, or set fence = \"check\"".to_owned());
             return;
         }
