@@ -197,7 +197,14 @@ fn sessions(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Resu
     put(encoder, gauge, "tidegate_session_left_seconds", "Until the live AWS session ends", lefts)?;
     put(encoder, counter, "tidegate_session_renewals", "Exchanges that gave an AWS session", renewals)?;
     put(encoder, counter, "tidegate_session_failures", "Exchanges that gave none", failures)?;
-    put(encoder, counter, "tidegate_session_drops", "Sessions that AWS did not accept to their end", drops)
+    put(encoder, counter, "tidegate_session_drops", "Sessions that AWS did not accept to their end", drops)?;
+    let (clients, now) = (process.clients(), process.clients().clock().now());
+    let certificates = clients.certificates().expiries().into_iter().map(|expiry| {
+        let left = expiry.left(now).as_secs_f64();
+        Sample([("target", expiry.target), ("serial", expiry.serial)], left)
+    });
+    let help = "Until the certificate that sessions are had for ends";
+    put(encoder, gauge, "tidegate_certificate_left_seconds", help, certificates.collect())
 }
 
 fn requests(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Result {

@@ -228,6 +228,18 @@ async fn an_instance_reaches_s3() {
 }
 
 #[tokio::test]
+async fn a_container_reaches_s3_with_its_token_and_not_without() {
+    let place = Place::new().await;
+    let container = place.aws.task(&place.role);
+    let uri = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", container.full_uri.as_str());
+    let token = ("AWS_CONTAINER_AUTHORIZATION_TOKEN", container.token.expose());
+    place.begun(&place.clients(&[uri, token]), Base::Container, Vec::new()).await.unwrap();
+    place.begun(&place.clients(&[uri, token]), Base::DefaultChain, Vec::new()).await.unwrap();
+    let fault = place.begun(&place.clients(&[uri]), Base::Container, Vec::new()).await.unwrap_err();
+    assert_eq!(fault.blame(), fault::Blame::Operator, "{}", fault::Chain(fault.as_error()));
+}
+
+#[tokio::test]
 async fn a_service_account_reaches_s3_with_the_token_as_it_is_now() {
     let place = Place::new().await;
     let issuer = place.aws.issuer("https://oidc.tidegate.test").unwrap();

@@ -7,6 +7,7 @@ use iam::{Arn, Partition};
 use world::Secret;
 
 use crate::Flaw;
+use crate::region::domain_of;
 
 /// A certificate, and what IAM Roles Anywhere shall give for it (`CreateSession`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,17 +115,11 @@ impl RolesAnywhere {
             return endpoint.trim_end_matches('/').to_owned();
         }
         let partition = self.trust_anchor_arn.parse::<Arn>().map_or(Partition::Aws, |arn| arn.partition());
-        // The suffixes of AWS's own endpoint rules.
+        // Dual stack has domains of its own (AWS's own endpoint rules).
         let domain = match (partition, self.dual_stack) {
             (Partition::China, true) => "api.amazonwebservices.com.cn",
-            (Partition::China, false) => "amazonaws.com.cn",
             (_, true) => "api.aws",
-            (Partition::Aws | Partition::GovCloud, false) => "amazonaws.com",
-            (Partition::EuropeanSovereign, false) => "amazonaws.eu",
-            (Partition::Iso, false) => "c2s.ic.gov",
-            (Partition::IsoB, false) => "sc2s.sgov.gov",
-            (Partition::IsoE, false) => "cloud.adc-e.uk",
-            (Partition::IsoF, false) => "csp.hci.ic.gov",
+            (partition, false) => domain_of(partition),
         };
         let fips = if self.fips { "-fips" } else { "" };
         format!("https://rolesanywhere{fips}.{}.{domain}", self.region)

@@ -29,7 +29,13 @@ struct Kept {
     pair: Arc<Pair>,
     /// The last notice given of its end.
     told: Option<Duration>,
+    /// When it last signed.
+    used: SystemTime,
 }
+
+/// How long a pair is remembered that nobody signs with. A session lives twelve hours at most, so that one in use signs twice
+/// in that time.
+const FORGET: Duration = Duration::from_hours(24);
 
 impl Pairs {
     /// The pair to sign with at `now`: what the files hold, or what they held before if that is not fit to be used.
@@ -62,7 +68,7 @@ impl Pairs {
                         not_after = %super::certificate::Day(new.not_after()), "certificate rotated"
                     );
                 }
-                self.keep(declared, digest, &pair);
+                self.keep(declared, digest, &pair, now);
                 pair
             }
             // The bytes are the same; time has gone on.
@@ -80,6 +86,7 @@ impl Pairs {
             (Err(error), _) => return Err(error),
             (Ok(None), None) => unreachable!("without a pair from before nothing is unchanged"),
         };
+        self.touch(declared, now);
         for notice in self.notices(now) {
             let CertificateExpiry { target, subject, serial, not_after } = &notice.expiry;
             let days = notice.within.as_secs() / 86_400;
@@ -119,8 +126,17 @@ impl Pairs {
         kept.get(declared).map(|kept| (kept.digest, Arc::clone(&kept.pair)))
     }
 
-    fn keep(&self, declared: &RolesAnywhere, digest: [u8; 32], pair: &Arc<Pair>) {
-        let kept = Kept { digest, pair: Arc::clone(pair), told: None };
+    /// Notes that a pair is in use, and forgets those that are not any more.
+    fn touch(&self, declared: &RolesAnywhere, now: SystemTime) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.get_mut(declared) {
+            kept.used = now;
+        }
+        kept.retain(|_, kept| now < kept.used + FORGET);
+    }
+
+    fn keep(&self, declared: &RolesAnywhere, digest: [u8; 32], pair: &Arc<Pair>, now: SystemTime) {
+        let kept = Kept { digest, pair: Arc::clone(pair), told: None, used: now };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(declared.clone(), kept);
     }
 }

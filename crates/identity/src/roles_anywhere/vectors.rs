@@ -372,3 +372,38 @@ async fn an_answer_is_a_session_or_an_explained_refusal() {
     let page = declared.read(&pair, 502, None, None, b"<html>").unwrap_err();
     assert_eq!(page.code(), "identity.service-unavailable");
 }
+
+#[tokio::test]
+async fn a_pair_that_nobody_signs_with_any_more_is_forgotten() {
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(old.path(), Some("rsa"), Some("rsa"));
+    put(new.path(), Some("p256"), Some("p256"));
+    let pairs = Pairs::default();
+    pairs.pair(&declared(old.path()), now()).await.unwrap();
+    pairs.pair(&declared(new.path()), now() + Duration::from_hours(12)).await.unwrap();
+    assert_eq!(pairs.expiries().len(), 2);
+    pairs.pair(&declared(new.path()), now() + Duration::from_hours(24)).await.unwrap();
+    assert_eq!(pairs.expiries().len(), 1);
+}
+
+#[test]
+fn damage_is_refused_and_never_a_panic() {
+    let vectors = vectors();
+    let decode = |value: &Value| STANDARD.decode(text(value)).unwrap();
+    let pem = text(&vectors["leaves"]["rsa"]["certificate"]);
+    let der = STANDARD.decode(pem.lines().filter(|line| !line.starts_with("-----")).collect::<String>()).unwrap();
+    let key = decode(&vectors["keys"]["p256 SEC1 DER"]["data"]);
+    let store = decode(&vectors["stores"]["OpenSSL 3"]["data"]);
+    for (data, step) in [(&der, 1), (&key, 1), (&store, 97)] {
+        for at in (0..data.len()).step_by(step) {
+            let mut damaged = data.clone();
+            damaged[at] ^= 0x55;
+            let cut = &data[..at];
+            drop(super::Certificate::read(&damaged).map(|certificate| certificate.faults(now())));
+            assert!(super::Certificate::read(cut).is_none());
+            drop(Pair::read(&sources(damaged.clone(), None, Some("correct horse"))));
+            drop(Pair::read(&sources(der.clone(), Some(damaged), None)));
+            assert!(Pair::read(&sources(der.clone(), Some(cut.to_vec()), None)).is_err());
+        }
+    }
+}

@@ -95,3 +95,50 @@ fn is_current(certificate: &X509Certificate<'_>, now: SystemTime) -> bool {
     let validity = certificate.validity();
     (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&now)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::Value;
+
+    use super::{TrustAnchor, verify, x509};
+
+    #[test]
+    fn no_changed_byte_of_a_certificate_leaves_it_trusted() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../identity/testdata/roles_anywhere.json");
+        let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let der = |pem: &Value| {
+            let lines = pem.as_str().unwrap().lines().filter(|line| !line.starts_with("-----"));
+            STANDARD.decode(lines.collect::<String>()).unwrap()
+        };
+        let now = UNIX_EPOCH + Duration::from_secs(vectors["now"].as_u64().unwrap());
+        let anchor = TrustAnchor {
+            arn: "arn:aws:rolesanywhere:eu-central-1:111111111111:trust-anchor/a".parse().unwrap(),
+            authorities: vec![der(&vectors["authorities"]["root"])],
+            revocations: Vec::new(),
+            enabled: true,
+        };
+        let (leaf, middle) =
+            (der(&vectors["leaves"]["chained"]["certificate"]), der(&vectors["authorities"]["middle"]));
+        let trusted = |leaf: &[u8], middle: &[u8]| {
+            let (Some(leaf), Some(middle)) = (x509::read(leaf), x509::read(middle)) else { return false };
+            verify(&leaf, &[middle], &anchor, now).is_ok()
+        };
+        assert!(trusted(&leaf, &middle));
+        // What is signed; behind it stand the algorithm and the signature, of which the encoding may vary.
+        let signed = |der: &[u8]| x509::read(der).unwrap().tbs_certificate.as_ref().len();
+        for at in 4..4 + signed(&leaf) {
+            let mut changed = leaf.clone();
+            changed[at] ^= 1;
+            assert!(!trusted(&changed, &middle), "byte {at} of the end entity");
+        }
+        for at in 4..4 + signed(&middle) {
+            let mut changed = middle.clone();
+            changed[at] ^= 1;
+            assert!(!trusted(&leaf, &changed), "byte {at} of the intermediate");
+        }
+    }
+}
