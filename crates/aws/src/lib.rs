@@ -22,6 +22,7 @@ mod clients;
 mod counters;
 mod failure;
 mod limiter;
+mod roles_anywhere;
 mod sts;
 
 pub mod s3;
@@ -29,3 +30,4 @@ pub mod s3;
 pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
+pub use sts::Won;

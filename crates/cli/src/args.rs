@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::integration::IntegrationArguments;
 use crate::policy::PolicyArguments;
 
 /// How every command ends.
@@ -32,7 +33,7 @@ pub(crate) struct Arguments {
 }
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 usage, 2 configuration refused, 3 failed, 4 no progress in the time given.";
+    "Exit codes: 0 done, 1 usage, 2 configuration refused, 3 failed, 4 unproven, or no progress in the time given.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// See it all work with no AWS account and no Kafka: embedded broker, embedded AWS, the real way between them.
     Demo(DemoArguments),
+    /// Keep and prove the trust between Tidegate and a customer's AWS account.
+    Integration(IntegrationArguments),
     /// Keep the embedded broker and the embedded AWS up for development.
     Local(LocalArguments),
     /// Work with IAM policies: pure, without network and without an account.

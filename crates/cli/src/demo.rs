@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use aws::s3::{S3Options, S3Sink};
 use connectors::{Config, ConnectorFile, ConnectorPlan, WorkerConfig};
+use control::{AwsSts, Integration, Integrations, NewIntegration, Prover, Verdict};
 use fault::Chain;
 use flate2::read::MultiGzDecoder;
+use identity::{Base, Connection, StsEndpoint};
 use kafka::produce::{Compression, Producer, ProducerConfig, Record};
 use kafka::{ClientConfig, Cluster};
-use rand::distr::{Alphanumeric, SampleString};
 use runtime::{Connector, Drain, Process, State};
 use tokio::time::Instant;
 use world::{Clock, Environment};
 
 use crate::args::{DemoArguments, Exit};
+use crate::integration::probes;
 use crate::place::{BUCKET, PARTITIONS, Place, REGION, TOPIC, explain};
 use crate::run::Signals;
 use crate::screen::Screen;
@@ -45,7 +47,10 @@ async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> 
         std::fs::create_dir_all(dir).map_err(|error| format!("could not make directory {}: {error}", dir.display()))?;
     }
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let external_id = Alphanumeric.sample_string(&mut rand::rng(), 22);
+    let integrations = Integrations::in_memory(Clock::system()).await.map_err(|error| explain(&error))?;
+    let integration = integrations.create(new_integration("orders", None)).await.map_err(|error| explain(&error))?;
+    // Ours to make, and the customer's role asks for it.
+    let external_id = integration.external_ids[0].value.to_string();
     let place = Place::start(any, any, None, external_id).await?;
     place.broker.create_topic(TOPIC, PARTITIONS, &[]).await.map_err(|error| Chain(&error).to_string())?;
     say(&format!(
@@ -62,7 +67,7 @@ async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> 
     let plan = plan(&place)?;
     let process = Process::start(96 << 20, 0, Clock::system(), Environment::of(place.variables()))
         .map_err(|error| format!("could not start threads: {error}"))?;
-    show_refusal(&process, &plan).await?;
+    show_proofs(&place, &process, &integrations, &integration).await?;
 
     let began = Instant::now();
     let connector = move_orders(&process, &plan, screen, &mut signals).await?;
@@ -109,21 +114,47 @@ fn plan(place: &Place) -> Result<Arc<ConnectorPlan>, String> {
     connectors::plan(&file, &worker).map(Arc::new).map_err(told)
 }
 
-/// The same role, another external ID: what another tenant would try.
-async fn show_refusal(process: &Process, plan: &ConnectorPlan) -> Result<(), String> {
-    let mut connection = plan.connection().clone();
-    for hop in &mut connection.hops {
-        hop.external_id = Some("somebody-else".to_owned());
+fn new_integration(name: &str, role: Option<String>) -> NewIntegration {
+    NewIntegration {
+        display_name: name.to_owned(),
+        environment: "demo".to_owned(),
+        principal: Place::principal(),
+        role,
     }
-    say("with a wrong external ID, which has to be refused:\n");
-    let identity = process.clients().sessions().open(&connection).map_err(|error| explain(&error))?;
-    match identity.signer().await {
-        Ok(_) => Err("the role let somebody in who has the wrong external ID".to_owned()),
-        Err(error) => {
-            say(&format!("  {}\n", explain(&error)));
-            Ok(())
-        }
+}
+
+/// The role is tried as another tenant would try it: one that refuses all of that is used, one that does not is refused.
+async fn show_proofs(
+    place: &Place,
+    process: &Process,
+    integrations: &Integrations,
+    integration: &Integration,
+) -> Result<(), String> {
+    let told = |error: control::Error| explain(&error);
+    let sts = StsEndpoint { region: REGION.to_owned(), endpoint: Some(place.aws.endpoint()) };
+    let ours = Connection { base: Base::DefaultChain, hops: Vec::new(), sts };
+    let sts = AwsSts::new(process.clients(), &ours).map_err(|error| explain(&error))?;
+    let prover = Prover::new(Arc::new(sts), Clock::system());
+
+    say("tidegate integration verify, of that role:\n");
+    integrations.set_role(&integration.id, &place.role).await.map_err(told)?;
+    let (good, proof) = integrations.verify(&integration.id, &prover).await.map_err(told)?;
+    say(&format!("{}  {}: {}\n", probes(&proof), good.state, proof.reason));
+    if proof.verdict != Verdict::Proven {
+        return Err(format!("the role was to be proven, and was found {}", proof.verdict.name()));
     }
+
+    let role = place.open_role().await?;
+    say(&format!("and of {role}, whose owner forgot the external ID:\n"));
+    let open = integrations.create(new_integration("orders-reader", Some(role))).await.map_err(told)?;
+    let (refused, proof) = integrations.verify(&open.id, &prover).await.map_err(told)?;
+    let policy = refused.trust_policy(integrations.now());
+    say(&format!("{}  {}: {}\n", probes(&proof), refused.state, proof.reason));
+    say(&format!("  it is not used until its trust policy is:\n{policy:#}\n\n"));
+    if proof.verdict != Verdict::Open {
+        return Err(format!("the role was to be found open, and was found {}", proof.verdict.name()));
+    }
+    Ok(())
 }
 
 async fn move_orders(

@@ -4,6 +4,7 @@ mod allocator;
 mod args;
 mod check;
 mod demo;
+mod integration;
 mod load;
 mod local;
 mod logging;
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
         Command::Check(check) => check::check(check, &environment, &screen).into(),
         Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
         Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),
+        Command::Integration(arguments) => {
+            on_runtime(&screen, integration::integration(arguments, &environment, &screen))
+        }
         Command::Local(local) => on_runtime(&screen, local::local(local, &screen)),
         Command::Policy(policy) => policy::policy(policy, &screen).into(),
     }

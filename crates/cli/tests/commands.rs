@@ -1,5 +1,8 @@
 //! The built binary, as a user calls it.
 
+#[path = "commands/integrations.rs"]
+mod integrations;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -26,8 +29,12 @@ fn the_demo_moves_every_record_once_and_shows_a_refusal() {
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
     assert!(stdout.contains("5000 orders produced, 5000 in 4 objects: nothing lost, nothing doubled"), "{stdout}");
-    assert!(stdout.contains("with a wrong external ID, which has to be refused:\n  sts:AssumeRole"), "{stdout}");
-    assert!(stdout.contains("AccessDenied (403)"), "{stdout}");
+    assert!(stdout.contains("  proven: the role lets in Tidegate with the right external ID"), "{stdout}");
+    assert!(
+        stdout.contains("  refused: the role lets in Tidegate without an external ID and with a wrong one"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("it is not used until its trust policy is:"), "{stdout}");
     // Counted once more, from the files that were kept, without the demo's own code.
     let mut lines = 0;
     for entry in fs::read_dir(dir.path().join("orders")).unwrap() {

@@ -23,7 +23,7 @@ const LONGEST_SESSION: Duration = Duration::from_hours(12);
 /// An account of the embedded AWS, for making users, roles and buckets in it. It exists once something is in it.
 #[derive(Debug, Clone)]
 pub struct Account {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     id: AccountId,
 }
 

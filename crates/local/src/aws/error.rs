@@ -205,6 +205,7 @@ const ERRORS: &[(&str, u16, &str)] = &[
         400,
         "The Encryption request you specified is not valid. Supported value: AES256.",
     ),
+    ("InvalidIdentityToken", 400, "The ID Token provided is not valid."),
     ("InvalidInput", 400, "The request is not valid."),
     ("InvalidParameterValue", 400, "An invalid or out-of-range value was supplied for the input parameter."),
     (

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use rand::RngExt;
 
 use super::admin;
+use super::ambient;
 use super::asked::Asked;
 use super::authorize::Facts;
 use super::connection::Reset;
@@ -44,6 +45,9 @@ pub(super) async fn handle(
         let collected = Limited::new(body, MAX_RULE).collect().await.map(http_body_util::Collected::to_bytes);
         let reply = admin::handle(shared, &parts, peer.ip().is_loopback(), &collected.unwrap_or_default()).await;
         return Ok(respond(reply, &parts, shared.clock.now()));
+    }
+    if let Some(service) = ambient::Service::asked(&parts) {
+        return ambient::serve(shared, service, &parts, body).await;
     }
     let (dialect, asked) = Asked::read(&parts, &mut body, shared.idle).await;
     let (operation, (bucket, key)) = match &asked {
@@ -231,7 +235,7 @@ impl Ids {
 }
 
 /// Makes the answer that goes out.
-fn respond(mut reply: Reply, parts: &Parts, now: SystemTime) -> Response<Body> {
+pub(super) fn respond(mut reply: Reply, parts: &Parts, now: SystemTime) -> Response<Body> {
     let empty = matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if parts.method == Method::HEAD || empty {
         // An error's document is not sent in answer to HEAD, nor its length: there is no object of that length.
@@ -252,7 +256,7 @@ fn respond(mut reply: Reply, parts: &Parts, now: SystemTime) -> Response<Body> {
     response
 }
 
-fn shifted(now: SystemTime, seconds: i64) -> SystemTime {
+pub(super) fn shifted(now: SystemTime, seconds: i64) -> SystemTime {
     let by = Duration::from_secs(seconds.unsigned_abs());
     if seconds < 0 { now - by } else { now + by }
 }

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! connection     one TCP connection; can be reset in the middle of anything
+//!  -> ambient    instance metadata, container endpoint, Roles Anywhere, token issuer: what is not signed as all else is
 //!  -> gate       which operation is this; ask the fault plane; count
 //!  -> sigv4      who signed it, and is it what was signed (also chunk by chunk, while the body streams)
 //!  -> sts | iam | s3 | kms   authorise by every policy that applies, then do it
@@ -20,9 +21,11 @@
 
 mod account;
 mod admin;
+mod ambient;
 mod asked;
 mod authorize;
 mod connection;
+mod container;
 mod denials;
 mod directory;
 mod entity;
@@ -30,12 +33,15 @@ mod error;
 mod faults;
 mod gate;
 mod iam;
+mod imds;
 mod kept;
 mod kms;
 mod managed;
+mod oidc;
 mod propagation;
 mod reply;
 mod requests;
+mod roles_anywhere;
 mod s3;
 mod server;
 mod session;
@@ -51,8 +57,12 @@ mod validate;
 mod xml;
 
 pub use account::{Account, BucketBuilder, NewUser, RoleBuilder, UserBuilder};
+pub use container::{Container, PodIdentity};
 pub use error::AwsError;
 pub use faults::{Effect, FaultRule, Faults};
+pub use imds::Instance;
+pub use oidc::{Algorithm, Issuer};
 pub use requests::Requests;
+pub use roles_anywhere::{ProfileBuilder, TrustAnchorBuilder};
 pub use server::{Aws, AwsOptions, Bodies};
 pub use store::Tally;

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use world::Clock;
 
 use super::account::Account;
+use super::ambient::Ambient;
 use super::connection;
 use super::denials::Denials;
 use super::directory::Directory;
@@ -69,7 +70,7 @@ impl Default for AwsOptions {
 /// A running embedded AWS. It ends when this is dropped; [`Aws::stop`] also waits until it has.
 #[derive(Debug)]
 pub struct Aws {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -83,6 +84,7 @@ pub(super) struct Shared {
     pub(super) mint: Mint,
     pub(super) store: Store,
     pub(super) faults: Faults,
+    pub(super) ambient: Ambient,
     pub(super) requests: Requests,
     pub(super) denials: Denials,
     pub(super) idle: Duration,
@@ -110,6 +112,7 @@ impl Aws {
             mint: Mint::new(session_key),
             store,
             faults: Faults::new(seed),
+            ambient: Ambient::default(),
             requests: Requests::default(),
             denials: Denials::default(),
             propagation: Mutex::new(propagation),

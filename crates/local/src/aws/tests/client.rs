@@ -119,6 +119,12 @@ impl Client {
         Self { key_id: answer.element("AccessKeyId"), secret: answer.element("SecretAccessKey"), token, ..self.clone() }
     }
 
+    /// The same client with a session whose keys a JSON document names.
+    pub(super) fn with_keys(&self, document: &serde_json::Value, names: [&str; 3]) -> Self {
+        let [key_id, secret, token] = names.map(|name| document[name].as_str().unwrap().to_owned());
+        Self { key_id, secret, token: Some(token), ..self.clone() }
+    }
+
     pub(super) async fn get(&self, target: &str) -> Answer {
         self.ask(Ask::new("GET", target, "")).await.unwrap()
     }

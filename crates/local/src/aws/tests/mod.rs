@@ -1,10 +1,13 @@
 //! The embedded AWS over real TCP, with a client that can do what a proper one never does.
 
+mod anywhere;
 mod buckets;
 mod chunked;
 mod client;
+mod container;
 mod faults;
 mod iam;
+mod imds;
 mod kms;
 mod requests;
 mod roles;
@@ -12,6 +15,7 @@ mod store;
 mod sts;
 mod trust;
 mod versions;
+mod web_identity;
 
 use std::time::Duration;
 
@@ -78,7 +82,14 @@ fn trust(principal: &str, actions: &[&str]) -> String {
     .to_string()
 }
 
+/// A trust policy that lets one of AWS's services do `actions` on `conditions`.
+fn service_trust(service: &str, actions: &[&str], conditions: &serde_json::Value) -> String {
+    json!({"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": {"Service": service}, "Action": actions, "Condition": conditions}})
+    .to_string()
+}
+
 /// No test may wait longer than this.
 async fn bounded<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_mins(1), work).await.expect("a test takes a minute at most")
+    tokio::time::timeout(Duration::from_mins(1), Box::pin(work)).await.expect("a test takes a minute at most")
 }

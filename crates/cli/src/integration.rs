@@ -1,0 +1,464 @@
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use control::{
+    AwsSts, Error, Integration, IntegrationId, Integrations, IssuedId, NewIntegration, Outcome, Probe, Proof, Prover,
+    Verdict, placeholder_policy, principal_of,
+};
+use identity::{Base, Connection, StsEndpoint};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use world::{Clock, Environment};
+
+use crate::args::{Exit, Output};
+use crate::place::explain;
+use crate::screen::Screen;
+
+#[derive(Debug, Args)]
+pub(crate) struct IntegrationArguments {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    store: StoreArguments,
+    /// How the result looks on stdout.
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreArguments {
+    /// The file that integrations are kept in. Not set: tidegate/tidegate.db under XDG_STATE_HOME (~/.local/state).
+    #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_STORE")]
+    pub(crate) store: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make an integration: an ID and an external ID, which are ours to make.
+    Create {
+        /// What people call it: 1 to 60 characters.
+        name: String,
+        /// The customer's role, if there is one already; else give it later with set-role.
+        #[arg(long, value_name = "ARN", visible_alias = "customer-role-arn")]
+        role_arn: Option<String>,
+        /// Who Tidegate is to the customer: a role's or user's ARN. Not set: who AWS says that it is now.
+        #[arg(long, value_name = "ARN")]
+        principal: Option<String>,
+        /// Whose it is: two integrations of one environment do not share a role.
+        #[arg(long, default_value = "default")]
+        environment: String,
+        #[command(flatten)]
+        sts: StsArguments,
+    },
+    /// Show all integrations.
+    List {
+        /// Of this environment only.
+        #[arg(long)]
+        environment: Option<String>,
+    },
+    /// Show one integration and what its last proof found.
+    #[command(visible_alias = "describe")]
+    Show {
+        /// As list shows it.
+        id: String,
+    },
+    /// Print the trust policy that the customer's role must have (JSON).
+    Policy {
+        /// As list shows it.
+        #[arg(required_unless_present = "placeholder")]
+        id: Option<String>,
+        /// The trust policy of a role that is made first: it lets in nobody.
+        #[arg(long, conflicts_with = "id")]
+        placeholder: bool,
+    },
+    /// Give an integration its role. Another role than it had has to be proven anew.
+    SetRole {
+        /// As list shows it.
+        id: String,
+        /// The customer's role.
+        #[arg(value_name = "ARN")]
+        role_arn: String,
+    },
+    /// Try whether the role lets in Tidegate with the right external ID, and nobody else.
+    Verify {
+        /// As list shows it.
+        id: String,
+        #[command(flatten)]
+        sts: StsArguments,
+    },
+    /// Issue a new external ID; the old one is accepted beside it until the new one is proven and a week has passed.
+    Rotate {
+        /// As list shows it.
+        id: String,
+        /// Retire the older external ID now; the newer one must have been proven.
+        #[arg(long)]
+        finish: bool,
+    },
+    /// Take an integration away. Connectors that name it do not start any more.
+    Delete {
+        /// As list shows it.
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StsArguments {
+    /// The region whose STS is asked. Not set: AWS_REGION, AWS_DEFAULT_REGION, us-east-1.
+    #[arg(long)]
+    region: Option<String>,
+    /// URL of STS. Not set: AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL, AWS's own of the region.
+    #[arg(long, value_name = "URL")]
+    sts_endpoint: Option<String>,
+}
+
+/// `tidegate integration ..`: the trust between Tidegate and customers' accounts.
+pub(crate) async fn integration(arguments: &IntegrationArguments, environment: &Environment, screen: &Screen) -> Exit {
+    match act(arguments, environment, screen).await {
+        Ok(exit) => exit,
+        Err(failure) => {
+            screen.print(format!("error: {}\n", failure.text).as_bytes());
+            failure.exit
+        }
+    }
+}
+
+struct Failure {
+    exit: Exit,
+    text: String,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = match &error {
+            Error::InvalidId { .. } | Error::Flawed { .. } => Exit::Usage,
+            Error::Changed { .. } => Exit::NoProgress,
+            Error::Unknown { .. }
+            | Error::RoleTaken { .. }
+            | Error::NoRole { .. }
+            | Error::NotProven { .. }
+            | Error::Rotating { .. }
+            | Error::NothingToRetire { .. } => Exit::Refused,
+            // Among them the store's.
+            _ => Exit::Failed,
+        };
+        Self { exit, text: explain(&error) }
+    }
+}
+
+async fn act(arguments: &IntegrationArguments, environment: &Environment, screen: &Screen) -> Result<Exit, Failure> {
+    if let Verb::Policy { placeholder: true, .. } = arguments.verb {
+        say(&format!("{:#}\n", placeholder_policy()));
+        return Ok(Exit::Done);
+    }
+    let clock = Clock::system();
+    let integrations = open(&arguments.store, environment, clock.clone()).await?;
+    let output = arguments.output;
+    let told = |text: String| screen.print(text.as_bytes());
+    match &arguments.verb {
+        Verb::Create { name, role_arn, principal, environment: tenant, sts } => {
+            let principal = match principal {
+                Some(principal) => principal.clone(),
+                None => our_principal(sts, environment, clock).await?,
+            };
+            let new = NewIntegration {
+                display_name: name.clone(),
+                environment: tenant.clone(),
+                principal,
+                role: role_arn.clone(),
+            };
+            let made = integrations.create(new).await?;
+            show(&made, integrations.now(), output);
+            told(next_steps(&made));
+        }
+        Verb::List { environment } => list(&integrations.list(environment.as_deref()).await?, output),
+        Verb::Show { id } => show(&integrations.get(&parse(id)?).await?, integrations.now(), output),
+        Verb::Policy { id, .. } => {
+            let integration = integrations.get(&parse(id.as_deref().unwrap_or_default())?).await?;
+            say(&format!("{:#}\n", integration.trust_policy(integrations.now())));
+            if integration.live_ids(integrations.now()).count() > 1 {
+                told(
+                    "two statements, because the external ID is being rotated: the role must accept both\n".to_owned(),
+                );
+            }
+        }
+        Verb::SetRole { id, role_arn } => {
+            let changed = integrations.set_role(&parse(id)?, role_arn).await?;
+            show(&changed, integrations.now(), output);
+            told(next_steps(&changed));
+        }
+        Verb::Verify { id, sts } => {
+            let prover = prover(sts, environment, clock)?;
+            let (integration, proof) = integrations.verify(&parse(id)?, &prover).await?;
+            say(&verdict(&integration, &proof, integrations.now(), output));
+            return Ok(exit_of(proof.verdict));
+        }
+        Verb::Rotate { id, finish: false } => {
+            let changed = integrations.rotate(&parse(id)?).await?;
+            show(&changed, integrations.now(), output);
+            told(format!(
+                "next: set the role's trust policy to what this prints: tidegate integration policy {id}\n\
+                 then: tidegate integration verify {id}\n"
+            ));
+        }
+        Verb::Rotate { id, finish: true } => {
+            let changed = integrations.finish_rotation(&parse(id)?).await?;
+            show(&changed, integrations.now(), output);
+            told(format!("next: set the role's trust policy to what this prints: tidegate integration policy {id}\n"));
+        }
+        Verb::Delete { id, force } => {
+            let integration = integrations.get(&parse(id)?).await?;
+            if !force && !confirmed(&integration, screen)? {
+                told("nothing was deleted\n".to_owned());
+                return Ok(Exit::Done);
+            }
+            integrations.delete(&integration.id).await?;
+            match output {
+                Output::Text => say(&format!("deleted integration {id}\n")),
+                Output::Json => say(&format!("{:#}\n", json!({ "deleted": id }))),
+            }
+            if let Some(role) = &integration.role {
+                told(format!("next: take Tidegate's statement out of the trust policy of {}\n", role.as_str()));
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Opens the store that is named by a flag, by the environment, or by custom.
+pub(crate) async fn open(
+    arguments: &StoreArguments,
+    environment: &Environment,
+    clock: Clock,
+) -> Result<Integrations, Error> {
+    Integrations::open(store_path(arguments, environment), clock).await
+}
+
+fn store_path(arguments: &StoreArguments, environment: &Environment) -> PathBuf {
+    if let Some(path) = &arguments.store {
+        return path.clone();
+    }
+    // Relative ones are to be ignored (XDG Base Directory Specification). Without a home: beside whoever called.
+    let state = environment.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || environment.get("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    state.or_else(home).unwrap_or_default().join("tidegate/tidegate.db")
+}
+
+/// Who Tidegate is before it takes on any customer's role.
+pub(crate) fn ours(sts: &StsArguments, environment: &Environment) -> Connection {
+    let first = |names: &[&str]| names.iter().find_map(|name| environment.get(name));
+    let region = sts.region.clone().or_else(|| first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
+    let endpoint = sts.sts_endpoint.clone().or_else(|| first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]));
+    let sts = StsEndpoint { region: region.unwrap_or_else(|| "us-east-1".to_owned()), endpoint };
+    Connection { base: Base::DefaultChain, hops: Vec::new(), sts }
+}
+
+fn prover(sts: &StsArguments, environment: &Environment, clock: Clock) -> Result<Prover, Failure> {
+    let clients = aws::Clients::new(clock.clone(), environment.clone());
+    let told = |error: identity::Error| Failure { exit: Exit::Usage, text: explain(&error) };
+    let asked = AwsSts::new(&clients, &ours(sts, environment)).map_err(told)?;
+    Ok(Prover::new(Arc::new(asked), clock))
+}
+
+async fn our_principal(sts: &StsArguments, environment: &Environment, clock: Clock) -> Result<String, Failure> {
+    let failed = |text| Failure { exit: Exit::Failed, text };
+    let hint = "or say who Tidegate is with --principal ARN";
+    let caller = prover(sts, environment, clock)?.caller().await;
+    let caller = caller.map_err(|error| failed(format!("{}; {hint}", explain(&error))))?;
+    let principal = principal_of(&caller.arn);
+    let principal = principal.ok_or_else(|| failed(format!("{} is neither a role nor a user; {hint}", caller.arn)))?;
+    Ok(principal.as_str().to_owned())
+}
+
+fn parse(id: &str) -> Result<IntegrationId, Error> {
+    id.parse()
+}
+
+fn say(text: &str) {
+    // A reader that has seen enough (`| head`) is no failure.
+    std::io::stdout().write_all(text.as_bytes()).ok();
+}
+
+fn confirmed(integration: &Integration, screen: &Screen) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure {
+            exit: Exit::Usage,
+            text: "deleting asks first, and nobody can answer here\n  hint: give --force".to_owned(),
+        });
+    }
+    let Integration { id, display_name, .. } = integration;
+    screen.print(format!("delete integration {id} ({display_name})? [y/N] ").as_bytes());
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    read.map_err(|error| Failure { exit: Exit::Failed, text: format!("could not read the answer: {error}") })?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn next_steps(integration: &Integration) -> String {
+    let id = &integration.id;
+    let trust = format!("tidegate integration policy {id} > trust.json");
+    match &integration.role {
+        None => format!(
+            "next: make a role with this trust policy: {trust}\n\
+             then: tidegate integration set-role {id} ROLE_ARN\n"
+        ),
+        Some(role) => format!(
+            "next: set the trust policy of {} to this: {trust}\n\
+             then: tidegate integration verify {id}\n",
+            role.as_str()
+        ),
+    }
+}
+
+/// How `verify` ends.
+fn exit_of(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Proven => Exit::Done,
+        Verdict::Open => Exit::Refused,
+        Verdict::Denied => Exit::Failed,
+        Verdict::Inconclusive => Exit::NoProgress,
+    }
+}
+
+fn verdict(integration: &Integration, proof: &Proof, now: Timestamp, output: Output) -> String {
+    let policy = integration.trust_policy(now);
+    let mend = matches!(proof.verdict, Verdict::Open | Verdict::Denied);
+    match output {
+        Output::Text => {
+            let mut text = probes(proof);
+            writeln!(text, "{}: {}", integration.state, proof.reason).expect("writing to a string does not fail");
+            if mend {
+                write!(text, "the role's trust policy must be:\n{policy:#}\n")
+                    .expect("writing to a string does not fail");
+            }
+            if proof.verdict == Verdict::Open {
+                text.push_str("if it has just been changed to that, try again in a minute: IAM takes that long\n");
+            }
+            text
+        }
+        Output::Json => {
+            let trust = if mend { json!(policy) } else { Value::Null };
+            format!(
+                "{:#}\n",
+                json!({ "integration": as_json(integration, now), "proof": proof, "trust_policy": trust })
+            )
+        }
+    }
+}
+
+/// What was tried, a line each.
+pub(crate) fn probes(proof: &Proof) -> String {
+    let mut text = String::new();
+    for Probe { kind, outcome, attempts, request_ids, .. } in &proof.probes {
+        let came = match outcome {
+            Outcome::LetIn if kind.is_forbidden() => "LET IN",
+            Outcome::LetIn => "let in",
+            Outcome::Refused { .. } => "refused",
+            Outcome::Unclear { .. } => "unclear",
+        };
+        write!(text, "  with {:<64} {came}", kind.sent()).expect("writing to a string does not fail");
+        if *attempts > 1 {
+            write!(text, ", attempt {attempts}").expect("writing to a string does not fail");
+        }
+        if let Some(request) = request_ids.last() {
+            write!(text, " (request {request})").expect("writing to a string does not fail");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn as_json(integration: &Integration, now: Timestamp) -> Value {
+    let mut value = json!(integration);
+    // What to hand on, without having to know how rotation works.
+    value["external_id"] = json!(integration.live_ids(now).next().map(|issued| &issued.value));
+    value
+}
+
+fn list(integrations: &[Integration], output: Output) {
+    match output {
+        Output::Text if integrations.is_empty() => say("there are no integrations\n"),
+        Output::Text => {
+            let mut text = format!("{:<12} {:<9} {:<12} {:<24} role\n", "id", "state", "environment", "name");
+            for Integration { id, state, environment, display_name, role, .. } in integrations {
+                let role = role.as_ref().map_or("-", |role| role.as_str());
+                let (id, state) = (id.as_str(), state.name());
+                writeln!(text, "{id:<12} {state:<9} {environment:<12} {display_name:<24} {role}")
+                    .expect("writing to a string does not fail");
+            }
+            say(&text);
+        }
+        Output::Json => {
+            say(&format!("{:#}\n", json!({ "integrations": integrations })));
+        }
+    }
+}
+
+fn show(integration: &Integration, now: Timestamp, output: Output) {
+    let text = match output {
+        Output::Text => describe(integration, now),
+        Output::Json => format!("{:#}\n", as_json(integration, now)),
+    };
+    say(&text);
+}
+
+fn describe(integration: &Integration, now: Timestamp) -> String {
+    let mut rows = vec![
+        ("id", integration.id.to_string()),
+        ("name", integration.display_name.clone()),
+        ("environment", integration.environment.clone()),
+        ("our principal", integration.principal.as_str().to_owned()),
+    ];
+    for issued in integration.live_ids(now) {
+        rows.push(("external ID", format!("{}{}", issued.value, note(integration, issued, now))));
+    }
+    rows.push(("role", integration.role.as_ref().map_or("none yet".to_owned(), |role| role.as_str().to_owned())));
+    rows.push(("state", integration.state.to_string()));
+    rows.push(("proven", integration.proven_at.map_or("never".to_owned(), |at| at.to_string())));
+    let mut text = String::new();
+    for (name, value) in rows {
+        writeln!(text, "{name:<14} {value}").expect("writing to a string does not fail");
+    }
+    if let Some(proof) = &integration.last_proof {
+        let Proof { verdict, ended_at, reason, .. } = proof;
+        write!(text, "last proof     {} at {ended_at}: {reason}\n{}", verdict.name(), probes(proof))
+            .expect("writing to a string does not fail");
+    }
+    text
+}
+
+/// What to know about an external ID while there are two.
+fn note(integration: &Integration, issued: &IssuedId, now: Timestamp) -> String {
+    if integration.live_ids(now).count() < 2 {
+        return String::new();
+    }
+    let used = if integration.used_id(now) == Some(&issued.value) { "in use" } else { "not in use" };
+    match issued.retire_at {
+        Some(end) => format!(" ({used}, retired at {end})"),
+        None if issued.proven_at.is_none() => format!(" ({used}, not proven yet)"),
+        None => format!(" ({used})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_is_where_a_flag_the_environment_or_custom_says() {
+        let path = |store: Option<&str>, variables: &[(&str, &str)]| {
+            let arguments = StoreArguments { store: store.map(PathBuf::from) };
+            store_path(&arguments, &Environment::of(variables.iter().copied())).display().to_string()
+        };
+        let home = ("HOME", "/home/ana");
+        assert_eq!(path(Some("x.db"), &[home]), "x.db");
+        assert_eq!(path(None, &[home]), "/home/ana/.local/state/tidegate/tidegate.db");
+        assert_eq!(path(None, &[home, ("XDG_STATE_HOME", "/var/state")]), "/var/state/tidegate/tidegate.db");
+        assert_eq!(path(None, &[home, ("XDG_STATE_HOME", "state")]), "/home/ana/.local/state/tidegate/tidegate.db");
+    }
+}

@@ -1,0 +1,135 @@
+//! The SQLite file that integrations are kept in.
+
+mod rows;
+mod schema;
+
+use std::fmt;
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use world::Clock;
+
+use crate::Error;
+
+pub(crate) use rows::{all, insert, one, remove, role_holder, save};
+
+/// The file. Cloning shares its one connection.
+///
+/// # Threading
+///
+/// Every use runs on a thread for blocking work, one at a time; other processes are waited for, [`BUSY`] at most.
+#[derive(Clone)]
+pub(crate) struct Store(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+/// How long another process may hold the file. A change takes milliseconds.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Whose file it is (`PRAGMA application_id`): "Tide".
+const APPLICATION: i64 = 0x5469_6465;
+
+impl Store {
+    /// Opens the file at `path`, and makes it (and its directory) if there is none: for this user alone.
+    pub(crate) async fn open(path: PathBuf) -> Result<Self, Error> {
+        blocking(move || {
+            make(&path).map_err(|source| Error::File { path: path.clone(), source: Arc::new(source) })?;
+            let connection = Connection::open(&path).map_err(|source| failed(&path, source))?;
+            Self::prepare(path, connection)
+        })
+        .await
+    }
+
+    /// One that ends with its last handle.
+    pub(crate) async fn in_memory() -> Result<Self, Error> {
+        blocking(|| {
+            let path = PathBuf::from(":memory:");
+            let connection = Connection::open_in_memory().map_err(|source| failed(&path, source))?;
+            Self::prepare(path, connection)
+        })
+        .await
+    }
+
+    fn prepare(path: PathBuf, mut connection: Connection) -> Result<Self, Error> {
+        let told = |source| failed(&path, source);
+        connection.busy_timeout(BUSY).map_err(told)?;
+        // FULL: changes are few, and an external ID that was handed out must survive a power cut too.
+        connection
+            .execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;")
+            .map_err(told)?;
+        schema::migrate(&path, &mut connection)?;
+        // Answers with the mode that it has got: in memory there is no log.
+        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(told)?;
+        Ok(Self(Arc::new(Inner { path, connection: Mutex::new(connection) })))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Runs `work` in a transaction that nobody else writes beside; what it has done holds if it succeeds.
+    pub(crate) async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Table<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = self.clone();
+        blocking(move || {
+            let mut connection = store.0.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let told = |source| failed(store.path(), source);
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+            let table = Table { path: store.path(), transaction };
+            let result = work(&table)?;
+            table.transaction.commit().map_err(told)?;
+            Ok(result)
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.0.path).finish()
+    }
+}
+
+/// The tables, within a transaction.
+pub(crate) struct Table<'a> {
+    path: &'a Path,
+    transaction: Transaction<'a>,
+}
+
+impl Table<'_> {
+    fn failed(&self) -> impl Fn(rusqlite::Error) -> Error {
+        |source| failed(self.path, source)
+    }
+}
+
+fn failed(path: &Path, source: rusqlite::Error) -> Error {
+    Error::Store { path: path.to_owned(), source: Arc::new(source) }
+}
+
+/// SQLite would make the file readable by everyone: what it holds is the customers' business.
+fn make(path: &Path) -> std::io::Result<()> {
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Abandoned))
+}
+
+/// The time now in whole milliseconds, which is what the store keeps.
+pub(crate) fn now(clock: &Clock) -> Timestamp {
+    Timestamp::from_millisecond(clock.now_millis()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
