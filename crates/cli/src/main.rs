@@ -4,6 +4,7 @@ mod allocator;
 mod args;
 mod check;
 mod demo;
+mod fault;
 mod integration;
 mod load;
 mod local;
@@ -45,7 +46,10 @@ fn main() -> ExitCode {
         Command::Integration(arguments) => {
             on_runtime(&screen, integration::integration(arguments, &environment, &screen))
         }
-        Command::Local(local) => on_runtime(&screen, local::local(local, &screen)),
+        Command::Local(local) => match &local.plane {
+            Some(plane) => on_runtime(&screen, fault::fault(plane, &screen)),
+            None => on_runtime(&screen, local::local(local, &screen)),
+        },
         Command::Policy(policy) => policy::policy(policy, &screen).into(),
     }
 }
