@@ -16,7 +16,12 @@ import zlib
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, CredentialRetrievalError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+from iam_rolesanywhere_session import CredentialsRetrievalError, IAMRolesAnywhereSession
 
 PROGRAM, CLI = sys.argv[1:3]
 # Nothing of the machine's own configuration may leak into the clients.
@@ -56,8 +61,8 @@ def refused(code, call, status=None, text=None):
 
 
 class Server:
-    def __init__(self, directory=None):
-        args = [PROGRAM] + ([directory] if directory else [])
+    def __init__(self, directory=None, trust_anchor=None):
+        args = [PROGRAM] + ([directory] if directory else []) + (["--trust-anchor", trust_anchor] if trust_anchor else [])
         self.process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.said = json.loads(self.process.stdout.readline())
         self.endpoint = self.said["endpoint"]
@@ -695,7 +700,9 @@ def _():
         with open(os.path.join(directory, "s3", "journal.jsonl"), "a") as journal:
             journal.write('{"event":"object_put","buck')
         after = Server(directory)
-        assert {k: v for k, v in after.said.items() if k != "endpoint"} == {k: v for k, v in before.said.items() if k != "endpoint"}
+        # Ports and tokens are new ones.
+        changing = {"endpoint", "keyless"}
+        assert {k: v for k, v in after.said.items() if k not in changing} == {k: v for k, v in before.said.items() if k not in changing}
         second = after.client("s3", "admin")
         got = second.get_object(Bucket="lake", Key="kept/one")
         assert got["Body"].read() == body and got["Metadata"] == {"a": "b"}
@@ -712,6 +719,125 @@ def _():
         with open(os.path.join(directory, "s3", "buckets", "lake", "kept", "two"), "rb") as there:
             assert there.read() == body + b"tail"
 
+
+def issue(common, key, issuer=None, issuer_key=None, ca=False):
+    """A certificate, or an authority that has issued itself."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer.subject if issuer else subject)
+    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+    builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    usages = dict.fromkeys(["content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only",
+                            "decipher_only"], False)
+    builder = builder.add_extension(
+        x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, **usages), critical=True)
+    return builder.sign(issuer_key or key, hashes.SHA256())
+
+
+def in_environment(variables, use):
+    """Runs `use` with these variables, as a session that finds its own credentials."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        return use(boto3.Session(region_name="us-east-1"))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def writes(session, where):
+    client = session.client("s3", endpoint_url=where.endpoint)
+    client.put_object(Bucket="lake", Key="keyless", Body=b"x")
+    return session.client("sts", endpoint_url=where.endpoint).get_caller_identity()["Arn"]
+
+
+with tempfile.TemporaryDirectory() as directory:
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    root = issue("Check root", root_key, ca=True)
+    middle_key = rsa.generate_private_key(65537, 2048)
+    middle = issue("Check middle", middle_key, root, root_key, ca=True)
+    anchor = os.path.join(directory, "root.pem")
+    with open(anchor, "wb") as file:
+        file.write(root.public_bytes(serialization.Encoding.PEM))
+    keyless = Server(trust_anchor=anchor)
+    ways = keyless.said["keyless"]
+
+    @check("boto3 as an instance, by the second version of the protocol alone")
+    def _():
+        imds = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": keyless.endpoint + "/",
+                "AWS_EC2_METADATA_V1_DISABLED": "true"}
+        assert ":assumed-role/host/i-" in in_environment(imds, lambda session: writes(session, keyless))
+
+    @check("boto3 as a container, with its token and not without")
+    def _():
+        container = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": ways["container"]["uri"]}
+        right = {**container, "AWS_CONTAINER_AUTHORIZATION_TOKEN": ways["container"]["token"]}
+        assert ":assumed-role/host/" in in_environment(right, lambda session: writes(session, keyless))
+        try:
+            in_environment(container, lambda session: writes(session, keyless))
+        except CredentialRetrievalError:
+            return
+        raise AssertionError("credentials without a token")
+
+    @check("boto3 as a service account")
+    def _():
+        token = os.path.join(directory, "token")
+        with open(token, "w") as file:
+            file.write(ways["web_identity"])
+        variables = {"AWS_WEB_IDENTITY_TOKEN_FILE": token, "AWS_ROLE_ARN": ways["role"], "AWS_ROLE_SESSION_NAME": "boto",
+                     "AWS_ENDPOINT_URL": keyless.endpoint}
+        assert in_environment(variables, lambda session: writes(session, keyless)).endswith(":assumed-role/host/boto")
+
+    @check("the aws CLI as an instance")
+    def _():
+        variables = {**os.environ, "AWS_EC2_METADATA_DISABLED": "false", "AWS_DEFAULT_REGION": "us-east-1",
+                     "AWS_EC2_METADATA_SERVICE_ENDPOINT": keyless.endpoint + "/", "AWS_ENDPOINT_URL": keyless.endpoint}
+        said = subprocess.run([CLI, "sts", "get-caller-identity"], env=variables, capture_output=True, text=True, timeout=60)
+        assert ":assumed-role/host/i-" in said.stdout, said
+
+    def anywhere(key, certificate, chain=None, **more):
+        """AWS's own Roles Anywhere client. It knows https alone, and the embedded AWS has no certificate."""
+        pem = lambda thing: thing.public_bytes(serialization.Encoding.PEM)
+        secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        client = IAMRolesAnywhereSession(
+            profile_arn=ways["roles_anywhere"]["profile"], role_arn=ways["role"],
+            trust_anchor_arn=ways["roles_anywhere"]["trust_anchor"], certificate=pem(certificate), private_key=secret,
+            certificate_chain=pem(chain) if chain else None, region="us-east-1",
+            endpoint=keyless.endpoint.removeprefix("http://"), **more)
+        send = client._session.send
+
+        def plainly(request):
+            request.url = request.url.replace("https://", "http://")
+            return send(request)
+
+        client._session.send = plainly
+        return client.get_session()
+
+    @check("AWS's Roles Anywhere client with RSA and EC keys, with a chain, and with a name")
+    def _():
+        for key in (rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1()),
+                    ec.generate_private_key(ec.SECP384R1())):
+            certificate = issue("worker", key, root, root_key)
+            who = writes(anywhere(key, certificate), keyless)
+            assert who.endswith(f":assumed-role/host/{certificate.serial_number:x}"), who
+        chained = issue("worker", key, middle, middle_key)
+        writes(anywhere(key, chained, middle), keyless)
+        who = writes(anywhere(key, chained, middle, role_session_name="worker-1"), keyless)
+        assert who.endswith(":assumed-role/host/worker-1"), who
+
+    @check("AWS's Roles Anywhere client is refused without the chain, and with another authority's certificate")
+    def _():
+        key = ec.generate_private_key(ec.SECP256R1())
+        for certificate in (issue("worker", key, middle, middle_key), issue("worker", key, issue("other", middle_key, ca=True), middle_key)):
+            try:
+                writes(anywhere(key, certificate), keyless)
+            except CredentialsRetrievalError as error:
+                assert error.status_code == 403 and "Untrusted" in error.message, error
+                continue
+            raise AssertionError("not refused")
+
+    keyless.stop()
 
 server.stop()
 print(f"{passed} passed, {len(failed)} failed")

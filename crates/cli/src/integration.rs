@@ -254,7 +254,8 @@ pub(crate) fn ours(sts: &StsArguments, environment: &Environment) -> Connection 
     let first = |names: &[&str]| names.iter().find_map(|name| environment.get(name));
     let region = sts.region.clone().or_else(|| first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
     let endpoint = sts.sts_endpoint.clone().or_else(|| first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]));
-    let sts = StsEndpoint { region: region.unwrap_or_else(|| "us-east-1".to_owned()), endpoint };
+    let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+    let sts = StsEndpoint { endpoint, ..StsEndpoint::new(region) };
     Connection { base: Base::DefaultChain, hops: Vec::new(), sts }
 }
 

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use connectors::{CheckReport, ConfigFaults, ConnectorFile, WorkerConfig, WorkerRefusal};
+use identity::{ConnectionFaults, Connections};
 use world::Environment;
 
 use crate::args::WorkerArguments;
@@ -39,6 +40,16 @@ pub(crate) fn load(
             }
         }
     };
+    let worker = match connections(arguments, environment) {
+        Ok(Some(connections)) => worker.with_connections(connections),
+        Ok(None) => worker,
+        Err(faults) => {
+            // Without them every connector that names one would be told to be wrong for a reason that is not its own.
+            reports.push(CheckReport::from(ConfigFaults::from(faults)));
+            return Ok(Loaded { reports, warnings: worker.warnings().iter().map(ToString::to_string).collect() });
+        }
+    };
+    let worker = worker.with_keys(arguments.keys());
     // Reports come in the order of the command line; files that can be read are checked together, for their names.
     let loaded = connectors::load_connectors(paths);
     let files: Vec<ConnectorFile> = loaded.iter().filter_map(|file| file.as_ref().ok().cloned()).collect();
@@ -53,6 +64,15 @@ pub(crate) fn load(
         });
     }
     Ok(Loaded { reports, warnings: worker.warnings().iter().map(ToString::to_string).collect() })
+}
+
+/// The file of connections, if one is given.
+fn connections(
+    arguments: &WorkerArguments,
+    environment: &Environment,
+) -> Result<Option<Connections>, ConnectionFaults> {
+    let Some(path) = &arguments.connections else { return Ok(None) };
+    Connections::load(path, environment, arguments.keys()).map(Some)
 }
 
 /// Settings from the environment, above them `--set`, above it `--bootstrap-server`.

@@ -59,6 +59,7 @@ async fn serve(arguments: &LocalArguments, screen: &Screen) -> Result<(), String
     for line in connector.lines() {
         writeln!(text, "#   {line}").expect("writing to a string does not fail");
     }
+    text += &crate::keyless::open(&place, dir, arguments.trust_anchor.as_deref()).await?;
     let mut stdout = std::io::stdout();
     // A reader that has seen enough (`| head`) is no failure.
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).ok();

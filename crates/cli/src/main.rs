@@ -3,9 +3,11 @@
 mod allocator;
 mod args;
 mod check;
+mod connection;
 mod demo;
 mod fault;
 mod integration;
+mod keyless;
 mod load;
 mod local;
 mod logging;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let environment = Environment::process();
     match &arguments.command {
         Command::Check(check) => check::check(check, &environment, &screen).into(),
+        Command::Connection(command) => on_runtime(&screen, connection::connection(command, &environment, &screen)),
         Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
         Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),
         Command::Integration(arguments) => {
@@ -50,7 +53,7 @@ fn main() -> ExitCode {
             Some(plane) => on_runtime(&screen, fault::fault(plane, &screen)),
             None => on_runtime(&screen, local::local(local, &screen)),
         },
-        Command::Policy(policy) => policy::policy(policy, &screen).into(),
+        Command::Policy(policy) => policy::policy(policy, &environment, &screen).into(),
     }
 }
 

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use fault::{Chain, Diagnose};
+use iam::{AccountId, Arn};
 use local::aws::{Aws, AwsOptions, NewUser};
 use local::broker::{Broker, BrokerOptions};
 use serde_json::{Value, json};
@@ -12,6 +13,9 @@ pub(crate) struct Place {
     pub(crate) aws: Aws,
     /// Who Tidegate is: a user in an account of its own, who may do nothing but take on the customer's role.
     pub(crate) user: NewUser,
+    /// Who Tidegate is without a key: as an instance, a container, a cluster's service account, or by certificate. It may
+    /// do what the user may.
+    pub(crate) host_role: Arn,
     /// The customer's role.
     pub(crate) role: String,
     /// What the role demands of whoever takes it on.
@@ -29,8 +33,13 @@ pub(crate) const TOPIC: &str = "orders";
 /// How many partitions it has.
 pub(crate) const PARTITIONS: usize = 4;
 
+/// Who issues the token of the service account that Tidegate may be.
+pub(crate) const ISSUER: &str = "https://oidc.tidegate.test/local";
+/// That service account.
+pub(crate) const SUBJECT: &str = "system:serviceaccount:tidegate:tidegate";
+
 /// Account numbers of AWS's documentation, which belong to nobody.
-const OURS: &str = "111122223333";
+pub(crate) const OURS: &str = "111122223333";
 const CUSTOMER: &str = "444455556666";
 
 impl Place {
@@ -59,16 +68,22 @@ impl Place {
             .ensure()
             .await
             .map_err(|error| told(&error))?;
+        let host_role = ours
+            .role("tidegate-host", &host_trust(ours.id()).to_string())
+            .policy(&allow(&["sts:AssumeRole"], &[&role]).to_string())
+            .ensure()
+            .await
+            .map_err(|error| told(&error))?;
         customer.bucket(BUCKET).region(REGION).ensure().await.map_err(|error| told(&error))?;
         customer
-            .role("orders-writer", &trust(&user.arn.to_string(), &external_id).to_string())
+            .role("orders-writer", &trust(&[user.arn.as_str(), host_role.as_str()], &external_id).to_string())
             .policy(&permissions().to_string())
             .ensure()
             .await
             .map_err(|error| told(&error))?;
         let admin = customer.user("admin").policy(&allow(&["*"], &["*"]).to_string());
         let admin = admin.ensure().await.map_err(|error| told(&error))?;
-        Ok(Self { broker, aws, user, role, external_id, admin })
+        Ok(Self { broker, aws, user, host_role, role, external_id, admin })
     }
 
     /// Who Tidegate is here, before anything is started.
@@ -79,7 +94,7 @@ impl Place {
     /// Another role of the customer's, whose owner forgot to ask for the external ID.
     pub(crate) async fn open_role(&self) -> Result<String, String> {
         let customer = self.aws.account(CUSTOMER.parse().map_err(|_| "a constant account number is wrong".to_owned())?);
-        let mut trust = trust(&Self::principal(), &self.external_id);
+        let mut trust = trust(&[&Self::principal()], &self.external_id);
         if let Some(statement) = trust["Statement"][0].as_object_mut() {
             statement.remove("Condition");
         }
@@ -135,16 +150,39 @@ fn allow(actions: &[&str], resources: &[&str]) -> Value {
     })
 }
 
-/// One principal, and only with the external ID: whoever else learns the role's name cannot take it on.
-fn trust(principal: &str, external_id: &str) -> Value {
+/// The vendor's principals, and only with the external ID: whoever else learns the role's name cannot take it on.
+fn trust(principals: &[&str], external_id: &str) -> Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
-            "Principal": { "AWS": principal },
+            "Principal": { "AWS": principals },
             "Action": "sts:AssumeRole",
             "Condition": { "StringEquals": { "sts:ExternalId": external_id } }
         }]
+    })
+}
+
+/// The services that hand the role to a machine, and the issuer that does so by token.
+fn host_trust(account: AccountId) -> Value {
+    let services = ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com", "rolesanywhere.amazonaws.com"];
+    let provider = format!("arn:aws:iam::{account}:oidc-provider/{}", ISSUER.trim_start_matches("https://"));
+    let subject = format!("{}:sub", ISSUER.trim_start_matches("https://"));
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": { "Service": services },
+                "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+            },
+            {
+                "Effect": "Allow",
+                "Principal": { "Federated": provider },
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": { "StringEquals": { subject: SUBJECT } }
+            }
+        ]
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use connectors::ConnectorPlan;
 use fault::Retry;
+use identity::KeyRule;
 use runtime::{Connector, Drain, Metrics, Process, Server, State};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -40,18 +41,23 @@ pub(crate) async fn run(arguments: &RunArguments, environment: &Environment, scr
             tracing::warn!(connector = plan.name(), "{warning}");
         }
     }
-    let rules =
-        Rules { drain: arguments.drain.then_some(arguments.drain_timeout), exit_on_failure: arguments.exit_on_failure };
+    let rules = Rules {
+        drain: arguments.drain.then_some(arguments.drain_timeout),
+        exit_on_failure: arguments.exit_on_failure,
+        keys: arguments.worker.keys(),
+    };
     run_plans(plans, &arguments.limits, rules, environment, screen).await
 }
 
-/// When a run ends by itself.
+/// When a run ends by itself, and what it may use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     /// Once everything that was there at the start is committed; and if nothing moves for this long.
     pub(crate) drain: Option<Duration>,
     /// When all connectors have failed.
     pub(crate) exit_on_failure: bool,
+    /// Whether AWS keys that never end may be used.
+    pub(crate) keys: KeyRule,
 }
 
 /// How often states are looked at and the status line is drawn.
@@ -64,7 +70,9 @@ pub(crate) async fn run_plans(
     environment: &Environment,
     screen: &Screen,
 ) -> Exit {
-    let process = match Process::start(limits.memory, limits.threads, Clock::system(), environment.clone()) {
+    let started =
+        Process::start_with_keys(limits.memory, limits.threads, Clock::system(), environment.clone(), rules.keys);
+    let process = match started {
         Ok(process) => process,
         Err(error) => {
             tracing::error!(%error, "could not start threads");
@@ -97,7 +105,7 @@ pub(crate) async fn run_plans(
     let mut drains = Vec::new();
     if let Some(patience) = rules.drain {
         for plan in &plans {
-            let seeing = tokio::time::timeout(patience, Drain::begin(Arc::clone(plan)));
+            let seeing = tokio::time::timeout(patience, Drain::begin(&process, Arc::clone(plan)));
             let drain = tokio::select! {
                 drain = seeing => drain,
                 () = signals.next() => return Exit::NoProgress,

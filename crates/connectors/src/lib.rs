@@ -15,6 +15,7 @@
 //!
 //! Texts of faults are those of the connector that users come from, where it has one: people search for them.
 
+mod access;
 mod aiven;
 mod catalogue;
 mod clients;
@@ -30,7 +31,6 @@ mod own;
 mod pattern;
 mod plan;
 mod report;
-mod suggest;
 mod worker;
 
 pub use catalogue::{ConnectorClass, check, check_all, classes, client_properties, plan, plan_all};

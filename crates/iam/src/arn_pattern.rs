@@ -6,11 +6,12 @@ use crate::pattern::{Pattern, Syntax};
 pub(crate) struct ArnPattern([Pattern; 6]);
 
 impl ArnPattern {
-    /// `None` if it has not six parts. With `short`, fewer will do where the text ends in `*`, which then stands for all
-    /// that follows: AWS lets a `*` at the end of a part reach beyond its colon.
+    /// `None` if it has not six parts. With `short`, fewer will do, and those that are missing may be anything: AWS lets a
+    /// `*` at the end of a part reach beyond its colon, and reads `arn:aws:sqs` as all of SQS. Only `::` cannot be short:
+    /// what is empty there is meant to be.
     pub(crate) fn read(text: &str, variables: bool, short: bool) -> Result<Option<Self>, String> {
         let mut parts: Vec<&str> = text.splitn(6, ':').collect();
-        if short && text.ends_with('*') {
+        if short && parts.len() < 6 && (text.ends_with('*') || !text.contains("::")) {
             parts.resize(6, "*");
         }
         let Ok(parts) = <[&str; 6]>::try_from(parts) else { return Ok(None) };
@@ -30,11 +31,6 @@ impl ArnPattern {
         let fixed = self.0[..5].iter().zip(arn.0).all(|(pattern, part)| pattern.matches(part, context) == Some(true));
         // Only the resource part can hold a variable. An ARN of another service does not match, whatever it is.
         if fixed { self.0[5].matches(arn.0[5], context) } else { Some(false) }
-    }
-
-    /// The partition, where it has no wildcard.
-    pub(crate) fn partition(&self) -> Option<&str> {
-        self.0[1].literal()
     }
 
     pub(crate) fn has_wildcard_service(&self) -> bool {

@@ -39,9 +39,6 @@ impl Condition {
         values: Vec<String>,
         variables: bool,
     ) -> Result<Self, String> {
-        if !key.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty()) {
-            return Err(format!("condition key {key:?} is not of the form service:name"));
-        }
         let read = |value: &String| {
             Wanted::read(operator.test, value, variables).map_err(|reason| format!("{operator} on {key}: {reason}"))
         };

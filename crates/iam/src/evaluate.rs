@@ -1,6 +1,7 @@
 use crate::arn_pattern::ArnParts;
 use crate::caller::Reach;
-use crate::{AccountId, Caller, Context, Document, Effect, PolicyKind, Principals, Statement};
+use crate::matching::{Matches, Matching};
+use crate::{AccountId, Caller, Context, Document, PolicyKind};
 
 /// What is asked: may this caller do this to that.
 #[derive(Debug)]
@@ -93,30 +94,26 @@ pub fn evaluate<'a>(request: &Request<'_>, policies: &Policies<'a>) -> Decision<
     if is(request.action, "sts:GetCallerIdentity") && !caller.is_anonymous() {
         return Decision::Allowed(None);
     }
-    let matching = Matching {
-        request,
-        resource: ArnParts::cut(request.resource),
-        has_boundary: policies.boundary.is_some() && caller.has_identity(),
-    };
+    let matching = Matching::new(request, policies);
     let found = matching.everything(policies);
     if let Some(place) = found.deny() {
         return Decision::ExplicitlyDenied(place);
     }
-    decide(request, policies, &found, matching.resource.as_ref())
+    decide(request, policies, &found, matching.resource())
 }
 
 /// What follows where nothing denies.
 fn decide<'a>(
     request: &Request<'_>,
     policies: &Policies<'a>,
-    found: &All<'a>,
+    found: &Matches<'a>,
     resource: Option<&ArnParts<'_>>,
 ) -> Decision<'a> {
     let Request { caller, action, .. } = *request;
-    if let Some(kind) = reserved(action, resource) {
-        return Decision::ImplicitlyDenied(kind);
+    if is_reserved(action, resource) {
+        return Decision::ImplicitlyDenied(PolicyKind::Resource);
     }
-    if found.service_control.is_none() {
+    if !found.is_within_service_control {
         return Decision::ImplicitlyDenied(PolicyKind::ServiceControl);
     }
     if policies.endpoint.is_some() && found.endpoint.allow.is_none() {
@@ -175,167 +172,24 @@ fn is_assumption(action: &str, resource: Option<&ArnParts<'_>>) -> bool {
         && actions.iter().any(|known| is(action, known))
 }
 
-/// What AWS keeps for itself in everybody's account, whatever their policies say: its managed policies, the roles below
-/// `/aws-reserved/`, and KMS's aliases below `alias/aws/`.
-fn reserved(action: &str, resource: Option<&ArnParts<'_>>) -> Option<PolicyKind> {
-    let resource = resource?;
-    let (service, name) = action.split_once(':')?;
-    let changes = |thing: &str| {
-        ["Create", "Delete", "Update", "Put", "Attach", "Detach", "Tag", "Untag", "SetDefault"].iter().any(|verb| {
-            let rest = name.get(..verb.len()).filter(|start| is(start, verb)).and(name.get(verb.len()..));
-            rest.and_then(|rest| rest.get(..thing.len())).is_some_and(|start| is(start, thing))
-        })
-    };
+/// What AWS keeps for itself in everybody's account, whatever their policies say: its managed policies and the roles below
+/// `/aws-reserved/` are read only, KMS's aliases below `alias/aws/` are its own.
+fn is_reserved(action: &str, resource: Option<&ArnParts<'_>>) -> bool {
+    let (Some(resource), Some((service, name))) = (resource, action.split_once(':')) else { return false };
     let below = |prefix: &str| resource.resource().starts_with(prefix);
-    let is_reserved = match resource.service() {
+    let begins = |start: &str| name.get(..start.len()).is_some_and(|own| is(own, start));
+    match resource.service() {
         "iam" if is(service, "iam") => {
-            resource.account() == "aws" && below("policy/") && changes("Policy")
-                || below("role/aws-reserved/") && (changes("Role") || is(name, "UpdateAssumeRolePolicy"))
+            let is_aws = resource.account() == "aws" && below("policy/") || below("role/aws-reserved/");
+            is_aws && !["Get", "List", "Generate"].into_iter().any(begins)
         }
-        "kms" if is(service, "kms") => below("alias/aws/") && changes("Alias"),
+        "kms" if is(service, "kms") => {
+            below("alias/aws/") && ["CreateAlias", "DeleteAlias", "UpdateAlias"].iter().any(|known| is(name, known))
+        }
         _ => false,
-    };
-    is_reserved.then_some(PolicyKind::Resource)
+    }
 }
 
-fn is(action: &str, name: &str) -> bool {
+pub(crate) fn is(action: &str, name: &str) -> bool {
     action.eq_ignore_ascii_case(name)
-}
-
-struct Matching<'r> {
-    request: &'r Request<'r>,
-    resource: Option<ArnParts<'r>>,
-    has_boundary: bool,
-}
-
-/// The first statement that denies, and the one that allows with the furthest reach.
-#[derive(Default)]
-struct Found<'a> {
-    deny: Option<Place<'a>>,
-    allow: Option<(Reach, Place<'a>)>,
-}
-
-/// What was found in every kind of policy.
-struct All<'a> {
-    identity: Found<'a>,
-    boundary: Found<'a>,
-    session: Found<'a>,
-    resource: Found<'a>,
-    endpoint: Found<'a>,
-    /// `Some` where every level allows.
-    service_control: Option<()>,
-    control_deny: Option<Place<'a>>,
-}
-
-impl<'a> All<'a> {
-    fn deny(&self) -> Option<Place<'a>> {
-        let found = [&self.identity, &self.resource, &self.boundary, &self.session, &self.endpoint];
-        found.iter().find_map(|found| found.deny).or(self.control_deny)
-    }
-}
-
-impl Matching<'_> {
-    fn everything<'a>(&self, policies: &Policies<'a>) -> All<'a> {
-        let mut all = All {
-            identity: self.all(PolicyKind::Identity, policies.identity.iter().copied()),
-            boundary: self.all(PolicyKind::Boundary, policies.boundary),
-            session: self.all(PolicyKind::Session, policies.session),
-            resource: match policies.resource {
-                Some(ResourcePolicy::Trust(document)) => self.all(PolicyKind::Trust, [document]),
-                Some(ResourcePolicy::Other(document)) => self.all(PolicyKind::Resource, [document]),
-                None => Found::default(),
-            },
-            endpoint: self.all(PolicyKind::Endpoint, policies.endpoint),
-            service_control: Some(()),
-            control_deny: None,
-        };
-        // Organizations: an SCP binds the users, roles and the root of its accounts, but neither services nor strangers.
-        let is_bound = |levels: &[Vec<Document>]| !levels.is_empty() && self.request.caller.has_identity();
-        if is_bound(policies.service_control) && !self.is_service_linked() {
-            for found in self.levels(PolicyKind::ServiceControl, policies.service_control) {
-                all.control_deny = all.control_deny.or(found.deny);
-                all.service_control = all.service_control.filter(|()| found.allow.is_some());
-            }
-        }
-        if !policies.resource_control.is_empty() && !self.is_beyond_resource_control() {
-            for found in self.levels(PolicyKind::ResourceControl, policies.resource_control) {
-                all.control_deny = all.control_deny.or(found.deny);
-            }
-        }
-        all
-    }
-
-    /// Roles that a service made for itself are bound by no control policy. A session's ARN has lost the path by which
-    /// they are known; the role's own has it.
-    fn is_service_linked(&self) -> bool {
-        let role = self.request.context.one("aws:PrincipalArn");
-        role.and_then(ArnParts::cut).is_some_and(|arn| arn.resource().starts_with("role/aws-service-role/"))
-    }
-
-    /// Organizations' page on RCPs, "Resources and entities not restricted by RCPs".
-    fn is_beyond_resource_control(&self) -> bool {
-        let asks_service_linked = self.resource.is_some_and(|arn| arn.resource().starts_with("role/aws-service-role/"));
-        self.is_service_linked() || asks_service_linked || is(self.request.action, "kms:RetireGrant")
-    }
-
-    /// Each level for itself; their policies are numbered through.
-    fn levels<'a>(&self, kind: PolicyKind, levels: &'a [Vec<Document>]) -> impl Iterator<Item = Found<'a>> {
-        let mut first = 0;
-        levels.iter().map(move |level| {
-            let found = self.some(kind, first, level);
-            first += level.len();
-            found
-        })
-    }
-
-    fn all<'a>(&self, kind: PolicyKind, documents: impl IntoIterator<Item = &'a Document>) -> Found<'a> {
-        self.some(kind, 0, documents)
-    }
-
-    fn some<'a>(&self, kind: PolicyKind, first: usize, documents: impl IntoIterator<Item = &'a Document>) -> Found<'a> {
-        let mut found = Found::default();
-        for (policy, document) in documents.into_iter().enumerate() {
-            for (index, statement) in document.statements().iter().enumerate() {
-                let Some(reach) = self.one(statement) else { continue };
-                let place = Place { kind, policy: first + policy, statement: index, sid: statement.sid() };
-                match statement.effect() {
-                    Effect::Deny => {
-                        found.deny.get_or_insert(place);
-                    }
-                    Effect::Allow => {
-                        if found.allow.is_none_or(|(best, _)| best < reach) {
-                            found.allow = Some((reach, place));
-                        }
-                    }
-                }
-            }
-        }
-        found
-    }
-
-    /// Whether a statement speaks of the request, and how closely it names the caller.
-    fn one(&self, statement: &Statement) -> Option<Reach> {
-        let Request { action, context, .. } = *self.request;
-        let reach = statement.principals().map_or(Some(Reach::Caller), |principals| self.reach(principals))?;
-        let matches = statement.actions().covers(action)
-            && statement.resources().is_none_or(|resources| resources.covers(self.resource.as_ref(), context))
-            && statement.conditions().iter().all(|condition| condition.holds(context));
-        matches.then_some(reach)
-    }
-
-    fn reach(&self, principals: &Principals) -> Option<Reach> {
-        let best = principals.list().iter().filter_map(|principal| self.request.caller.named_by(principal)).max();
-        if !principals.is_except() {
-            return best;
-        }
-        // AWS: whoever has a permissions boundary is denied by NotPrincipal, whomever it spares.
-        if self.has_boundary {
-            return Some(Reach::Caller);
-        }
-        // To be spared by NotPrincipal, a caller must be named itself: naming its account alone does not spare it.
-        match best {
-            Some(Reach::Caller | Reach::Role) => None,
-            Some(Reach::Account) | None => Some(Reach::Caller),
-        }
-    }
 }

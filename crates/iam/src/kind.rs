@@ -100,6 +100,9 @@ impl Statement {
         }
         match (kind, &self.resources) {
             (PolicyKind::Trust, Some(_)) => return Err("it names a resource, which a trust policy may not"),
+            (_, Some(resources)) if !kind.is_iams() && resources.has_short() => {
+                return Err("it names a resource by less than six parts, which only policies of identities may");
+            }
             (PolicyKind::Trust, None) | (_, Some(_)) => {}
             (_, None) => return Err("it names no resource"),
         }

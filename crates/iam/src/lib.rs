@@ -31,6 +31,7 @@ mod explain;
 pub mod generate;
 mod kind;
 pub mod lint;
+mod matching;
 mod network;
 mod operator;
 mod pattern;

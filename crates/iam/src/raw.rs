@@ -13,7 +13,9 @@ use crate::document::{Effect, Version};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(crate) struct RawDocument {
+    #[serde(default, deserialize_with = "present")]
     pub(crate) version: Option<Version>,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) id: Option<String>,
     pub(crate) statement: OneOrMany<RawStatement>,
 }
@@ -21,16 +23,28 @@ pub(crate) struct RawDocument {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(crate) struct RawStatement {
+    #[serde(default, deserialize_with = "present")]
     pub(crate) sid: Option<String>,
     pub(crate) effect: Effect,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) principal: Option<RawPrincipals>,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) not_principal: Option<RawPrincipals>,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) action: Option<OneOrMany<Text>>,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) not_action: Option<OneOrMany<Text>>,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) resource: Option<OneOrMany<Text>>,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) not_resource: Option<OneOrMany<Text>>,
     #[serde(default)]
     pub(crate) condition: RawConditions,
+}
+
+/// An element may be missing, but `null` is not how it is missing.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A string, and nothing that could be taken for one.

@@ -15,7 +15,7 @@ impl Actions {
             // AWS saves names that can match no action: empty ones, and such with spaces or commas.
             let vendor_and_name = |(vendor, name): (&str, &str)| {
                 !vendor.is_empty()
-                    && vendor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                    && vendor.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
                     && !name.contains(':')
             };
             if text != "*" && !text.trim().split_once(':').is_some_and(vendor_and_name) {
@@ -90,11 +90,8 @@ impl Resources {
             let Some(pattern) = ArnPattern::read(&text, variables, true)? else {
                 return Err(format!("resource {text:?} is neither \"*\" nor an ARN of six parts"));
             };
-            if pattern.has_wildcard_service() {
-                return Err(format!("resource {text:?} has a wildcard in its service"));
-            }
-            if pattern.partition().is_some_and(|name| !Partition::ALL.iter().any(|p| p.name() == name)) {
-                return Err(format!("resource {text:?} is of a partition that is unknown"));
+            if let Some(fault) = fault(&text, &pattern) {
+                return Err(format!("resource {text:?} {fault}"));
             }
             Ok((text.into_boxed_str(), ResourcePattern::Arn(Box::new(pattern))))
         };
@@ -109,6 +106,11 @@ impl Resources {
     /// The patterns, as written.
     pub fn patterns(&self) -> impl ExactSizeIterator<Item = &str> {
         self.patterns.iter().map(|(text, _)| &**text)
+    }
+
+    /// Whether one of them leaves off parts of its ARN, without saying so by a `*`.
+    pub(crate) fn has_short(&self) -> bool {
+        self.patterns().any(|text| !text.ends_with('*') && text.split(':').count() < 6)
     }
 
     /// `resource` is `None` where the request's is no ARN: then `*` alone covers it.
@@ -126,6 +128,50 @@ impl Resources {
         let listed = self.patterns.iter().any(|(_, pattern)| matches(pattern));
         // AWS: a resource whose variable has no value matches nothing, under NotResource too.
         if self.except { !listed && !unresolved } else { listed }
+    }
+}
+
+/// What IAM's own resources are; `root` is what `sts:AssumeRoot` asks for. Source: IAM's refusal of others, and its page
+/// of resource types.
+const IAM_RESOURCES: [&str; 16] = [
+    "user",
+    "federated-user",
+    "role",
+    "group",
+    "instance-profile",
+    "mfa",
+    "server-certificate",
+    "policy",
+    "sms-mfa",
+    "saml-provider",
+    "oidc-provider",
+    "report",
+    "access-report",
+    "assumed-role",
+    "delegation-request",
+    "role-template",
+];
+
+/// For what IAM refuses a resource that has the form of an ARN, if for anything.
+fn fault(text: &str, pattern: &ArnPattern) -> Option<&'static str> {
+    let mut parts = text.splitn(6, ':').skip(1);
+    let mut part = || parts.next().unwrap_or("*");
+    let (partition, service, region, account, resource) = (part(), part(), part(), part(), part());
+    if pattern.has_wildcard_service() || service.is_empty() {
+        return Some("does not name its service, which takes no wildcard");
+    }
+    if !partition.contains(['*', '?']) && !Partition::ALL.iter().any(|known| known.name() == partition) {
+        return Some("is of a partition that is unknown");
+    }
+    let has_region = !region.is_empty() && !region.contains(['*', '?']);
+    match service {
+        "iam" if has_region => Some("has a region, and IAM has none"),
+        "iam" if !matches!(resource, "*" | "root") => {
+            let kind = resource.split_once('/').map(|(kind, _)| kind);
+            (!kind.is_some_and(|kind| IAM_RESOURCES.contains(&kind))).then_some("is of no kind that IAM has")
+        }
+        "s3" if has_region && account.is_empty() => Some("has a region, and a bucket has none"),
+        _ => None,
     }
 }
 

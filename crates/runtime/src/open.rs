@@ -55,10 +55,10 @@ pub(crate) async fn open(
     stats: Arc<TaskStats>,
     drain_to: HashMap<TopicPartition, Offset>,
 ) -> Result<Opened, Fault> {
-    let (settings, _) = consumer::consumer(plan)?;
+    let settings = consumer::consumer(process, plan)?;
     let sink = Arc::new(process.clients().s3(plan.connection(), s3_options(plan))?);
     let cluster = Cluster::connect(settings.client).await?;
-    let letters = ConnectDeadLetters::open(plan).await?;
+    let letters = ConnectDeadLetters::open(process, plan).await?;
     // In the background: a store that does not answer now must not keep records from being read.
     let sweeping = tokio::spawn({
         let (plan, cluster, sink) = (Arc::clone(plan), cluster.clone(), Arc::clone(&sink));
@@ -125,6 +125,9 @@ fn s3_options(plan: &ConnectorPlan) -> S3Options {
     S3Options {
         endpoint: s3.endpoint.clone(),
         path_style: s3.path_style,
+        fips: s3.fips,
+        dual_stack: s3.dual_stack,
+        owner: s3.owner,
         server_side_encryption: s3.server_side_encryption.clone(),
         backoff: aws::Backoff { base: s3.retry.delay, cap: s3.retry.max_delay },
         existing: match s3.existing {

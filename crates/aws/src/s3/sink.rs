@@ -116,7 +116,8 @@ impl S3Sink {
             .http_client(clients.http().clone())
             .region(Region::new(options.region.clone()))
             .force_path_style(options.path_style || options.endpoint.is_some())
-            .credentials_provider(CacheBridge(identity.clone()))
+            .use_fips(options.fips)
+            .use_dual_stack(options.dual_stack)
             .identity_cache(IdentityCache::no_cache())
             .time_source(ClockBridge(clients.clock().clone()))
             .disable_clock_skew_correction(true)
@@ -127,6 +128,11 @@ impl S3Sink {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         config.set_endpoint_url(options.endpoint.clone());
+        config = if identity.is_anonymous() {
+            config.allow_no_auth()
+        } else {
+            config.credentials_provider(CacheBridge(identity.clone()))
+        };
         Self(Arc::new(Inner {
             client: Client::from_conf(config.build()),
             clients: clients.clone(),
@@ -142,6 +148,11 @@ impl S3Sink {
     /// Where it writes to, and how.
     pub fn options(&self) -> &S3Options {
         &self.0.options
+    }
+
+    /// The account that must own the bucket, as a request says it.
+    pub(super) fn owner(&self) -> Option<String> {
+        self.options().owner.map(|account| account.to_string())
     }
 
     /// Who it writes as.
@@ -352,6 +363,7 @@ impl S3Sink {
         // A store of its own has no STS, and AWS's must not be told of its keys.
         let asks_aws = self.0.options.endpoint.is_none() || self.0.sts.endpoint.is_some();
         match signer.principal() {
+            None if self.0.identity.is_anonymous() => "nobody (unsigned)".to_owned(),
             None if asks_aws => self.0.clients.sts().as_whom(&self.0.sts, signer).await,
             None => format!("access key {}", signer.access_key_id()),
             Some(principal) => principal.to_owned(),
@@ -360,27 +372,13 @@ impl S3Sink {
 
     fn resource(&self, operation: Operation, name: &str) -> String {
         let S3Options { bucket, region, .. } = &self.0.options;
-        let partition = partition_of(region).name();
+        let partition = Partition::of_region(region).name();
         if operation.on_bucket() || name.is_empty() {
             format!("arn:{partition}:s3:::{bucket}")
         } else {
             format!("arn:{partition}:s3:::{bucket}/{name}")
         }
     }
-}
-
-/// The partition that a region is in, by the prefixes that AWS's own endpoint rules list.
-fn partition_of(region: &str) -> Partition {
-    let prefixes = [
-        ("cn-", Partition::China),
-        ("us-gov-", Partition::GovCloud),
-        ("eusc-", Partition::EuropeanSovereign),
-        ("us-iso-", Partition::Iso),
-        ("us-isob-", Partition::IsoB),
-        ("eu-isoe-", Partition::IsoE),
-        ("us-isof-", Partition::IsoF),
-    ];
-    prefixes.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or(Partition::Aws, |(_, partition)| *partition)
 }
 
 fn answer_limit(operation: Operation) -> Option<Duration> {

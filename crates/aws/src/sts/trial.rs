@@ -46,7 +46,7 @@ impl Clients {
     ) -> Result<Won, Error> {
         const OPERATION: &str = "sts:AssumeRole";
         let target = format!("role {}", role.role_arn);
-        let duration = role.duration.map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX));
+        let duration = role.duration.asked().map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX));
         let call = self
             .sts()
             .client(sts, Some(signer))

@@ -1,5 +1,6 @@
 //! The sink against an S3 that fails in every way that S3 fails.
 
+mod ambient;
 mod base;
 mod embedded;
 mod fake;
@@ -27,7 +28,7 @@ fn connection(fake: &Fake) -> Connection {
     Connection {
         base: Base::Keys(keys),
         hops: vec![AssumeRole::new("arn:aws:iam::111111111111:role/orders", "tidegate")],
-        sts: StsEndpoint { region: "eu-central-1".into(), endpoint: Some(fake.url()) },
+        sts: StsEndpoint::new("eu-central-1").at(fake.url()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod connector;
 mod errors;
+mod needs;
 mod s3;
 mod show;
 mod topics;

@@ -493,6 +493,7 @@ fn a_statement_speaks_of_the_actions_and_resources_that_it_names() {
         ("resources have a case", get("K").identity(&on("arn:aws:s3:::b/k")), "ImplicitDeny"),
         ("colons of a key belong to it", get("a:b:c").identity(&on("arn:aws:s3:::b/a*c")), "Allow"),
         ("a star at the end stands for all that follows", get("k").identity(&on("arn:aws:s3:*")), "Allow"),
+        ("what a short ARN leaves off may be anything", get("k").identity(&on("arn:aws:s3")), "Allow"),
         ("a star in the request is a character", get("*").identity(&on("arn:aws:s3:::b/k")), "ImplicitDeny"),
         ("a question mark in the request is one too", get("?").identity(&on("arn:aws:s3:::b/${?}")), "Allow"),
         ("an escaped star matches it alone", get("*").identity(&on("arn:aws:s3:::b/${*}")), "Allow"),

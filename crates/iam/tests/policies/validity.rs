@@ -58,6 +58,11 @@ fn what_is_not_of_the_grammar_is_refused() {
         ),
         ("no effect", IDENTITY, one(json!({"Action": "*", "Resource": "*"}))),
         ("an effect has a case", IDENTITY, one(json!({"Effect": "allow", "Action": "*", "Resource": "*"}))),
+        (
+            "an element that is null",
+            IDENTITY,
+            one(json!({"Sid": null, "Effect": "Allow", "Action": "*", "Resource": "*"})),
+        ),
         ("no action", IDENTITY, one(json!({"Effect": "Allow", "Resource": "*"}))),
         ("no action in the list", IDENTITY, one(json!({"Effect": "Allow", "Action": [], "Resource": "*"}))),
         (
@@ -112,7 +117,6 @@ fn what_is_not_of_the_grammar_is_refused() {
         ("an operator has a case", IDENTITY, when(json!({"stringequals": {"a:b": "c"}}))),
         ("Null takes no IfExists", IDENTITY, when(json!({"NullIfExists": {"a:b": "true"}}))),
         ("an unknown set operator", IDENTITY, when(json!({"ForSomeValues:StringEquals": {"a:b": "c"}}))),
-        ("a condition key without its service", IDENTITY, when(json!({"StringEquals": {"username": "c"}}))),
         ("a condition on nothing", IDENTITY, when(json!({"StringEquals": "c"}))),
         ("a value that is an object", IDENTITY, when(json!({"StringEquals": {"a:b": {}}}))),
         ("no number", IDENTITY, when(json!({"NumericEquals": {"a:b": "ten"}}))),
@@ -191,6 +195,7 @@ fn what_a_kind_may_not_hold_is_refused_in_it() {
         ("an RCP names everybody", "rcps", policy(&to(&json!({"AWS": USER}), deny("s3:*")))),
         ("an RCP names a principal", "rcps", policy(&deny("s3:*"))),
         ("an RCP names the service", "rcps", policy(&to(&json!("*"), deny("*")))),
+        ("a bucket's policy has no short ARN", "resourcePolicy", policy(&to(&json!("*"), json!({"Effect": "Allow", "Action": "*", "Resource": "arn:aws:sqs"})))),
         ("an RCP has no NotAction", "rcps", policy(&json!({"Effect": "Deny", "Principal": "*", "NotAction": "s3:*", "Resource": "*"}))),
         ("an endpoint's policy names resources", "endpointPolicy", policy(&trusting(&json!("*"), "s3:*"))),
     ]);
@@ -213,6 +218,9 @@ fn what_aws_saves_is_not_refused() {
         ("any partition", IDENTITY, resource("arn:*:s3:::b")),
         ("China", IDENTITY, resource("arn:aws-cn:s3:::b")),
         ("all of a service", IDENTITY, resource("arn:aws:s3:*")),
+        ("a short ARN", IDENTITY, resource("arn:aws:sqs:eu-west-1")),
+        ("a key without a service", IDENTITY, when(json!({"StringEquals": {"username": "x"}}))),
+        ("a date in few digits", IDENTITY, when(json!({"DateLessThan": {"a:b": "2016-12-13t2:00:00.593194+23"}}))),
         ("a key that nobody knows", IDENTITY, when(json!({"StringEquals": {"no:such/key with spaces": "x"}}))),
         ("an empty condition", IDENTITY, when(json!({}))),
         ("a condition on no key", IDENTITY, when(json!({"StringEquals": {}}))),

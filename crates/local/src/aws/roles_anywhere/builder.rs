@@ -3,6 +3,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use iam::{AccountId, Arn, PolicyKind};
+use sha2::{Digest, Sha256};
 
 use super::registry::{Profile, TrustAnchor};
 use super::x509;
@@ -90,7 +91,8 @@ impl TrustAnchorBuilder {
         {
             return Err(refuse());
         }
-        let arn = arn(&self.region, self.account.id(), "trust-anchor").ok_or_else(refuse)?;
+        let what_it_is = format!("{} {} {}", self.authorities, self.revocations, self.enabled);
+        let arn = arn(&self.region, self.account.id(), "trust-anchor", &what_it_is).ok_or_else(refuse)?;
         let revocations = sections(&self.revocations, "X509 CRL");
         let anchor = TrustAnchor { arn: arn.clone(), authorities, revocations, enabled: self.enabled };
         self.account.shared.ambient.anywhere.put_anchor(anchor);
@@ -152,17 +154,20 @@ impl ProfileBuilder {
         if let Some(policy) = &self.session_policy {
             parse(PolicyKind::Session, what, policy)?;
         }
-        let arn =
-            arn(&self.region, self.account.id(), "profile").ok_or_else(|| AwsError::Name { what: what.into() })?;
-        let Self { account, roles, duration, accepts_session_name, session_policy, enabled, .. } = self;
+        let Self { account, region, roles, duration, accepts_session_name, session_policy, enabled } = self;
+        let what_it_is = format!("{roles:?} {duration:?} {accepts_session_name} {session_policy:?} {enabled}");
+        let arn = arn(&region, account.id(), "profile", &what_it_is);
+        let arn = arn.ok_or_else(|| AwsError::Name { what: what.into() })?;
         let profile = Profile { arn: arn.clone(), roles, duration, accepts_session_name, session_policy, enabled };
         account.shared.ambient.anywhere.put_profile(profile);
         Ok(arn)
     }
 }
 
-fn arn(region: &str, account: AccountId, kind: &str) -> Option<Arn> {
-    let id = uuid::Uuid::from_bytes(rand::random());
+/// Its id follows from what it is, so that an AWS that is started anew and set up alike names it alike.
+fn arn(region: &str, account: AccountId, kind: &str, what: &str) -> Option<Arn> {
+    let digest: [u8; 32] = Sha256::digest(format!("{region} {account} {kind} {what}")).into();
+    let id = uuid::Builder::from_random_bytes(digest[..16].try_into().ok()?).into_uuid();
     format!("arn:aws:rolesanywhere:{region}:{account}:{kind}/{id}").parse().ok()
 }
 
