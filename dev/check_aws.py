@@ -293,15 +293,182 @@ def _():
     assert s3.get_object(Bucket="lake", Key="once")["Body"].read() == b"3"
 
 
-@check("server side encryption is repeated or refused")
+@check("server side encryption with a key of KMS, which must be there and let one use it")
 def _():
-    s3.put_object(Bucket="lake", Key="kms", ServerSideEncryption="aws:kms", SSEKMSKeyId="key-1")
+    kms = server.client("kms", "admin")
+    key = kms.create_key(Description="of check")["KeyMetadata"]["Arn"]
+    s3.put_object(Bucket="lake", Key="kms", ServerSideEncryption="aws:kms", SSEKMSKeyId=key, Body=b"secret")
     head = s3.head_object(Bucket="lake", Key="kms")
-    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "key-1")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
     refused("InvalidEncryptionAlgorithmError", lambda: s3.put_object(Bucket="lake", Key="kms", ServerSideEncryption="x"))
-    refused("NotImplemented", lambda: s3.put_object(Bucket="lake", Key="kms", Tagging="a=b"), 501)
-    refused("NotImplemented", lambda: s3.get_object_tagging(Bucket="lake", Key="kms"), 501)
+    refused("KMS.NotFoundException", lambda: s3.put_object(
+        Bucket="lake", Key="kms", ServerSideEncryption="aws:kms", SSEKMSKeyId="key-1"), 400)
     refused("AccessControlListNotSupported", lambda: s3.put_object(Bucket="lake", Key="kms", ACL="public-read"), 400)
+    mine = server.client("s3", server.assume(ExternalId=right_id))
+    refused("AccessDenied", lambda: mine.get_object(Bucket="lake", Key="kms"), 403, "kms:Decrypt")
+    refused("AccessDenied", lambda: mine.put_object(
+        Bucket="lake", Key="kms", ServerSideEncryption="aws:kms", SSEKMSKeyId=key), 403, "kms:GenerateDataKey")
+    # Its policy lets the account decide, so a grant is what a role of other people's gets.
+    role = server.said["role"]
+    grant = kms.create_grant(KeyId=key, GranteePrincipal=role, Operations=["Decrypt"])
+    assert mine.get_object(Bucket="lake", Key="kms")["Body"].read() == b"secret"
+    assert [g["Operations"] for g in kms.list_grants(KeyId=key)["Grants"]] == [["Decrypt"]]
+    kms.revoke_grant(KeyId=key, GrantId=grant["GrantId"])
+    refused("AccessDenied", lambda: mine.get_object(Bucket="lake", Key="kms"), 403)
+    kms.disable_key(KeyId=key)
+    refused("KMS.DisabledException", lambda: s3.get_object(Bucket="lake", Key="kms"), 400)
+    refused("NotFoundException", lambda: kms.describe_key(KeyId="alias/none"), 400)
+
+
+@check("tags of objects")
+def _():
+    s3.put_object(Bucket="lake", Key="tagged", Tagging="a=b&c=d%20e")
+    read = lambda: {t["Key"]: t["Value"] for t in s3.get_object_tagging(Bucket="lake", Key="tagged")["TagSet"]}
+    assert read() == {"a": "b", "c": "d e"}
+    s3.put_object_tagging(Bucket="lake", Key="tagged", Tagging={"TagSet": [{"Key": "x", "Value": "y"}]})
+    assert read() == {"x": "y"}
+    s3.delete_object_tagging(Bucket="lake", Key="tagged")
+    assert read() == {}
+
+
+@check("versions: what is replaced or deleted stays")
+def _():
+    s3.create_bucket(Bucket="kept")
+    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    assert s3.get_bucket_versioning(Bucket="kept")["Status"] == "Enabled"
+    first = s3.put_object(Bucket="kept", Key="k", Body=b"1")["VersionId"]
+    s3.put_object(Bucket="kept", Key="k", Body=b"2")
+    gone = s3.delete_object(Bucket="kept", Key="k")
+    assert gone["DeleteMarker"]
+    refused("NoSuchKey", lambda: s3.get_object(Bucket="kept", Key="k"), 404)
+    refused("MethodNotAllowed", lambda: s3.get_object(Bucket="kept", Key="k", VersionId=gone["VersionId"]), 405)
+    assert s3.get_object(Bucket="kept", Key="k", VersionId=first)["Body"].read() == b"1"
+    pages = list(s3.get_paginator("list_object_versions").paginate(Bucket="kept", PaginationConfig={"PageSize": 1}))
+    found = [v["VersionId"] for page in pages for v in page.get("Versions", []) + page.get("DeleteMarkers", [])]
+    assert len(found) == 3 and len(set(found)) == 3, found
+    refused("BucketNotEmpty", lambda: s3.delete_bucket(Bucket="kept"), 409)
+    s3.delete_objects(Bucket="kept", Delete={"Objects": [{"Key": "k", "VersionId": v} for v in found]})
+    s3.delete_bucket(Bucket="kept")
+
+
+@check("a bucket policy lets in and keeps out")
+def _():
+    vendor = server.client("s3", "vendor")
+    s3.put_object(Bucket="lake", Key="shared/k", Body=b"1")
+    refused("NoSuchBucketPolicy", lambda: s3.get_bucket_policy(Bucket="lake"), 404)
+    policy = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::lake/shared/*"},
+        {"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::lake/shared/*"}]}
+    s3.put_bucket_policy(Bucket="lake", Policy=json.dumps(policy))
+    assert len(json.loads(s3.get_bucket_policy(Bucket="lake")["Policy"])["Statement"]) == 2
+    # The vendor's user may do nothing in S3 by his own account.
+    refused("AccessDenied", lambda: vendor.get_object(Bucket="lake", Key="shared/k"), 403, "Access Denied")
+    refused("AccessDenied", lambda: s3.put_object(Bucket="lake", Key="shared/k"), 403, "explicit deny in a resource-based policy")
+    public = {"Version": "2012-10-17", "Statement": [{**policy["Statement"][1], "Principal": "*"}]}
+    refused("AccessDenied", lambda: s3.put_bucket_policy(Bucket="lake", Policy=json.dumps(public)), 403, "BlockPublicPolicy")
+    refused("MalformedPolicy", lambda: s3.put_bucket_policy(Bucket="lake", Policy="{}"), 400)
+    s3.delete_bucket_policy(Bucket="lake")
+    s3.put_object(Bucket="lake", Key="shared/k", Body=b"2")
+
+
+@check("IAM: users, keys, roles, policies, profiles, providers")
+def _():
+    iam = server.client("iam", "admin")
+    user = iam.create_user(UserName="ana", Path="/team/", Tags=[{"Key": "a", "Value": "b"}])["User"]
+    assert user["Arn"] == "arn:aws:iam::111111111111:user/team/ana" and user["UserId"].startswith("AIDA")
+    key = iam.create_access_key(UserName="ana")["AccessKey"]
+    ana = {"key": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+    assert server.client("sts", ana).get_caller_identity()["UserId"] == user["UserId"]
+    refused("AccessDenied", lambda: server.client("iam", ana).get_user(), 403, "is not authorized to perform: iam:GetUser")
+    iam.attach_user_policy(UserName="ana", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    assert server.client("iam", ana).get_user()["User"]["Tags"] == [{"Key": "a", "Value": "b"}]
+    trust = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": user["Arn"]}, "Action": "sts:AssumeRole"}]}
+    refused("MalformedPolicyDocument", lambda: iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}"), 400)
+    none = json.dumps(trust).replace("team/ana", "none")
+    refused("MalformedPolicyDocument", lambda: iam.create_role(RoleName="r", AssumeRolePolicyDocument=none), 400,
+            'Invalid principal in policy: "AWS":"arn:aws:iam::111111111111:user/none"')
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust), MaxSessionDuration=7200)["Role"]
+    assert role["AssumeRolePolicyDocument"] == trust and role["MaxSessionDuration"] == 7200
+    refused("EntityAlreadyExists", lambda: iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust)), 409)
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=json.dumps(document))
+    assert iam.get_role_policy(RoleName="r", PolicyName="p")["PolicyDocument"] == document
+    managed = iam.create_policy(PolicyName="m", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="r", PolicyArn=managed)
+    iam.put_role_permissions_boundary(RoleName="r", PermissionsBoundary=managed)
+    assert iam.get_role(RoleName="r")["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == managed
+    assert iam.get_policy_version(PolicyArn=managed, VersionId="v1")["PolicyVersion"]["Document"] == document
+    assert [p["PolicyName"] for p in iam.list_attached_role_policies(RoleName="r")["AttachedPolicies"]] == ["m"]
+    assert iam.list_role_policies(RoleName="r")["PolicyNames"] == ["p"]
+    assert {"r", "orders"} <= {r["RoleName"] for page in iam.get_paginator("list_roles").paginate(
+        PaginationConfig={"PageSize": 1}) for r in page["Roles"]}
+    sts = server.client("sts", ana)
+    assume = lambda: sts.assume_role(RoleArn=role["Arn"], RoleSessionName="check", DurationSeconds=7200)
+    assert assume()["AssumedRoleUser"]["AssumedRoleId"] == role["RoleId"] + ":check"
+    # Who is made anew under a trusted name is not trusted.
+    iam.detach_user_policy(UserName="ana", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    refused("DeleteConflict", lambda: iam.delete_user(UserName="ana"), 409)
+    iam.delete_access_key(UserName="ana", AccessKeyId=ana["key"])
+    iam.delete_user(UserName="ana")
+    refused("InvalidClientTokenId", assume, 403)
+    iam.create_user(UserName="ana", Path="/team/")
+    again = iam.create_access_key(UserName="ana")["AccessKey"]
+    sts = server.client("sts", {"key": again["AccessKeyId"], "secret": again["SecretAccessKey"]})
+    refused("AccessDenied", assume, 403)
+    shown = iam.get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["AWS"]
+    assert shown == user["UserId"], shown
+    iam.update_assume_role_policy(RoleName="r", PolicyDocument=json.dumps(trust))
+    assume()
+    iam.create_instance_profile(InstanceProfileName="i")
+    iam.add_role_to_instance_profile(InstanceProfileName="i", RoleName="r")
+    assert iam.get_instance_profile(InstanceProfileName="i")["InstanceProfile"]["Roles"][0]["RoleName"] == "r"
+    refused("DeleteConflict", lambda: iam.delete_role(RoleName="r"), 409)
+    arn = iam.create_open_id_connect_provider(Url="https://idp.example", ClientIDList=["sts.amazonaws.com"])[
+        "OpenIDConnectProviderArn"]
+    assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["ClientIDList"] == ["sts.amazonaws.com"]
+    refused("NoSuchEntity", lambda: iam.get_role(RoleName="none"), 404, "The role with name none cannot be found.")
+
+
+@check("an edit of trust takes the time that it is given, and sessions can be revoked")
+def _():
+    server.local("PUT", "propagation", {"seconds": 3600})
+    iam = server.client("iam", "admin")
+    trust = iam.get_role(RoleName="orders")["Role"]["AssumeRolePolicyDocument"]
+    open_to_nobody = json.loads(json.dumps(trust).replace(right_id, "another"))
+    iam.update_assume_role_policy(RoleName="orders", PolicyDocument=json.dumps(open_to_nobody))
+    assert iam.get_role(RoleName="orders")["Role"]["AssumeRolePolicyDocument"] == open_to_nobody
+    old = server.client("s3", server.assume(ExternalId=right_id))
+    server.local("PUT", "propagation", {"seconds": 0})
+    iam.update_assume_role_policy(RoleName="orders", PolicyDocument=json.dumps(open_to_nobody))
+    refused("AccessDenied", lambda: server.assume(ExternalId=right_id), 403)
+    iam.update_assume_role_policy(RoleName="orders", PolicyDocument=json.dumps(trust))
+    old.put_object(Bucket="lake", Key="still", Body=b"1")
+    server.local("POST", "revoke", {"role": server.said["role"]})
+    refused("AccessDenied", lambda: old.put_object(Bucket="lake", Key="still"), 403, "explicit deny")
+    iam.delete_role_policy(RoleName="orders", PolicyName="AWSRevokeOlderSessions")
+    old.put_object(Bucket="lake", Key="still", Body=b"1")
+
+
+@check("STS: sessions of users, keys' accounts, refusals explained")
+def _():
+    sts = server.client("sts", "admin")
+    session = sts.get_session_token(DurationSeconds=900)["Credentials"]
+    session = {"key": session["AccessKeyId"], "secret": session["SecretAccessKey"], "token": session["SessionToken"]}
+    mine = server.client("sts", session)
+    assert mine.get_caller_identity()["Arn"] == "arn:aws:iam::111111111111:user/admin"
+    refused("AccessDenied", lambda: mine.get_session_token(), 403, "Cannot call GetSessionToken with session credentials")
+    refused("InvalidClientTokenId", lambda: server.client("iam", session).list_users(), 403)
+    assert sts.get_access_key_info(AccessKeyId=server.said["vendor"]["key"])["Account"] == "222222222222"
+    assert sts.get_access_key_info(AccessKeyId=session["key"])["Account"] == "111111111111"
+    try:
+        server.client("kms", server.assume(ExternalId=right_id)).list_keys()
+        raise AssertionError("not refused")
+    except ClientError as error:
+        message = error.response["ResponseMetadata"]["HTTPHeaders"]["x-tidegate-authorization-message"]
+    decoded = json.loads(sts.decode_authorization_message(EncodedMessage=message)["DecodedMessage"])
+    assert decoded["context"]["action"] == "kms:ListKeys", decoded
+    refused("InvalidAuthorizationMessageException", lambda: sts.decode_authorization_message(EncodedMessage="x"), 400)
 
 
 @check("presigned URLs work, expire and cannot be changed")
@@ -495,6 +662,14 @@ def _():
         url = aws("s3", "presign", "s3://by-cli/in/large").strip()
         assert len(urllib.request.urlopen(url, timeout=10).read()) == 18 << 20
         aws("s3", "rb", "--force", "s3://by-cli")
+    made = json.loads(aws("iam", "create-user", "--user-name", "by-cli", "--output", "json"))
+    assert made["User"]["Arn"] == "arn:aws:iam::111111111111:user/by-cli"
+    assert "orders" in aws("iam", "list-roles", "--query", "Roles[].RoleName", "--output", "text")
+    aws("iam", "put-user-policy", "--user-name", "by-cli", "--policy-name", "p", "--policy-document", json.dumps(
+        {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}))
+    assert "KeyId" in aws("kms", "create-key", "--output", "json")
+    aws("s3api", "put-object", "--bucket", "lake", "--key", "by-cli", "--server-side-encryption", "aws:kms")
+    assert json.loads(aws("sts", "get-caller-identity", "--output", "json"))["Account"] == "111111111111"
     environment.update(AWS_ACCESS_KEY_ID=server.said["vendor"]["key"], AWS_SECRET_ACCESS_KEY=server.said["vendor"]["secret"])
     session = json.loads(aws("sts", "assume-role", "--role-arn", server.said["role"], "--role-session-name", "cli",
                              "--external-id", right_id, "--output", "json"))

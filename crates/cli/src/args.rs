@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use identity::KeyRule;
+use local::aws::Effect;
 
 use crate::integration::IntegrationArguments;
 use crate::policy::PolicyArguments;
@@ -49,7 +50,7 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Keep and prove the trust between Tidegate and a customer's AWS account.
     Integration(IntegrationArguments),
-    /// Keep the embedded broker and the embedded AWS up for development.
+    /// Keep the embedded broker and the embedded AWS up for development, or make one that is up misbehave.
     Local(LocalArguments),
     /// Work with IAM policies: pure, without network and without an account.
     Policy(PolicyArguments),
@@ -234,7 +235,10 @@ pub(crate) struct DemoArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct LocalArguments {
+    #[command(subcommand)]
+    pub(crate) plane: Option<PlaneCommand>,
     /// Where the state survives a restart. Without it, everything is in memory.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
@@ -247,6 +251,75 @@ pub(crate) struct LocalArguments {
     /// An authority's certificate (PEM), whose certificates the embedded IAM Roles Anywhere takes.
     #[arg(long, value_name = "FILE")]
     pub(crate) trust_anchor: Option<PathBuf>,
+}
+
+/// What one does to an embedded AWS that is up.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlaneCommand {
+    /// Make it slow, forgetful or rude on purpose.
+    Fault {
+        #[command(subcommand)]
+        action: FaultAction,
+        #[command(flatten)]
+        at: PlaneArguments,
+    },
+    /// Take from all sessions of a role that were made before now all that they may do.
+    Revoke {
+        /// The role's ARN.
+        role: String,
+        #[command(flatten)]
+        at: PlaneArguments,
+    },
+    /// From now on, let edits of IAM take effect after this many seconds, as at AWS; 0 is at once.
+    Propagation {
+        seconds: u64,
+        #[command(flatten)]
+        at: PlaneArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlaneArguments {
+    /// Where the embedded AWS listens.
+    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:4566")]
+    pub(crate) endpoint: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FaultAction {
+    /// Add a fault and print its number.
+    Add {
+        /// delay=250ms, late-answer=2s, error=SlowDown, error-after=InternalError (done, and told otherwise),
+        /// error-in-200=InternalError, reset, reset-after, truncate, expire (the session), clock=-901s
+        effect: Effect,
+        /// Only operations of this name, as in UploadPart; `*` is any run of characters.
+        #[arg(long, default_value = "*")]
+        operation: String,
+        /// Only buckets of this name.
+        #[arg(long, default_value = "*")]
+        bucket: String,
+        /// Only keys of this name.
+        #[arg(long, default_value = "*")]
+        key: String,
+        /// Let that many matching requests pass first.
+        #[arg(long, default_value_t = 0)]
+        skip: u64,
+        /// Strike that often, then no more.
+        #[arg(long)]
+        count: Option<u64>,
+        /// Strike each matching request with this probability.
+        #[arg(long, default_value_t = 1.0, value_parser = probability)]
+        probability: f64,
+    },
+    /// Print the faults, and how often each has struck.
+    List,
+    /// Remove the fault of this number, or all.
+    Clear { number: Option<u64> },
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let probability = text.parse().ok().filter(|value| (0.0..=1.0).contains(value));
+    probability.ok_or_else(|| format!("{text} is no probability from 0 to 1"))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

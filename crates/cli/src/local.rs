@@ -47,10 +47,13 @@ async fn serve(arguments: &LocalArguments, screen: &Screen) -> Result<(), String
     write!(
         text,
         "\n# bucket {BUCKET} in {REGION}, role {role}, external ID {external_id}\n\
+         # who may do everything in that account: AWS_ACCESS_KEY_ID={admin} AWS_SECRET_ACCESS_KEY={secret}\n\
          # topic {TOPIC} with {PARTITIONS} partitions\n\
          # a connector for it, to be written to orders.json and run with: tidegate run orders.json\n",
         role = place.role,
         external_id = place.external_id,
+        admin = place.admin.access_key_id,
+        secret = place.admin.secret_access_key.expose(),
     )
     .expect("writing to a string does not fail");
     for line in connector.lines() {

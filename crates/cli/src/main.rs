@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod connection;
 mod demo;
+mod fault;
 mod integration;
 mod keyless;
 mod load;
@@ -48,7 +49,10 @@ fn main() -> ExitCode {
         Command::Integration(arguments) => {
             on_runtime(&screen, integration::integration(arguments, &environment, &screen))
         }
-        Command::Local(local) => on_runtime(&screen, local::local(local, &screen)),
+        Command::Local(local) => match &local.plane {
+            Some(plane) => on_runtime(&screen, fault::fault(plane, &screen)),
+            None => on_runtime(&screen, local::local(local, &screen)),
+        },
         Command::Policy(policy) => policy::policy(policy, &environment, &screen).into(),
     }
 }

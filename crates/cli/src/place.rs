@@ -20,6 +20,8 @@ pub(crate) struct Place {
     pub(crate) role: String,
     /// What the role demands of whoever takes it on.
     pub(crate) external_id: String,
+    /// Who may do everything in the customer's account.
+    pub(crate) admin: NewUser,
 }
 
 /// The customer's bucket.
@@ -79,7 +81,9 @@ impl Place {
             .ensure()
             .await
             .map_err(|error| told(&error))?;
-        Ok(Self { broker, aws, user, host_role, role, external_id })
+        let admin = customer.user("admin").policy(&allow(&["*"], &["*"]).to_string());
+        let admin = admin.ensure().await.map_err(|error| told(&error))?;
+        Ok(Self { broker, aws, user, host_role, role, external_id, admin })
     }
 
     /// Who Tidegate is here, before anything is started.

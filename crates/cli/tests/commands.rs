@@ -357,6 +357,27 @@ fn local_once(dir: &Path) -> (String, Option<i32>) {
 }
 
 #[test]
+fn an_embedded_aws_that_is_up_is_made_to_misbehave() {
+    let local = Local::start();
+    let ask = |arguments: &[&str]| {
+        let output = local.tidegate(&[&["local"], arguments].concat());
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, number, _) = ask(&["fault", "add", "error=SlowDown", "--operation", "PutObject", "--count", "3"]);
+    assert_eq!((code, &*number), (Some(0), "1\n"));
+    let (_, listed, _) = ask(&["fault", "list"]);
+    assert_eq!(listed, "1\terror=SlowDown\tPutObject * *\tstruck 0 of 3\n");
+    assert_eq!(ask(&["fault", "clear", "1"]).0, Some(0));
+    assert_eq!(ask(&["fault", "list"]).1, "");
+    assert_eq!(ask(&["propagation", "10"]).0, Some(0));
+    assert_eq!(ask(&["revoke", "arn:aws:iam::444455556666:role/orders-writer"]).0, Some(0));
+    let (code, _, said) = ask(&["revoke", "arn:aws:iam::444455556666:role/none"]);
+    assert!(code == Some(3) && said.contains("there is no role none"), "{said}");
+    let (code, _, said) = ask(&["fault", "add", "error=Tired"]);
+    assert!(code == Some(1) && said.contains("aws has no error Tired"), "{said}");
+}
+
+#[test]
 fn local_with_a_directory_comes_back_with_the_same_keys() {
     let dir = tempfile::tempdir().unwrap();
     let key = |printed: &str| {

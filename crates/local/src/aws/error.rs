@@ -84,6 +84,14 @@ pub enum AwsError {
         /// The code asked for.
         code: String,
     },
+    /// An embedded AWS in another process does not do what it is asked.
+    #[error("the embedded AWS at {endpoint} refuses: {reason}")]
+    Remote {
+        /// Where it is.
+        endpoint: String,
+        /// Why.
+        reason: String,
+    },
     /// A trust policy names somebody who does not exist.
     #[error("the trust policy of {what} names {principal}, who does not exist")]
     Principal {
@@ -107,6 +115,7 @@ impl Diagnose for AwsError {
             Self::SessionLength { .. } => "local.session-length",
             Self::Policy { .. } => "local.policy",
             Self::ErrorCode { .. } => "local.error-code",
+            Self::Remote { .. } => "local.remote",
             Self::Principal { .. } => "local.principal",
         }
     }
@@ -131,6 +140,7 @@ impl Diagnose for AwsError {
             Self::SessionLength { .. } => "choose one hour to twelve, in seconds",
             Self::Policy { .. } => "mend the policy where the cause says",
             Self::ErrorCode { .. } => "use a code of the S3 or STS API reference, as in SlowDown or InternalError",
+            Self::Remote { .. } => "start it with: tidegate local; name another with --endpoint",
             Self::Principal { .. } => "create the principal first, then the role that trusts it",
         }))
     }
@@ -407,6 +417,7 @@ impl From<AwsError> for ApiError {
             | AwsError::File { .. }
             | AwsError::InUse { .. }
             | AwsError::State { .. }
+            | AwsError::Remote { .. }
             | AwsError::SessionLength { .. }
             | AwsError::ErrorCode { .. }) => {
                 tracing::error!(error = %fault::Chain(&other), "embedded aws cannot keep its accounts");

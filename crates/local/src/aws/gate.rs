@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use rand::RngExt;
@@ -26,6 +26,7 @@ use super::server::Shared;
 use super::sigv4::{Dialect, Payload, authenticate};
 use super::sts;
 use super::time;
+use super::uri::Query;
 
 /// The largest body that the administration takes: one rule.
 const MAX_RULE: usize = 64 * 1024;
@@ -167,6 +168,9 @@ impl Exchange<'_> {
                     authenticate(Dialect::S3, parts, claim, hash, &directory, &shared.mint, now)?
                 };
                 let payload = Payload::new(self.body, &parts.headers, hash, &verified, shared.idle)?;
+                // What a presigned URL says in its query counts as if it stood in a header; it is signed either way.
+                let hoisted = verified.claim.expires.map(|_| with_hoisted_headers(parts, &query));
+                let parts = hoisted.as_ref().unwrap_or(parts);
                 let (target, query, verified, facts) = (&target, &query, &verified, &facts);
                 s3::handle(&mut Call { shared, operation, target, query, parts, verified, facts, payload }).await
             }
@@ -254,6 +258,31 @@ pub(super) fn respond(mut reply: Reply, parts: &Parts, now: SystemTime) -> Respo
         response.headers_mut().insert("content-length", HeaderValue::from(reply.length));
     }
     response
+}
+
+/// The head of a presigned request with the headers that its signer has put into the query.
+fn with_hoisted_headers(parts: &Parts, query: &Query) -> Parts {
+    const OF_SIGNATURE: [&str; 8] = [
+        "x-amz-algorithm",
+        "x-amz-content-sha256",
+        "x-amz-credential",
+        "x-amz-date",
+        "x-amz-expires",
+        "x-amz-security-token",
+        "x-amz-signature",
+        "x-amz-signedheaders",
+    ];
+    let mut parts = parts.clone();
+    for (name, value) in &query.0 {
+        let name = name.to_ascii_lowercase();
+        if !name.starts_with("x-amz-") || OF_SIGNATURE.contains(&&*name) {
+            continue;
+        }
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            parts.headers.entry(name).or_insert(value);
+        }
+    }
+    parts
 }
 
 pub(super) fn shifted(now: SystemTime, seconds: i64) -> SystemTime {

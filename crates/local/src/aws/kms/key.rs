@@ -14,6 +14,7 @@ pub(in crate::aws) const S3_ALIAS: &str = "alias/aws/s3";
 #[derive(Debug, Clone)]
 pub(in crate::aws) struct Key {
     pub(in crate::aws) arn: Arn,
+    pub(in crate::aws) account: AccountId,
     pub(in crate::aws) region: String,
     pub(in crate::aws) created: Timestamp,
     pub(in crate::aws) description: String,

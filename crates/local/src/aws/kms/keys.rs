@@ -31,6 +31,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Value, ApiError> {
             let policy = directory.keep(&format!("key {id}"), written, &BTreeMap::new()).map_err(policy_refused)?;
             let key = Key {
                 arn: Key::arn_of(&region, account, &id)?,
+                account,
                 region,
                 created: timestamp(call.facts.now),
                 description: call.text("Description").unwrap_or_default().to_owned(),
@@ -88,7 +89,7 @@ pub(super) async fn put_policy(call: &Call<'_>) -> Result<Value, ApiError> {
             let key = call.key(directory)?;
             call.may(directory, key, "PutKeyPolicy", |_| ())?;
             let policy = directory.keep(key.arn.as_str(), written, &BTreeMap::new()).map_err(policy_refused)?;
-            let Some(owner) = key.arn.account() else { return Ok(Value::Null) };
+            let owner = key.account;
             let (resource, guard) = (key.arn.as_str(), Some(ResourcePolicy::Other(&policy.enforced)));
             let again = Asking { action: "kms:PutKeyPolicy", resource, owner, policy: guard };
             if !unchecked && authorize(directory, call.requester, call.facts, &again, |_| ()).is_err() {
@@ -155,8 +156,8 @@ async fn change(call: &Call<'_>, operation: &str, change: impl FnOnce(&mut Key))
         .change(|directory| {
             let key = call.key(directory)?;
             call.may(directory, key, operation, |_| ())?;
-            let (account, id) = (key.arn.account(), key.id().to_owned());
-            if let Some(key) = account.and_then(|account| directory.entities_mut(account).kms_keys.get_mut(&id)) {
+            let (account, id) = (key.account, key.id().to_owned());
+            if let Some(key) = directory.entities_mut(account).kms_keys.get_mut(&id) {
                 change(key);
             }
             Ok(Value::Null)
@@ -171,7 +172,7 @@ fn of_region<'d>(call: &Call<'_>, directory: &'d Directory) -> impl Iterator<Ite
 }
 
 fn metadata(key: &Key) -> Value {
-    let (id, account) = (key.id(), key.arn.account().map(|account| account.to_string()));
+    let (id, account) = (key.id(), key.account.to_string());
     json!({
         "AWSAccountId": account,
         "KeyId": id,
@@ -248,6 +249,7 @@ pub(in crate::aws) async fn s3_key(shared: &Shared, account: AccountId, region: 
             }
             let key = Key {
                 arn: Key::arn_of(region, account, &id)?,
+                account,
                 region: region.to_owned(),
                 created: timestamp(now),
                 description: "Default key that protects my S3 objects when no other key is defined".to_owned(),

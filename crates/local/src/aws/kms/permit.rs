@@ -27,7 +27,6 @@ pub(in crate::aws) fn permit(
     r#use: Use<'_>,
     keys: impl Fn(&mut Context),
 ) -> Result<(), Denied> {
-    let Some(owner) = key.arn.account() else { return Ok(()) };
     let action = format!("kms:{}", r#use.operation);
     let all_keys = |context: &mut Context| {
         context.set("kms:CallerAccount", requester.account.to_string());
@@ -43,7 +42,8 @@ pub(in crate::aws) fn permit(
         }
         keys(context);
     };
-    let asking = |policy| Asking { action: &action, resource: key.arn.as_str(), owner, policy: Some(policy) };
+    let asking =
+        |policy| Asking { action: &action, resource: key.arn.as_str(), owner: key.account, policy: Some(policy) };
     let by_policy =
         authorize(directory, requester, facts, &asking(ResourcePolicy::Other(&key.policy.enforced)), all_keys);
     match by_policy {

@@ -40,6 +40,7 @@ impl KmsKeyState {
         let policy = directory.keep(&what, written, &self.trusted_ids)?;
         Ok(Key {
             arn: Key::arn_of(&self.region, account, id)?,
+            account,
             region: self.region,
             created: self.created,
             description: self.description,

@@ -153,6 +153,31 @@ async fn a_presigned_url_ends_with_its_time_or_with_its_session() {
 }
 
 #[tokio::test]
+async fn what_a_presigned_url_says_in_its_query_counts_as_said_in_headers() {
+    bounded(async {
+        let world = World::new().await;
+        let client = world.client();
+        for (hoisted, expected) in [
+            ("&x-amz-tagging=a%3Db", 200),
+            ("&X-Amz-Tagging=a%3Db", 200),
+            ("&x-amz-sdk-checksum-algorithm=CRC32", 200),
+            ("&x-amz-checksum-crc32=AAAAAA%3D%3D", 400),
+            ("&x-amz-expected-bucket-owner=222222222222", 403),
+            ("&x-amz-object-lock-mode=GOVERNANCE", 501),
+        ] {
+            let url = client.presign_with("PUT", "/lake/k", 60, hoisted);
+            let head = format!("PUT {url} HTTP/1.1\r\nhost: {}\r\ncontent-length: 4\r\n\r\n", client.address);
+            let answer = client.send(&head, b"body").await.unwrap();
+            assert_eq!(answer.status.as_u16(), expected, "{hoisted}: {}", answer.text());
+            if hoisted.to_ascii_lowercase().contains("tagging") {
+                assert_eq!(client.get("/lake/k").await.header("x-amz-tagging-count"), "1");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_not_known_is_refused_by_name_and_not_ignored() {
     bounded(async {
         let world = World::new().await;

@@ -208,11 +208,16 @@ impl Client {
 
     /// A URL that reads `path` for `seconds`.
     pub(super) fn presign(&self, path: &str, seconds: u64) -> String {
+        self.presign_with("GET", path, seconds, "")
+    }
+
+    /// A URL for one request; `hoisted` are headers in the query, as in `&x-amz-acl=private`.
+    pub(super) fn presign_with(&self, method: &str, path: &str, seconds: u64, hoisted: &str) -> String {
         let date = time::compact(self.now);
         let credential = format!("{}/{}/{}/s3/aws4_request", self.key_id, &date[..8], self.region);
         let encode = |text: &str| crate::aws::uri::encode(text, false);
         let mut query = format!(
-            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}&X-Amz-Date={date}&X-Amz-Expires={seconds}&X-Amz-SignedHeaders=host",
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}&X-Amz-Date={date}&X-Amz-Expires={seconds}&X-Amz-SignedHeaders=host{hoisted}",
             encode(&credential)
         );
         if let Some(token) = &self.token {
@@ -220,7 +225,7 @@ impl Client {
         }
         let mut headers = HeaderMap::new();
         headers.append("host", self.address.to_string().parse().unwrap());
-        let request = ("GET", path, &*query, "UNSIGNED-PAYLOAD");
+        let request = (method, path, &*query, "UNSIGNED-PAYLOAD");
         let claim = sign_for_test(&self.key_id, &self.secret, &self.region, "s3", self.now, &headers, request);
         format!("{path}?{query}&X-Amz-Signature={}", claim.signature)
     }

@@ -1,6 +1,6 @@
 use super::client::{Ask, keys};
 use super::{World, bounded};
-use crate::aws::{Effect, FaultRule};
+use crate::aws::{Effect, FaultRule, Remote};
 
 #[tokio::test]
 async fn a_reset_after_the_deed_loses_the_answer_and_not_the_object() {
@@ -86,6 +86,36 @@ async fn a_truncated_answer_ends_in_the_middle() {
         world.aws.faults().add(FaultRule::new(Effect::TruncateBody).count(1)).unwrap();
         assert!(world.client().ask(Ask::new("GET", "/lake/k", "")).await.is_err());
         assert_eq!(world.client().get("/lake/k").await.body.len(), 100_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_process_makes_faults_revokes_and_delays() {
+    bounded(async {
+        let world = World::new().await;
+        let customer = world.aws.account(super::CUSTOMER.parse().unwrap());
+        let remote = Remote::new(&world.aws.endpoint());
+        let rule = FaultRule::new("error=SlowDown".parse().unwrap()).operation("PutObject").count(1);
+        assert_eq!(remote.add_fault(&rule).await.unwrap(), 1);
+        assert_eq!(
+            world.client().put("/lake/k", "1").await.refusal(),
+            "503 SlowDown: Please reduce your request rate."
+        );
+        assert_eq!(remote.faults().await.unwrap(), [(1, rule, 1)]);
+        remote.clear_faults(Some(1)).await.unwrap();
+        assert_eq!(remote.faults().await.unwrap(), []);
+        remote.set_propagation(30).await.unwrap();
+        let trusted = super::trust(world.admin.arn.as_str(), &["sts:AssumeRole"]);
+        let slow = customer.role("slow", &trusted).create().await.unwrap();
+        assert_eq!(world.client().assume(slow.as_str(), &[]).await.code(), "AccessDenied", "not there yet");
+        remote.revoke_sessions(slow.as_str()).await.unwrap();
+        let policies = world.client().iam("ListRolePolicies", &[("RoleName", "slow")]).await;
+        assert_eq!(policies.element("member"), "AWSRevokeOlderSessions");
+        let missing = remote.revoke_sessions("arn:aws:iam::111111111111:role/none").await.unwrap_err();
+        assert!(missing.to_string().ends_with("there is no role none"), "{missing}");
+        world.aws.stop().await;
+        assert!(remote.faults().await.is_err());
     })
     .await;
 }

@@ -121,6 +121,35 @@ async fn a_permissions_boundary_only_narrows() {
 }
 
 #[tokio::test]
+async fn the_name_of_a_session_is_held_to_its_pattern() {
+    bounded(async {
+        let world = World::new().await;
+        let client = orders(&world, &["sts:AssumeRole"]).await;
+        let constraint = |name: &str, what: &str| {
+            let at = format!("Value '{name}' at 'roleSessionName' failed to satisfy constraint: Member must {what}");
+            format!("400 ValidationError: 1 validation error detected: {at}")
+        };
+        let long = "a".repeat(65);
+        for (name, what) in [
+            ("a", "have length greater than or equal to 2"),
+            (&*long, "have length less than or equal to 64"),
+            ("a b", "satisfy regular expression pattern: [\\w+=,.@-]*"),
+            ("\u{fc}ber", "satisfy regular expression pattern: [\\w+=,.@-]*"),
+        ] {
+            let form = [("Action", "AssumeRole"), ("RoleArn", ROLE), ("RoleSessionName", name)];
+            assert_eq!(client.sts(&form).await.refusal(), constraint(name, what));
+        }
+        let missing = client.sts(&[("Action", "AssumeRole"), ("RoleArn", ROLE)]).await;
+        assert!(
+            missing
+                .refusal()
+                .contains("Value null at 'roleSessionName' failed to satisfy constraint: Member must not be null")
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn more_than_the_packed_size_holds_is_refused() {
     bounded(async {
         let world = World::new().await;
