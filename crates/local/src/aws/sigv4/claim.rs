@@ -149,3 +149,58 @@ fn mechanism_refused() -> ApiError {
     ApiError::of("InvalidRequest")
         .saying("The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+    use proptest::prelude::*;
+
+    use super::Claim;
+    use crate::aws::uri::Query;
+
+    const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu-west-1/s3/aws4_request, \
+                                 SignedHeaders=host;x-amz-date, Signature=00ff";
+    const QUERY: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20260101%2Feu-west-1%2Fs3%2Faws4_request\
+                         &X-Amz-Date=20260101T000000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature=00ff";
+
+    fn headers(authorization: &[u8], date: &[u8]) -> Option<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_bytes(authorization).ok()?);
+        headers.insert("x-amz-date", HeaderValue::from_bytes(date).ok()?);
+        Some(headers)
+    }
+
+    #[test]
+    fn the_claims_to_be_damaged_are_sound() {
+        let headers = headers(AUTHORIZATION.as_bytes(), b"20260101T000000Z").unwrap();
+        for (headers, query) in [(headers, ""), (HeaderMap::new(), QUERY)] {
+            let claim = Claim::read(&headers, &Query::parse(query).unwrap()).unwrap().unwrap();
+            assert_eq!((&*claim.key_id, &*claim.region, &*claim.signature), ("AKIA", "eu-west-1", "00ff"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_claim_is_read_or_refused(
+            damage in prop::collection::vec((any::<prop::sample::Index>(), 0..3u8, any::<u8>()), 1..5),
+        ) {
+            let mut texts = [AUTHORIZATION.as_bytes().to_vec(), b"20260101T000000Z".to_vec(), QUERY.as_bytes().to_vec()];
+            for text in &mut texts {
+                for (at, how, byte) in &damage {
+                    let at = at.index(text.len().max(1));
+                    match how {
+                        0 if at < text.len() => text[at] = *byte,
+                        1 if at < text.len() => drop(text.remove(at)),
+                        _ => text.truncate(at),
+                    }
+                }
+            }
+            if let Some(headers) = headers(&texts[0], &texts[1]) {
+                drop(Claim::read(&headers, &Query::parse("").unwrap()));
+            }
+            if let Ok(query) = Query::parse(&String::from_utf8_lossy(&texts[2])) {
+                drop(Claim::read(&HeaderMap::new(), &query));
+            }
+        }
+    }
+}
