@@ -532,3 +532,14 @@ async fn the_longest_session_of_a_role_is_found_out_at_sts() {
     assert!(left > Duration::from_mins(59) && left <= Duration::from_hours(1), "{left:?}");
     assert!(world.count("AssumeRole", "ValidationError") >= 1, "AWS's own words were met on the way");
 }
+
+#[tokio::test]
+async fn nobody_sends_requests_without_a_signature() {
+    let world = World::new().await;
+    let clients = Clients::new(world.clock.clone(), Environment::of::<String, String>([]));
+    let sts = StsEndpoint::new("eu-central-1").at(world.aws.endpoint());
+    let sink = clients.s3(&Connection { base: Base::Anonymous, hops: Vec::new(), sts }, world.options()).unwrap();
+    let fault = sink.begin(&"orders-0-0".into(), MARKER).await.unwrap_err();
+    assert_eq!(fault.code(), "s3.access-denied");
+    assert!(fault.to_string().contains("nobody (unsigned)"), "{fault}");
+}

@@ -1,3 +1,5 @@
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,7 +43,7 @@ impl Connections {
     /// Reads a file of connections, and the secrets that it refers to.
     pub fn load(path: &Path, environment: &Environment, keys: KeyRule) -> Result<Self, ConnectionFaults> {
         let origin = path.display().to_string();
-        match std::fs::read_to_string(path) {
+        match read_file(path) {
             Ok(text) => Self::read(origin, &text, environment, keys),
             Err(error) => {
                 let fault = SpecFault::new("", format!("could not be read: {error}"));
@@ -92,6 +94,17 @@ impl Connections {
             Err(ConnectionFaults { origin: origin.into(), faults: found.faults, warnings: found.warnings })
         }
     }
+}
+
+/// The text of a file of settings, of 1 MiB at most: real ones have a few KiB, and a path like `/dev/zero` has no end.
+pub(super) fn read_file(path: &Path) -> io::Result<String> {
+    const LARGEST: u64 = 1 << 20;
+    let mut text = String::new();
+    let size = File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if size as u64 > LARGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    }
+    Ok(text)
 }
 
 fn read_one(

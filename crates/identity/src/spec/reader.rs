@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -181,7 +181,7 @@ impl Reader<'_> {
                     self.environment.get(text).ok_or_else(|| format!("environment variable {text} is not set"))
                 }
                 Some((name, Value::String(path))) if members.len() == 1 && name == "file" => {
-                    let read = std::fs::read_to_string(path);
+                    let read = super::read::read_file(Path::new(path));
                     // Editors put a line break at the end.
                     read.map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
                         .map_err(|error| format!("could not read {path}: {error}"))
