@@ -28,6 +28,7 @@ mod connection;
 mod container;
 mod denials;
 mod directory;
+mod effect;
 mod entity;
 mod error;
 mod faults;
@@ -59,8 +60,9 @@ mod xml;
 
 pub use account::{Account, BucketBuilder, NewUser, RoleBuilder, UserBuilder};
 pub use container::{Container, PodIdentity};
+pub use effect::Effect;
 pub use error::AwsError;
-pub use faults::{Effect, FaultRule, Faults};
+pub use faults::{FaultRule, Faults};
 pub use imds::Instance;
 pub use oidc::{Algorithm, Issuer};
 pub use remote::Remote;
