@@ -181,7 +181,7 @@ fn is_reserved(action: &str, resource: Option<&ArnParts<'_>>) -> bool {
     match resource.service() {
         "iam" if is(service, "iam") => {
             let is_aws = resource.account() == "aws" && below("policy/") || below("role/aws-reserved/");
-            is_aws && !["Get", "List", "Generate"].into_iter().any(begins)
+            is_aws && !["Get", "List", "Generate", "Simulate"].into_iter().any(begins)
         }
         "kms" if is(service, "kms") => {
             below("alias/aws/") && ["CreateAlias", "DeleteAlias", "UpdateAlias"].iter().any(|known| is(name, known))
