@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::integration::IntegrationArguments;
+use crate::integration::{IntegrationArguments, StoreArguments};
 
 /// How every command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,8 @@ pub(crate) struct RunArguments {
     pub(crate) worker: WorkerArguments,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
     /// End once everything up to the end offsets seen at the start is committed; stopped before that, with exit code 4.
     #[arg(long)]
     pub(crate) drain: bool,
@@ -117,6 +119,8 @@ pub(crate) struct CheckArguments {
     pub(crate) connectors: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) worker: WorkerArguments,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
     /// How the result looks on stdout.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

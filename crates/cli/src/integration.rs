@@ -239,7 +239,7 @@ pub(crate) async fn open(
     Integrations::open(store_path(arguments, environment), clock).await
 }
 
-fn store_path(arguments: &StoreArguments, environment: &Environment) -> PathBuf {
+pub(crate) fn store_path(arguments: &StoreArguments, environment: &Environment) -> PathBuf {
     if let Some(path) = &arguments.store {
         return path.clone();
     }

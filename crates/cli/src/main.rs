@@ -4,6 +4,7 @@ mod allocator;
 mod args;
 mod check;
 mod demo;
+mod integrated;
 mod integration;
 mod load;
 mod local;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     }
     let environment = Environment::process();
     match &arguments.command {
-        Command::Check(check) => check::check(check, &environment, &screen).into(),
+        Command::Check(check) => on_runtime(&screen, check::check(check, &environment, &screen)),
         Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
         Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),
         Command::Integration(arguments) => {

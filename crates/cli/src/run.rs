@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use connectors::ConnectorPlan;
+use control::Integrations;
 use fault::Retry;
 use runtime::{Connector, Drain, Metrics, Process, Server, State};
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,19 +12,21 @@ use tokio::time::{Instant, MissedTickBehavior};
 use world::{Clock, Environment};
 
 use crate::args::{Exit, LimitArguments, RunArguments};
+use crate::integrated::{guard, resolve};
 use crate::load::load;
 use crate::screen::Screen;
 use crate::status::Status;
 
 /// `tidegate run`: connectors in the foreground until a signal, or until drained.
 pub(crate) async fn run(arguments: &RunArguments, environment: &Environment, screen: &Screen) -> Exit {
-    let loaded = match load(&arguments.connectors, &arguments.worker, environment) {
+    let mut loaded = match load(&arguments.connectors, &arguments.worker, environment) {
         Ok(loaded) => loaded,
         Err(text) => {
             screen.print(format!("error: {text}\n").as_bytes());
             return Exit::Usage;
         }
     };
+    let integrations = resolve(&mut loaded.reports, &arguments.store, environment).await;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -42,7 +45,7 @@ pub(crate) async fn run(arguments: &RunArguments, environment: &Environment, scr
     }
     let rules =
         Rules { drain: arguments.drain.then_some(arguments.drain_timeout), exit_on_failure: arguments.exit_on_failure };
-    run_plans(plans, &arguments.limits, rules, environment, screen).await
+    run_plans(plans, integrations, &arguments.limits, rules, environment, screen).await
 }
 
 /// When a run ends by itself.
@@ -59,6 +62,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) async fn run_plans(
     plans: Vec<Arc<ConnectorPlan>>,
+    integrations: Option<Integrations>,
     limits: &LimitArguments,
     rules: Rules,
     environment: &Environment,
@@ -72,6 +76,7 @@ pub(crate) async fn run_plans(
         }
     };
     let metrics = Metrics::new(process.clone());
+    let Ok(_guards) = guard(&plans, integrations.as_ref(), &process, &metrics) else { return Exit::Refused };
     let _server = match limits.metrics_addr {
         None => None,
         Some(address) => match Server::start(address, metrics.clone()).await {

@@ -42,8 +42,8 @@ pub use load::{ConnectorFile, LoadError, load_connectors, worker_overrides};
 pub use markdown::markdown;
 pub use pattern::Pattern;
 pub use plan::{
-    ConnectorPlan, DeadLetterQueue, ErrorPolicy, ExistingObject, PayloadSignature, Rotation, S3Retry, S3Target,
-    TopicSelection,
+    ConnectorPlan, DeadLetterQueue, ErrorPolicy, ExistingObject, NamedIntegration, PayloadSignature, Rotation, S3Retry,
+    S3Target, TopicSelection,
 };
 pub use report::CheckReport;
 pub use worker::{WorkerConfig, WorkerRefusal};

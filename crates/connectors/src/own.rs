@@ -1,4 +1,4 @@
-//! Our own keys, which no connector of Connect has. They begin with `tidegate.`.
+//! Our own keys, which no connector of Connect has. They begin with `tidegate.`, but for the one that Confluent has.
 
 use std::time::Duration;
 
@@ -83,6 +83,12 @@ pub(crate) const OWN_KEYS: &[KeyDef] = &[
     .recommended(&["auto", "always", "never"])
     .group(GROUP, 9)
     .importance(Importance::Low),
+    KeyDef::new(
+        "provider.integration.id",
+        Kind::String,
+        "The integration whose role is taken on (cspi-..), made with tidegate integration create; Confluent's key. It must be proven, or the connector does not start. In place of aws.sts.role.arn, aws.sts.role.external.id and keys.",
+    )
+    .group(GROUP, 10),
 ];
 
 /// `Range.atLeast(1)` of a key that may be left out.

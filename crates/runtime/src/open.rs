@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws::s3::{ExistingObject, Payload, S3Options, S3Sink, Sweep};
 use connectors::{ConnectorPlan, PayloadSignature, TopicSelection};
-use fault::Fault;
+use fault::{Blame, Code, Diagnose, Fault, Retry};
 use format::Encode;
 use format::text::Format;
 use kafka::Cluster;
@@ -48,6 +48,23 @@ impl Live {
     }
 }
 
+/// A plan names an integration, and nobody has said which role that is: it would run as Tidegate itself.
+#[derive(Debug, thiserror::Error)]
+#[error("the role of provider.integration.id is not known")]
+struct NoIntegration;
+
+impl Diagnose for NoIntegration {
+    fn code(&self) -> Code {
+        "connector.integration-unknown"
+    }
+    fn blame(&self) -> Blame {
+        Blame::Bug
+    }
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+}
+
 /// Opens source and sink of `plan`. What is wrong with AWS shows at the first object, or here if orphans can be listed.
 pub(crate) async fn open(
     process: &Process,
@@ -55,6 +72,9 @@ pub(crate) async fn open(
     stats: Arc<TaskStats>,
     drain_to: HashMap<TopicPartition, Offset>,
 ) -> Result<Opened, Fault> {
+    if plan.awaits_integration() {
+        return Err(Fault::new(NoIntegration));
+    }
     let (settings, _) = consumer::consumer(plan)?;
     let sink = Arc::new(process.clients().s3(plan.connection(), s3_options(plan))?);
     let cluster = Cluster::connect(settings.client).await?;

@@ -5,8 +5,34 @@ use identity::{AccessKeyId, AssumeRole, Base, Connection, StaticKeys, StsEndpoin
 use crate::config::Config;
 use crate::define::Values;
 use crate::faults::{ConfigFault, Findings};
+use crate::plan::NamedIntegration;
 
 const GLOBAL_STS: &str = "https://sts.amazonaws.com";
+const INTEGRATION: &str = "provider.integration.id";
+
+/// The integration whose role is taken on. It says everything about the role: another word about that contradicts it.
+pub(super) fn integration(values: &Values, found: &mut Findings) -> Option<NamedIntegration> {
+    let id = values.text(INTEGRATION).filter(|id| !id.is_empty())?;
+    for key in [
+        "aws.sts.role.arn",
+        "aws.sts.role.external.id",
+        "aws.access.key.id",
+        "aws.secret.access.key",
+        "aws_access_key_id",
+        "aws_secret_access_key",
+    ] {
+        if values.is_set(key) {
+            let text = format!("{INTEGRATION} and {key} are set, and only one can say who Tidegate is to AWS");
+            found.fault(ConfigFault::new(key, None, text).hint(format!("take out {key} or {INTEGRATION}")));
+        }
+    }
+    let duration = values.number("aws.sts.role.session.duration").and_then(|seconds| u64::try_from(seconds).ok());
+    Some(NamedIntegration {
+        id: id.to_owned(),
+        session_name: values.text("aws.sts.role.session.name").map(str::to_owned),
+        duration: duration.map(Duration::from_secs),
+    })
+}
 
 /// Who Tidegate is to AWS. Upstream's order: a role with its session name, the pair of keys, the old pair, the provider
 /// class, the default chain. The base of a role is the default chain, even if keys are given.
@@ -54,7 +80,7 @@ pub(super) fn connection(values: &Values, config: &Config, region: &str, found: 
             "aws.sts.role.arn",
             "has no effect without aws.sts.role.session.name: the role is NOT taken on, as in Aiven's connector",
         ),
-        (None, Some(_)) => {
+        (None, Some(_)) if !values.is_set(INTEGRATION) => {
             found.warn("aws.sts.role.session.name", "has no effect without aws.sts.role.arn: no role is taken on");
         }
         _ => {}

@@ -38,6 +38,7 @@ pub(crate) fn plan(
     let s3 = s3(values, config, found);
     let region = values.text("aws.s3.region").or(values.text("aws_s3_region")).unwrap_or("us-east-1").to_owned();
     let connection = access::connection(values, config, &region, found);
+    let integration = access::integration(values, found);
     without_effect(values, naming.as_ref(), found);
     if let Some(converters) = converters {
         if let Some(layout) = &layout {
@@ -47,7 +48,7 @@ pub(crate) fn plan(
             name(naming, converters, found);
         }
     }
-    Some(SinkPlan { layout: layout?, compression: compression?, naming: naming?, s3: s3?, connection })
+    Some(SinkPlan { layout: layout?, compression: compression?, naming: naming?, s3: s3?, connection, integration })
 }
 
 /// `file.compression.type`, else `output_compression`, else gzip.

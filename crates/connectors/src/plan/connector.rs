@@ -9,11 +9,11 @@ use transit::WriteMode;
 use crate::clients::{ClientProperties, Clients};
 use crate::faults::ConfigWarning;
 use crate::naming::{NamePattern, ObjectNaming, ObjectRouter};
-use crate::plan::{ErrorPolicy, S3Target, TopicSelection};
+use crate::plan::{ErrorPolicy, NamedIntegration, S3Target, TopicSelection};
 
 /// A connector's configuration, proven consistent: everything that is needed to run it, as plain data.
 #[derive(Debug, Clone)]
-pub struct ConnectorPlan(Arc<PlanParts>);
+pub struct ConnectorPlan(pub(crate) Arc<PlanParts>, pub(crate) Option<Arc<Connection>>);
 
 /// What a plan is made of.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ pub(crate) struct SinkPlan {
     pub(crate) naming: ObjectNaming,
     pub(crate) s3: S3Target,
     pub(crate) connection: Connection,
+    pub(crate) integration: Option<NamedIntegration>,
 }
 
 /// When objects are published. Whatever comes first.
@@ -56,7 +57,7 @@ pub struct Rotation {
 
 impl ConnectorPlan {
     pub(crate) fn new(parts: PlanParts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(parts), None)
     }
 
     /// The connector's name.
@@ -173,7 +174,7 @@ impl ConnectorPlan {
 
     /// Who Tidegate is to AWS.
     pub fn connection(&self) -> &Connection {
-        &self.0.sink.connection
+        self.1.as_deref().unwrap_or(&self.0.sink.connection)
     }
 
     /// How long a stop, or giving a partition up, may wait for what is being published.

@@ -2,6 +2,7 @@
 
 mod connector;
 mod errors;
+mod integration;
 mod s3;
 mod show;
 mod topics;
@@ -9,5 +10,6 @@ mod topics;
 pub use connector::{ConnectorPlan, Rotation};
 pub(crate) use connector::{PlanParts, SinkPlan};
 pub use errors::{DeadLetterQueue, ErrorPolicy};
+pub use integration::NamedIntegration;
 pub use s3::{ExistingObject, PayloadSignature, S3Retry, S3Target};
 pub use topics::TopicSelection;

@@ -85,6 +85,7 @@ impl ConnectorPlan {
                 "part_size": s3.part_size,
                 "existing_object": existing(s3.existing),
             },
+            "integration": self.integration().map(|named| &named.id),
             "session": {
                 "hops": self.hops(),
                 "sts": {
@@ -209,7 +210,8 @@ impl fmt::Display for ConnectorPlan {
             "published",
             &format!("{when}; {}; existing objects: {}", mode(self.write_mode()), existing(s3.existing)),
         )?;
-        line("session", &self.connection().to_string())?;
+        let named = self.integration().map_or_else(String::new, |named| format!(", of integration {}", named.id));
+        line("session", &format!("{}{named}", self.connection()))?;
         line(
             "memory",
             &format!("open objects: {}; up to {} of each before they go up", self.open_objects(), size(s3.part_size)),
