@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use crate::ExternalId;
 
 /// The trust policy that lets in `principal` with any of `external_ids`, and nobody else: one statement a pair, so that
-/// taking one away again is deleting a statement. `sts:TagSession` stands under the same condition: a statement of its own
-/// would be one that is easily left open.
+/// taking one away again is deleting a statement. What a session brings along if ours was made by EKS Pod Identity (tags)
+/// or IAM Roles Anywhere (a source identity) is allowed under the same condition: a statement of its own would be one that
+/// is easily left open.
 ///
 /// # Panics
 /// Never: what is put in are ARNs and external IDs, which need no escaping that JSON does not do.
@@ -17,7 +18,7 @@ pub fn trust_policy<'a>(principal: &Arn, external_ids: impl IntoIterator<Item = 
             "Sid": format!("Tidegate{head}"),
             "Effect": "Allow",
             "Principal": { "AWS": principal.as_str() },
-            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Action": ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"],
             "Condition": { "StringEquals": { "sts:ExternalId": external_id.as_str() } }
         })
     });

@@ -280,8 +280,9 @@ fn a_connector_moves_records_as_its_integrations_role_and_metrics_show_the_state
         })
         .expect("it says where it serves metrics");
     let wanted = format!("tidegate_integration_state{{integration=\"{id}\",state=\"proven\"}} 1");
-    // The guard reads the store first; a hundred looks are a few seconds.
-    let shown = (0..100).any(|_| {
+    // The guard reads the store first: looked at for ten seconds at most.
+    let shown = (0..1000).any(|_| {
+        desk.runtime.block_on(tokio::time::sleep(std::time::Duration::from_millis(10)));
         let mut stream = TcpStream::connect(&address).unwrap();
         stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         let mut text = String::new();
