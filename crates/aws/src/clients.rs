@@ -6,6 +6,7 @@ use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use identity::roles_anywhere::Pairs;
 use identity::{AwsClock, Connection, Sessions};
 use world::{Clock, Environment};
 
@@ -39,7 +40,7 @@ impl Clients {
         let http =
             Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
         let clock = AwsClock::new(clock);
-        let sts = Sts { http: http.clone(), clock: clock.clone(), environment };
+        let sts = Sts { http: http.clone(), clock: clock.clone(), environment, pairs: Pairs::default() };
         let sessions = Sessions::new(clock.clone(), Arc::new(sts.clone()));
         let (counters, limiters) = (Arc::default(), Mutex::default());
         Self(Arc::new(Inner { http, clock, sts, sessions, counters, limiters }))
@@ -55,6 +56,11 @@ impl Clients {
     /// The sessions of all connections.
     pub fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    /// The certificates that sessions are had for, and when each ends.
+    pub fn certificates(&self) -> &Pairs {
+        &self.0.sts.pairs
     }
 
     /// AWS's hour.

@@ -115,9 +115,7 @@ impl Answer {
             message,
             // S3's own header first, then the one of the query services.
             request_id: header("x-amz-request-id").or_else(|| header("x-amzn-requestid")),
-            date: header("date")
-                .and_then(|date| DateTime::from_str(&date, Format::HttpDate).ok())
-                .and_then(|date| SystemTime::try_from(date).ok()),
+            date: header("date").as_deref().and_then(http_date),
         }
     }
 
@@ -125,6 +123,11 @@ impl Answer {
     pub(crate) fn name(&self) -> String {
         if self.code.is_empty() { self.status.to_string() } else { self.code.clone() }
     }
+}
+
+/// The time in `Sun, 30 Aug 2026 12:36:00 GMT`.
+pub(crate) fn http_date(text: &str) -> Option<SystemTime> {
+    DateTime::from_str(text, Format::HttpDate).ok().and_then(|date| SystemTime::try_from(date).ok())
 }
 
 /// The region in `The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-central-1'`.

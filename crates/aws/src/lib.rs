@@ -22,6 +22,7 @@ mod clients;
 mod counters;
 mod failure;
 mod limiter;
+mod roles_anywhere;
 mod sts;
 
 pub mod s3;

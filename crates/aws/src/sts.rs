@@ -11,6 +11,7 @@ use aws_sdk_sts::config::{Config, IdentityCache, SharedHttpClient};
 use aws_sdk_sts::types::{AssumedRoleUser, Credentials, Tag};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use futures_util::future::BoxFuture;
+use identity::roles_anywhere::Pairs;
 use identity::{
     AccessKeyId, AssumeRole, AwsClock, Base, Error, Exchange, Refusal, Session, Signer, StaticKeys, StsEndpoint,
     WebIdentity,
@@ -29,11 +30,12 @@ pub(crate) struct Sts {
     pub(crate) http: SharedHttpClient,
     pub(crate) clock: AwsClock,
     pub(crate) environment: Environment,
+    pub(crate) pairs: Pairs,
 }
 
 /// How long one call of STS may take. It answers in well under a second; longer than this is an outage, and the cache
 /// has a live session to serve meanwhile.
-const CALL_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 impl Sts {
     fn client(&self, sts: &StsEndpoint, signer: Option<&Signer>) -> Client {
@@ -171,6 +173,7 @@ impl Exchange for Sts {
                 Base::Keys(keys) => Ok(StaticKeys::clone(keys).into()),
                 Base::DefaultChain => chain.first_configured().await,
                 Base::WebIdentity(web) => self.web_identity(web, sts).await.map(Signer::from),
+                Base::RolesAnywhere(declared) => self.roles_anywhere(declared).await.map(Signer::from),
                 Base::Container => chain.container().await,
                 Base::Instance => chain.instance().await,
                 Base::Profile(name) => chain.profile(name.as_deref()).await,

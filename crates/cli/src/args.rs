@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::integration::{IntegrationArguments, StoreArguments};
+use crate::policy::PolicyArguments;
 
 /// How every command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Integration(IntegrationArguments),
     /// Keep the embedded broker and the embedded AWS up for development.
     Local(LocalArguments),
+    /// Work with IAM policies: pure, without network and without an account.
+    Policy(PolicyArguments),
 }
 
 #[derive(Debug, Args)]

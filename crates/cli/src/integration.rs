@@ -3,11 +3,12 @@ use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use control::{
     AwsSts, Error, Integration, IntegrationId, Integrations, IssuedId, NewIntegration, Outcome, Probe, Proof, Prover,
-    Verdict, placeholder_policy, principal_of,
+    Verdict, principal_of,
 };
+use iam::generate::{Form, Subject as Written, placeholder_policy, render};
 use identity::{Base, Connection, StsEndpoint};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ enum Verb {
         /// As list shows it.
         id: String,
     },
-    /// Print the trust policy that the customer's role must have (JSON).
+    /// Print the trust policy that the customer's role must have.
     Policy {
         /// As list shows it.
         #[arg(required_unless_present = "placeholder")]
@@ -73,6 +74,12 @@ enum Verb {
         /// The trust policy of a role that is made first: it lets in nobody.
         #[arg(long, conflicts_with = "id")]
         placeholder: bool,
+        /// What it is written as: the document alone, or with the role that it belongs to.
+        #[arg(long, value_enum, default_value_t = As::Json)]
+        form: As,
+        /// How the role is to be called, where there is none yet.
+        #[arg(long, value_name = "NAME", default_value = "tidegate")]
+        role_name: String,
     },
     /// Give an integration its role. Another role than it had has to be proven anew.
     SetRole {
@@ -105,6 +112,15 @@ enum Verb {
         #[arg(long)]
         force: bool,
     },
+}
+
+/// What a policy is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum As {
+    Json,
+    Terraform,
+    Cloudformation,
+    AwsCli,
 }
 
 #[derive(Debug, Args)]
@@ -152,8 +168,9 @@ impl From<Error> for Failure {
 }
 
 async fn act(arguments: &IntegrationArguments, environment: &Environment, screen: &Screen) -> Result<Exit, Failure> {
-    if let Verb::Policy { placeholder: true, .. } = arguments.verb {
-        say(&format!("{:#}\n", placeholder_policy()));
+    if let Verb::Policy { placeholder: true, form, role_name, .. } = &arguments.verb {
+        let trust = placeholder_policy();
+        say(&written(Written::Role { role: role_name, trust: &trust, permission: None }, *form)?);
         return Ok(Exit::Done);
     }
     let clock = Clock::system();
@@ -178,9 +195,14 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         Verb::List { environment } => list(&integrations.list(environment.as_deref()).await?, output),
         Verb::Show { id } => show(&integrations.get(&parse(id)?).await?, integrations.now(), output),
-        Verb::Policy { id, .. } => {
+        Verb::Policy { id, form, role_name, .. } => {
             let integration = integrations.get(&parse(id.as_deref().unwrap_or_default())?).await?;
-            say(&format!("{:#}\n", integration.trust_policy(integrations.now())));
+            let trust = &integration.trust_policy(integrations.now());
+            let subject = match integration.role.as_ref().and_then(|role| role.role_name()) {
+                Some(role) => Written::RoleTrust { role, trust },
+                None => Written::Role { role: role_name, trust, permission: None },
+            };
+            say(&written(subject, *form)?);
             if integration.live_ids(integrations.now()).count() > 1 {
                 told(
                     "two statements, because the external ID is being rotated: the role must accept both\n".to_owned(),
@@ -228,6 +250,16 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
     }
     Ok(Exit::Done)
+}
+
+fn written(subject: Written<'_>, form: As) -> Result<String, Failure> {
+    let form = match form {
+        As::Json => Form::Json,
+        As::Terraform => Form::Terraform,
+        As::Cloudformation => Form::CloudFormation,
+        As::AwsCli => Form::AwsCli,
+    };
+    render(subject, form).map_err(|error| Failure { exit: Exit::Usage, text: explain(&error) })
 }
 
 /// Opens the store that is named by a flag, by the environment, or by custom.

@@ -10,6 +10,7 @@ mod load;
 mod local;
 mod logging;
 mod place;
+mod policy;
 mod run;
 mod screen;
 mod status;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
             on_runtime(&screen, integration::integration(arguments, &environment, &screen))
         }
         Command::Local(local) => on_runtime(&screen, local::local(local, &screen)),
+        Command::Policy(policy) => policy::policy(policy, &screen).into(),
     }
 }
 

@@ -192,7 +192,11 @@ async fn watch(
             if matches!(connector.state(), State::Failed(failure) if failure.retry == Retry::Never) {
                 given_up = true;
             } else {
-                done &= drain.is_done().await;
+                done &= tokio::select! {
+                    yes = drain.is_done() => yes,
+                    // It asks Kafka, which may take its time.
+                    () = signals.next() => return Exit::NoProgress,
+                };
             }
         }
         if done {

@@ -1,9 +1,10 @@
-use std::net::IpAddr;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::arn_pattern::{ArnParts, ArnPattern};
 use crate::context::{Context, Values};
+use crate::date;
+use crate::network::Network;
 use crate::operator::{Operator, Order, Set, Test};
 use crate::pattern::{Pattern, Syntax};
 
@@ -25,11 +26,8 @@ enum Wanted {
     Date(i128),
     Bool(bool),
     Bytes(Vec<u8>),
-    Network {
-        address: IpAddr,
-        prefix: u8,
-    },
-    Arn(Box<[Pattern; 6]>),
+    Network(Network),
+    Arn(Box<ArnPattern>),
 }
 
 impl Condition {
@@ -68,23 +66,18 @@ impl Condition {
         let actual = context.get(&self.key);
         let Operator { set, test, negated, if_exists } = self.operator;
         if test == Test::Null {
-            let absent = match actual {
-                None => true,
-                Some(Values::One(_)) => false,
-                Some(Values::Many(values)) => values.is_empty(),
-            };
-            return self.wanted.contains(&Wanted::Bool(absent));
+            return self.wanted.contains(&Wanted::Bool(actual.is_none_or(Values::is_null)));
         }
         let one = |value: &str| self.one(value, context);
         match (set, actual) {
             (_, None) if if_exists => true,
             (Set::Single, None) => negated,
-            (_, Some(Values::One(value))) => one(value),
+            (Set::Single, Some(Values::One(value))) => one(value),
             // AWS: a key with several values matches no operator that asks for one.
             (Set::Single, Some(Values::Many(_))) | (Set::Any, None) => false,
             (Set::All, None) => true,
-            (Set::All, Some(Values::Many(values))) => values.iter().all(|value| one(value)),
-            (Set::Any, Some(Values::Many(values))) => values.iter().any(|value| one(value)),
+            (Set::All, Some(values)) => values.is_null() || values.all(one),
+            (Set::Any, Some(values)) => !values.is_null() && values.any(one),
         }
     }
 
@@ -127,12 +120,13 @@ impl Wanted {
             }
             Test::StringLike => Self::Text(Pattern::compile(value, Syntax { wildcards: true, variables })?),
             Test::Numeric(_) => Self::Number(number(value).ok_or_else(|| no("a number"))?),
-            Test::Date(_) => Self::Date(date(value).ok_or_else(|| no("a date"))?),
+            Test::Date(_) => Self::Date(date::read(value).ok_or_else(|| no("a date"))?),
             Test::Bool | Test::Null => Self::Bool(boolean(value).ok_or_else(|| no("true or false"))?),
             Test::Binary => Self::Bytes(STANDARD.decode(value).map_err(|_| no("base64"))?),
-            Test::IpAddress => network(value).ok_or_else(|| no("an address or CIDR block"))?,
+            Test::IpAddress => Self::Network(Network::read(value).ok_or_else(|| no("an address or CIDR block"))?),
             Test::ArnEquals | Test::ArnLike => {
-                Self::Arn(Box::new(arn_patterns(value, variables)?.ok_or_else(|| no("an ARN of six parts"))?))
+                let pattern = ArnPattern::read(value, variables, false)?;
+                Self::Arn(Box::new(pattern.ok_or_else(|| no("an ARN of six parts"))?))
             }
         })
     }
@@ -142,21 +136,24 @@ impl Wanted {
         match self {
             Self::Text(pattern) if test == Test::StringEqualsIgnoreCase => {
                 let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
-                pattern.text(context).is_some_and(|wanted| lower(&wanted) == lower(value)).into()
+                let same = |wanted: &str| match (wanted.is_ascii(), value.is_ascii()) {
+                    (true, true) => wanted.eq_ignore_ascii_case(value),
+                    _ => lower(wanted) == lower(value),
+                };
+                match pattern.literal() {
+                    Some(wanted) => same(wanted),
+                    None => pattern.text(context).is_some_and(|wanted| same(&wanted)),
+                }
+                .into()
             }
             Self::Text(pattern) => pattern.matches(value, context).unwrap_or(false).into(),
             Self::Number(wanted) => read(number(value).map(|actual| test.orders(&actual, wanted))),
-            Self::Date(wanted) => read(date(value).map(|actual| test.orders(&actual, wanted))),
+            Self::Date(wanted) => read(date::read(value).map(|actual| test.orders(&actual, wanted))),
             Self::Bool(wanted) => read(boolean(value).map(|actual| actual == *wanted)),
             Self::Bytes(wanted) => read(STANDARD.decode(value).ok().map(|actual| actual == *wanted)),
-            Self::Network { address, prefix } => {
-                read(value.parse().ok().map(|actual| contains(*address, *prefix, actual)))
-            }
-            Self::Arn(patterns) => {
-                let mut parts = value.splitn(6, ':');
-                let matches =
-                    |pattern: &Pattern| parts.next().is_some_and(|p| pattern.matches(p, context).unwrap_or(false));
-                patterns.iter().all(matches).into()
+            Self::Network(network) => read(value.parse().ok().map(|actual| network.contains(actual))),
+            Self::Arn(pattern) => {
+                ArnParts::cut(value).is_some_and(|arn| pattern.matches(&arn, context) == Some(true)).into()
             }
         }
     }
@@ -185,71 +182,14 @@ impl Test {
     }
 }
 
-/// Splits at the first five colons, then reads each part: a `*` must not reach over a colon, except in the last part.
-pub(crate) fn arn_patterns(text: &str, variables: bool) -> Result<Option<[Pattern; 6]>, String> {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let Ok(parts) = <[&str; 6]>::try_from(parts) else { return Ok(None) };
-    if parts[0] != "arn" {
-        return Ok(None);
-    }
-    if parts[..5].iter().any(|part| variables && part.contains("${")) {
-        return Err(format!("{text:?} has a variable before the fifth colon"));
-    }
-    let compile = |part: &str| Pattern::compile(part, Syntax { wildcards: true, variables });
-    let compiled = parts.into_iter().map(compile).collect::<Result<Vec<_>, _>>()?;
-    Ok(compiled.try_into().ok())
-}
-
 fn number(text: &str) -> Option<f64> {
     // Rust also reads "inf" and "NaN", which are no numbers to a policy.
     let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
-    text.parse().ok().filter(|_| plain)
+    text.parse().ok().filter(|number: &f64| plain && number.is_finite())
 }
 
 fn boolean(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") { Some(true) } else { text.eq_ignore_ascii_case("false").then_some(false) }
-}
-
-/// ISO 8601 in the profiles of W3C's note (a year may stand alone), or seconds since 1970.
-fn date(text: &str) -> Option<i128> {
-    let seconds = |s: &str| s.parse::<i64>().ok().map(|s| i128::from(s) * 1_000_000_000);
-    if text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()) {
-        return date(&format!("{text}-01-01"));
-    }
-    if let Some(epoch) = seconds(text) {
-        return Some(epoch);
-    }
-    if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        return Some(time.as_nanosecond());
-    }
-    let text = if text.len() == 7 { format!("{text}-01") } else { text.to_owned() };
-    let day: jiff::civil::Date = text.parse().ok().filter(|_| !text.contains('T'))?;
-    Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_nanosecond())
-}
-
-fn network(text: &str) -> Option<Wanted> {
-    let (address, prefix) = match text.split_once('/') {
-        None => (text, None),
-        Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
-    };
-    let address: IpAddr = address.parse().ok()?;
-    let whole = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = prefix.unwrap_or(whole);
-    (prefix <= whole).then_some(Wanted::Network { address, prefix })
-}
-
-fn contains(network: IpAddr, prefix: u8, address: IpAddr) -> bool {
-    match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => {
-            let shift = 32 - u32::from(prefix);
-            u64::from(network.to_bits()) >> shift == u64::from(address.to_bits()) >> shift
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) => {
-            let shift = 128 - u32::from(prefix);
-            shift == 128 || network.to_bits() >> shift == address.to_bits() >> shift
-        }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-    }
 }
 
 #[cfg(test)]
@@ -296,13 +236,23 @@ mod tests {
             ("IpAddress", &["2001:db8::/32"], Some("2001:db8:ffff::1"), true),
             ("IpAddress", &["::/0"], Some("2001:db8::1"), true),
             ("IpAddress", &["10.0.0.1"], Some("10.0.0.2"), false),
+            ("IpAddress", &["10.0.0.9/24"], Some("10.0.0.2"), true),
+            ("IpAddress", &["2001:db8::1"], Some("2001:DB8:0::1"), true),
+            ("NotIpAddress", &["10.0.0.0/8"], Some("not an address"), false),
             ("ArnLike", &["arn:aws:iam::*:role/a*"], Some("arn:aws:iam::111122223333:role/a/b"), true),
             ("ArnEquals", &["arn:aws:iam::*:role"], Some("arn:aws:iam::1:2:role"), false),
             ("ArnLike", &["arn:aws:s3:::*"], Some("no arn"), false),
             ("ArnNotLike", &["arn:aws:s3:::*"], Some("no arn"), true),
             ("Null", &["true"], None, true),
-            ("Null", &["true"], Some(""), false),
-            ("Null", &["false"], Some(""), true),
+            ("Null", &["true"], Some("a"), false),
+            ("Null", &["false"], Some("a"), true),
+            // AWS: an empty string is a null data set to Null and to the set operators, and to these alone.
+            ("Null", &["true"], Some(""), true),
+            ("ForAllValues:StringEquals", &["a"], Some(""), true),
+            ("ForAnyValue:StringEquals", &[""], Some(""), false),
+            ("ForAnyValue:StringNotEquals", &["a"], Some(""), false),
+            ("StringEquals", &["", "home/"], Some(""), true),
+            ("StringEqualsIfExists", &["a"], Some(""), false),
         ] {
             assert_eq!(holds(operator, values, actual), expected, "{operator} {values:?} on {actual:?}");
         }

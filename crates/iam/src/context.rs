@@ -14,6 +14,24 @@ pub(crate) enum Values {
     Many(Vec<Box<str>>),
 }
 
+impl Values {
+    /// AWS counts a key with no value or an empty one as null wherever it asks for existence.
+    pub(crate) fn is_null(&self) -> bool {
+        self.all(str::is_empty)
+    }
+
+    pub(crate) fn all(&self, holds: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::One(value) => holds(value),
+            Self::Many(values) => values.iter().all(|value| holds(value)),
+        }
+    }
+
+    pub(crate) fn any(&self, holds: impl Fn(&str) -> bool) -> bool {
+        !self.all(|value| !holds(value))
+    }
+}
+
 impl Context {
     /// No keys.
     pub fn new() -> Self {
@@ -36,6 +54,11 @@ impl Context {
             Values::One(value) => Some(value),
             Values::Many(_) => None,
         }
+    }
+
+    /// Whether the key is there, with or without a value.
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Values> {

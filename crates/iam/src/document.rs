@@ -3,7 +3,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::raw::{RawDocument, RawPrincipals, RawStatement, Text};
-use crate::{Actions, Condition, PolicyError, Principal, Principals, Resources};
+use crate::{Actions, Condition, PolicyError, PolicyKind, Principal, Principals, Resources};
 
 /// The language that a document is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,31 +23,6 @@ pub enum Effect {
     Allow,
     /// It denies, whatever allows.
     Deny,
-}
-
-/// Where a document stands, which decides what it must and must not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PolicyKind {
-    /// Attached to a user or role: names resources, no principals.
-    Identity,
-    /// A role's trust policy: names principals, no resources, only `sts` actions.
-    Trust,
-    /// Attached to a resource (a bucket): names both.
-    Resource,
-    /// Passed when a session is made: as identity.
-    Session,
-}
-
-impl PolicyKind {
-    /// Its name as AWS writes it in "no .. policy allows".
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "identity-based",
-            Self::Trust => "role trust",
-            Self::Resource => "resource-based",
-            Self::Session => "session",
-        }
-    }
 }
 
 /// A policy document.
@@ -78,7 +53,7 @@ impl Document {
             return Err(PolicyError::Document { reason: "the policy has no statement".to_owned() });
         }
         let compile = |(index, raw): (usize, RawStatement)| {
-            let statement = name(index, raw.sid.as_deref());
+            let statement = statement_name(index, raw.sid.as_deref());
             Statement::compile(raw, variables).map_err(|reason| PolicyError::Statement { statement, reason })
         };
         let statements = raw.statement.0.into_iter().enumerate().map(compile).collect::<Result<_, _>>()?;
@@ -90,23 +65,6 @@ impl Document {
         let document = Self::parse(text)?;
         document.check(kind)?;
         Ok(document)
-    }
-
-    /// Whether it is fit to be a policy of `kind`, by the rules by which IAM saves one.
-    pub fn check(&self, kind: PolicyKind) -> Result<(), PolicyError> {
-        for (index, statement) in self.statements.iter().enumerate() {
-            statement.check(kind).map_err(|reason| PolicyError::Statement {
-                statement: name(index, statement.sid()),
-                reason: reason.to_owned(),
-            })?;
-            let twice = |other: &Statement| statement.sid().is_some_and(|sid| other.sid() == Some(sid));
-            if self.statements[..index].iter().any(twice) {
-                return Err(PolicyError::Document {
-                    reason: format!("two statements have the Sid {:?}", statement.sid().unwrap_or_default()),
-                });
-            }
-        }
-        Ok(())
     }
 
     /// The version it is in; 2008-10-17 where it names none.
@@ -194,38 +152,6 @@ impl Statement {
             conditions: raw.condition.0.into_iter().map(condition).collect::<Result<_, _>>()?,
         })
     }
-
-    fn check(&self, kind: PolicyKind) -> Result<(), &'static str> {
-        match (kind, &self.principals) {
-            (PolicyKind::Identity | PolicyKind::Session, Some(_)) => {
-                return Err("it names a principal, which only a trust or resource policy may");
-            }
-            (PolicyKind::Trust | PolicyKind::Resource, None) => return Err("it names no principal"),
-            // AWS documents it as a mistake: it lets in everybody else, the anonymous too.
-            (PolicyKind::Trust | PolicyKind::Resource, Some(p)) if p.except && self.effect == Effect::Allow => {
-                return Err("NotPrincipal stands beside Allow, which would let in everybody else");
-            }
-            (PolicyKind::Trust | PolicyKind::Resource, Some(_))
-            | (PolicyKind::Identity | PolicyKind::Session, None) => {}
-        }
-        match (kind, &self.resources) {
-            (PolicyKind::Trust, Some(_)) => return Err("it names a resource, which a trust policy may not"),
-            (PolicyKind::Identity | PolicyKind::Session | PolicyKind::Resource, None) => {
-                return Err("it names no resource");
-            }
-            (PolicyKind::Trust, None)
-            | (PolicyKind::Identity | PolicyKind::Session | PolicyKind::Resource, Some(_)) => {}
-        }
-        let foreign = |action: &str| !action.to_ascii_lowercase().starts_with("sts:");
-        if kind == PolicyKind::Trust && self.actions.patterns().any(foreign) {
-            return Err("a trust policy may only speak of sts actions");
-        }
-        let odd = |sid: &str| !sid.bytes().all(|b| b.is_ascii_alphanumeric());
-        if kind != PolicyKind::Resource && self.sid().is_some_and(odd) {
-            return Err("its Sid holds more than letters and digits");
-        }
-        Ok(())
-    }
 }
 
 /// Which of `Name` and `NotName` is there, and whether it is the latter.
@@ -247,7 +173,7 @@ fn read_principals(except: bool, raw: &RawPrincipals) -> Result<Principals, Stri
     Ok(Principals { except, list })
 }
 
-fn name(index: usize, sid: Option<&str>) -> String {
+pub(crate) fn statement_name(index: usize, sid: Option<&str>) -> String {
     match sid {
         Some(sid) => format!("{} ({sid})", index + 1),
         None => (index + 1).to_string(),

@@ -5,8 +5,9 @@
 //!
 //! ```text
 //! text -> Document::parse      grammar; every fault with a line and column or a statement
-//!      -> Document::check      is it fit for its kind: identity, trust, resource or session policy
+//!      -> Document::check      is it fit for its kind: identity, trust, resource, session policy and so on
 //!      -> evaluate             one request against all policies that apply to it
+//! line -> answer               all of that for one JSON line that holds a request and its policies
 //! ```
 //!
 //! It fails closed. What it does not know (an operator, a key, a version, a kind of principal) is refused when the
@@ -15,17 +16,27 @@
 
 mod account;
 mod arn;
+mod arn_pattern;
 mod caller;
 mod condition;
 mod context;
+mod contract;
+mod date;
+pub mod diff;
 mod document;
+mod draft;
 mod error;
 mod evaluate;
+mod explain;
+pub mod generate;
+mod kind;
+mod network;
 mod operator;
 mod pattern;
 mod principal;
 mod print;
 mod raw;
+mod reference;
 mod scope;
 
 pub use account::AccountId;
@@ -33,9 +44,13 @@ pub use arn::{Arn, Partition};
 pub use caller::Caller;
 pub use condition::Condition;
 pub use context::Context;
-pub use document::{Document, Effect, PolicyKind, Statement, Version};
+pub use contract::{Answer, Verdict, answer};
+pub use document::{Document, Effect, Statement, Version};
+pub use draft::{Draft, DraftCondition, DraftList, DraftPrincipals, DraftStatement};
 pub use error::{ArnError, PolicyError};
 pub use evaluate::{Decision, Place, Policies, Request, ResourcePolicy, evaluate};
+pub use explain::explain;
+pub use kind::PolicyKind;
 pub use operator::Operator;
 pub use principal::{Principal, Principals};
 pub use scope::{Actions, Resources};

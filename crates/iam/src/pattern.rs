@@ -1,4 +1,4 @@
-use crate::context::Context;
+use crate::context::{Context, Values};
 
 /// A policy's text with wildcards and variables, cut into pieces once, so that matching allocates nothing for the usual
 /// pattern without variables.
@@ -73,8 +73,13 @@ impl Pattern {
 
     /// Whether `value` matches; `None` if a variable has no value or several, so that there is no pattern to match with.
     pub(crate) fn matches(&self, value: &str, context: &Context) -> Option<bool> {
-        if !self.has_variables {
-            return Some(glob(&self.pieces, value, |_| ""));
+        match &self.pieces[..] {
+            [] => return Some(value.is_empty()),
+            [Piece::Run] => return Some(true),
+            [Piece::Text(text)] => return Some(**text == *value),
+            [Piece::Text(text), Piece::Run] => return Some(value.starts_with(&**text)),
+            _ if !self.has_variables => return Some(glob(&self.pieces, value, |_| "")),
+            _ => {}
         }
         for piece in &self.pieces {
             resolve(piece, context)?;
@@ -85,6 +90,15 @@ impl Pattern {
     /// The text it stands for, where it has no wildcards; `None` if a variable has no value or several.
     pub(crate) fn text(&self, context: &Context) -> Option<String> {
         self.pieces.iter().map(|piece| resolve(piece, context)).collect()
+    }
+
+    /// The text it stands for, where it is nothing but text.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        match &self.pieces[..] {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
     }
 
     pub(crate) fn has_wildcards(&self) -> bool {
@@ -122,9 +136,12 @@ fn resolve<'a>(piece: &'a Piece, context: &'a Context) -> Option<&'a str> {
     match piece {
         Piece::Text(text) => Some(text),
         Piece::Run | Piece::One => Some(""),
-        Piece::Variable { key, default } => match (context.get(key), default) {
-            (Some(_), _) => context.one(key),
-            (None, default) => default.as_deref(),
+        Piece::Variable { key, default } => match context.get(key) {
+            None => default.as_deref(),
+            // An empty value is no value; several values have no single text.
+            Some(Values::One(value)) if value.is_empty() => default.as_deref(),
+            Some(Values::One(value)) => Some(value),
+            Some(Values::Many(_)) => None,
         },
     }
 }
@@ -209,6 +226,9 @@ mod tests {
         let mut context = Context::new();
         let plain = Pattern::compile("${aws:username}", ALL).unwrap();
         let with_default = Pattern::compile("${aws:username, 'guest'}", ALL).unwrap();
+        assert_eq!(plain.matches("", &context), None);
+        assert_eq!(with_default.matches("guest", &context), Some(true));
+        context.set("aws:username", "");
         assert_eq!(plain.matches("", &context), None);
         assert_eq!(with_default.matches("guest", &context), Some(true));
         context.set_many("aws:username", ["a", "b"]);

@@ -1,12 +1,13 @@
-//! A document as JSON: stable and minimal. Elements stand in AWS's customary order, lists of one are written without
-//! brackets, principals are grouped by kind.
+//! A policy as JSON: stable and minimal. Elements stand in AWS's customary order, lists of one are written without
+//! brackets, principals are grouped by kind and conditions by operator.
 
 use std::fmt;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeStruct, Serializer};
 
-use crate::{Condition, Document, Principal, Principals, Statement};
+use crate::draft::{Draft, DraftCondition, DraftPrincipals, DraftStatement};
+use crate::{Document, Operator, Statement};
 
 impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,7 +16,26 @@ impl fmt::Display for Document {
     }
 }
 
+impl Document {
+    /// Its size as AWS's quotas count it: characters without white space (IAM user guide, "IAM and AWS STS quotas").
+    pub fn size(&self) -> usize {
+        self.to_string().chars().filter(|c| !c.is_whitespace()).count()
+    }
+}
+
 impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Draft::from(self).serialize(serializer)
+    }
+}
+
+impl Serialize for Statement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        DraftStatement::from(self).serialize(serializer)
+    }
+}
+
+impl Serialize for Draft {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_struct("Document", 3)?;
         if let Some(version) = &self.version {
@@ -29,7 +49,7 @@ impl Serialize for Document {
     }
 }
 
-impl Serialize for Statement {
+impl Serialize for DraftStatement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_struct("Statement", 6)?;
         if let Some(sid) = &self.sid {
@@ -39,11 +59,11 @@ impl Serialize for Statement {
         if let Some(principals) = &self.principals {
             map.serialize_field(if principals.except { "NotPrincipal" } else { "Principal" }, principals)?;
         }
-        let name = if self.actions.is_except() { "NotAction" } else { "Action" };
-        map.serialize_field(name, &List(self.actions.patterns().collect()))?;
+        let name = if self.actions.except { "NotAction" } else { "Action" };
+        map.serialize_field(name, &List(&self.actions.list))?;
         if let Some(resources) = &self.resources {
-            let name = if resources.is_except() { "NotResource" } else { "Resource" };
-            map.serialize_field(name, &List(resources.patterns().collect()))?;
+            let name = if resources.except { "NotResource" } else { "Resource" };
+            map.serialize_field(name, &List(&resources.list))?;
         }
         if !self.conditions.is_empty() {
             map.serialize_field("Condition", &Conditions(&self.conditions))?;
@@ -52,17 +72,18 @@ impl Serialize for Statement {
     }
 }
 
-impl Serialize for Principals {
+impl Serialize for DraftPrincipals {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.list == [Principal::Anyone] {
+        if let [("AWS", anyone)] = &self.list[..]
+            && anyone == "*"
+        {
             return serializer.serialize_str("*");
         }
         let mut map = serializer.serialize_map(None)?;
         for kind in ["AWS", "Service", "Federated", "CanonicalUser"] {
-            let of_kind = |principal| Some(Principal::written(principal)).filter(|(k, _)| *k == kind);
-            let names: Vec<&str> = self.list.iter().filter_map(of_kind).map(|(_, text)| text).collect();
+            let names: Vec<&str> = self.list.iter().filter(|(k, _)| *k == kind).map(|(_, text)| &**text).collect();
             if !names.is_empty() {
-                map.serialize_entry(kind, &List(names))?;
+                map.serialize_entry(kind, &List(&names))?;
             }
         }
         map.end()
@@ -70,36 +91,44 @@ impl Serialize for Principals {
 }
 
 /// A list, without its brackets if it has one item.
-struct List<'a>(Vec<&'a str>);
+struct List<'a, T>(&'a [T]);
 
-impl Serialize for List<'_> {
+impl<T: Serialize> Serialize for List<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0[..] {
+        match self.0 {
             [one] => one.serialize(serializer),
             many => many.serialize(serializer),
         }
     }
 }
 
-struct Conditions<'a>(&'a [Condition]);
+struct Conditions<'a>(&'a [DraftCondition]);
 
 impl Serialize for Conditions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for same in self.0.chunk_by(|a, b| a.operator() == b.operator()) {
-            map.serialize_entry(&same[0].operator().to_string(), &Keys(same))?;
+        // An operator stands where it stood first.
+        let mut operators: Vec<Operator> = Vec::new();
+        for condition in self.0 {
+            if !operators.contains(&condition.operator) {
+                operators.push(condition.operator);
+            }
+        }
+        let mut map = serializer.serialize_map(Some(operators.len()))?;
+        for operator in operators {
+            map.serialize_entry(&operator.to_string(), &Keys(self.0, operator))?;
         }
         map.end()
     }
 }
 
-struct Keys<'a>(&'a [Condition]);
+/// The keys below one operator.
+struct Keys<'a>(&'a [DraftCondition], Operator);
 
 impl Serialize for Keys<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for condition in self.0 {
-            map.serialize_entry(condition.key(), &List(condition.values().collect()))?;
+        let mut map = serializer.serialize_map(None)?;
+        for condition in self.0.iter().filter(|condition| condition.operator == self.1) {
+            map.serialize_entry(&condition.key, &List(&condition.values))?;
         }
         map.end()
     }

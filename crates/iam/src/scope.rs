@@ -1,12 +1,12 @@
-use crate::condition::arn_patterns;
+use crate::arn::Partition;
+use crate::arn_pattern::{ArnParts, ArnPattern};
 use crate::context::Context;
-use crate::pattern::{Pattern, Syntax};
 
 /// `Action` or `NotAction`: which actions a statement speaks of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Actions {
     except: bool,
-    patterns: Vec<(Box<str>, Pattern)>,
+    patterns: Vec<Box<str>>,
 }
 
 impl Actions {
@@ -21,10 +21,7 @@ impl Actions {
             if text != "*" && !text.split_once(':').is_some_and(vendor_and_name) {
                 return Err(format!("action {text:?} is not \"*\" and not of the form service:Name"));
             }
-            // Actions ignore case; the request's action is lower-cased once.
-            let lower = text.to_ascii_lowercase();
-            let pattern = Pattern::compile(&lower, Syntax { wildcards: true, variables: false })?;
-            Ok((text.into_boxed_str(), pattern))
+            Ok(text.into_boxed_str())
         };
         Ok(Self { except, patterns: texts.into_iter().map(compile).collect::<Result<_, _>>()? })
     }
@@ -36,13 +33,38 @@ impl Actions {
 
     /// The patterns, as written.
     pub fn patterns(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.patterns.iter().map(|(text, _)| &**text)
+        self.patterns.iter().map(|text| &**text)
     }
 
-    /// `action` in lower case.
-    pub(crate) fn covers(&self, action: &str, context: &Context) -> bool {
-        self.except != self.patterns.iter().any(|(_, pattern)| pattern.matches(action, context) == Some(true))
+    pub(crate) fn covers(&self, action: &str) -> bool {
+        self.except != self.patterns.iter().any(|pattern| covers_action(pattern.as_bytes(), action.as_bytes()))
     }
+}
+
+/// Actions ignore case in service and name. At worst quadratic: the last `*` alone is ever tried again.
+fn covers_action(pattern: &[u8], action: &[u8]) -> bool {
+    let (mut p, mut a) = (0, 0);
+    let mut last_run = None;
+    while a < action.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                p += 1;
+                last_run = Some((p, a));
+                continue;
+            }
+            Some(b'?') => {}
+            Some(b) if b.eq_ignore_ascii_case(&action[a]) => {}
+            Some(_) | None => {
+                let Some((after, from)) = last_run else { return false };
+                (p, a) = (after, from + 1);
+                last_run = Some((after, from + 1));
+                continue;
+            }
+        }
+        p += 1;
+        a += 1;
+    }
+    pattern[p..].iter().all(|&b| b == b'*')
 }
 
 /// `Resource` or `NotResource`: which resources a statement speaks of.
@@ -56,7 +78,7 @@ pub struct Resources {
 enum ResourcePattern {
     /// `*`.
     All,
-    Arn(Box<[Pattern; 6]>),
+    Arn(Box<ArnPattern>),
 }
 
 impl Resources {
@@ -65,13 +87,16 @@ impl Resources {
             if text == "*" {
                 return Ok((text.into_boxed_str(), ResourcePattern::All));
             }
-            let Some(patterns) = arn_patterns(&text, variables)? else {
+            let Some(pattern) = ArnPattern::read(&text, variables, true)? else {
                 return Err(format!("resource {text:?} is neither \"*\" nor an ARN of six parts"));
             };
-            if patterns[2].has_wildcards() {
+            if pattern.has_wildcard_service() {
                 return Err(format!("resource {text:?} has a wildcard in its service"));
             }
-            Ok((text.into_boxed_str(), ResourcePattern::Arn(Box::new(patterns))))
+            if pattern.partition().is_some_and(|name| !Partition::ALL.iter().any(|p| p.name() == name)) {
+                return Err(format!("resource {text:?} is of a partition that is unknown"));
+            }
+            Ok((text.into_boxed_str(), ResourcePattern::Arn(Box::new(pattern))))
         };
         Ok(Self { except, patterns: texts.into_iter().map(compile).collect::<Result<_, _>>()? })
     }
@@ -86,21 +111,44 @@ impl Resources {
         self.patterns.iter().map(|(text, _)| &**text)
     }
 
-    pub(crate) fn covers(&self, resource: &str, context: &Context) -> bool {
+    /// `resource` is `None` where the request's is no ARN: then `*` alone covers it.
+    pub(crate) fn covers(&self, resource: Option<&ArnParts<'_>>, context: &Context) -> bool {
         let mut unresolved = false;
-        let mut matches = |pattern: &ResourcePattern| match pattern {
-            ResourcePattern::All => true,
-            ResourcePattern::Arn(patterns) => {
-                let mut parts = resource.splitn(6, ':');
-                patterns.iter().all(|pattern| {
-                    let matched = parts.next().map_or(Some(false), |part| pattern.matches(part, context));
-                    unresolved |= matched.is_none();
-                    matched == Some(true)
-                })
+        let mut matches = |pattern: &ResourcePattern| match (pattern, resource) {
+            (ResourcePattern::All, _) => true,
+            (ResourcePattern::Arn(_), None) => false,
+            (ResourcePattern::Arn(pattern), Some(arn)) => {
+                let matched = pattern.matches(arn, context);
+                unresolved |= matched.is_none();
+                matched == Some(true)
             }
         };
         let listed = self.patterns.iter().any(|(_, pattern)| matches(pattern));
         // AWS: a resource whose variable has no value matches nothing, under NotResource too.
         if self.except { !listed && !unresolved } else { listed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers_action;
+
+    #[test]
+    fn actions_match_without_regard_to_case() {
+        for (pattern, action, expected) in [
+            ("*", "s3:GetObject", true),
+            ("S3:getobject", "s3:GetObject", true),
+            ("s3:Get*", "s3:GetObject", true),
+            ("s3:*Object", "s3:GetObject", true),
+            ("s3:*O*t", "s3:GetObject", true),
+            ("s3:?etObject", "s3:GetObject", true),
+            ("s3:GetObject?", "s3:GetObject", false),
+            ("s3:Get", "s3:GetObject", false),
+            ("s3:GetObject*", "s3:GetObject", true),
+            ("s3:Get Object", "s3:GetObject", false),
+            ("s3:GetObject,PutObject", "s3:GetObject", false),
+        ] {
+            assert_eq!(covers_action(pattern.as_bytes(), action.as_bytes()), expected, "{pattern}");
+        }
     }
 }

@@ -29,7 +29,7 @@ fn assume_role_allowed(caller: &str, identity: bool, trust: &Document, external_
         context: &context,
     };
     let identity: &[&Document] = if identity { &[&allow] } else { &[] };
-    let policies = Policies { identity, session: None, resource: Some(ResourcePolicy::Trust(trust)) };
+    let policies = Policies { identity, resource: Some(ResourcePolicy::Trust(trust)), ..Policies::default() };
     evaluate(&request, &policies).is_allowed()
 }
 
@@ -120,7 +120,7 @@ fn s3(identity: &[&Document], session: Option<&Document>, action: &str, resource
     context.set("aws:PrincipalTag/team", "shop");
     let request =
         Request { caller: &caller, action, resource, resource_account: owner.parse().unwrap(), context: &context };
-    match evaluate(&request, &Policies { identity, session, resource: None }) {
+    match evaluate(&request, &Policies { identity, session, ..Policies::default() }) {
         Decision::Allowed(_) => "allowed".to_owned(),
         Decision::ExplicitlyDenied(place) => format!("denied by {} {}", place.kind.name(), place.statement + 1),
         Decision::ImplicitlyDenied(kind) => format!("no {}", kind.name()),

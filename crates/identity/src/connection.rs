@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::roles_anywhere::RolesAnywhere;
 use crate::{AssumeRole, Flaw, StaticKeys};
 
 /// How to reach one AWS account: who we are at first, and which roles we take on from there.
@@ -27,6 +28,8 @@ pub enum Base {
     Container,
     /// The instance's role, by IMDSv2.
     Instance,
+    /// A certificate that IAM Roles Anywhere exchanges for a role's session.
+    RolesAnywhere(RolesAnywhere),
     /// A profile of the shared config and credentials files; `None` is the one that `AWS_PROFILE` names.
     Profile(Option<String>),
 }
@@ -39,6 +42,7 @@ impl fmt::Display for Base {
             Self::WebIdentity(web) => write!(f, "web identity of role {}", web.role_arn),
             Self::Container => f.write_str("the container's credentials endpoint"),
             Self::Instance => f.write_str("the instance's role"),
+            Self::RolesAnywhere(anywhere) => anywhere.fmt(f),
             Self::Profile(Some(name)) => write!(f, "profile {name}"),
             Self::Profile(None) => f.write_str("the default profile"),
         }
@@ -70,9 +74,13 @@ impl Connection {
     /// Everything about it that can be refused before a call is made; empty if there is nothing.
     pub fn flaws(&self) -> Vec<Flaw> {
         let mut flaws = Vec::new();
-        // A web identity and an instance are role sessions themselves, so their first hop is chained already. Of a
+        if let Base::RolesAnywhere(anywhere) = &self.base {
+            flaws.extend(anywhere.flaws());
+        }
+        // A web identity, a certificate and an instance are role sessions themselves, so their first hop is chained already. Of a
         // default chain or a profile it is not known before AWS says it.
-        let mut chained = matches!(self.base, Base::WebIdentity(_) | Base::Container | Base::Instance);
+        let mut chained =
+            matches!(self.base, Base::WebIdentity(_) | Base::RolesAnywhere(_) | Base::Container | Base::Instance);
         for hop in &self.hops {
             flaws.extend(hop.flaws(chained));
             chained = true;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use fault::{Blame, Code, Diagnose, Retry};
 
 use crate::Flaw;
+use crate::roles_anywhere::{self, CertificateError};
 
 /// Why there is no session. Cloning is cheap: one exchange's failure is told to everyone who waited for it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -67,6 +68,9 @@ pub enum Error {
         /// Which part.
         missing: &'static str,
     },
+    /// A certificate and its key are not used; nothing was sent.
+    #[error("{0}")]
+    Certificate(CertificateError),
     /// The exchange's task ended without a result: it panicked, or the runtime is shutting down.
     #[error("the exchange for {target} was abandoned")]
     Abandoned {
@@ -182,6 +186,7 @@ impl Diagnose for Error {
             Self::NoCredentials { .. } => "identity.no-credentials",
             Self::TooShort { .. } => "identity.session-too-short",
             Self::Malformed { .. } => "identity.malformed-answer",
+            Self::Certificate(error) => error.code(),
             Self::Abandoned { .. } => "identity.abandoned",
         }
     }
@@ -196,6 +201,7 @@ impl Diagnose for Error {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::TooShort { .. } | Self::Malformed { .. } => {
                 Blame::Remote
             }
+            Self::Certificate(error) => error.blame(),
             Self::Abandoned { .. } => Blame::Bug,
         }
     }
@@ -204,6 +210,7 @@ impl Diagnose for Error {
         match self {
             // A panic is to be seen, not tried on in silence.
             Self::Flawed(_) | Self::NoCredentials { .. } | Self::Abandoned { .. } => Retry::Never,
+            Self::Certificate(error) => error.retry(),
             Self::Refused(refusal) => match refusal.kind() {
                 Kind::Denied | Kind::Signer | Kind::RegionOff | Kind::Request => Retry::Never,
                 Kind::Clock | Kind::Unwell => Retry::Backoff,
@@ -218,6 +225,7 @@ impl Diagnose for Error {
     fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Flawed(_) | Self::Abandoned { .. } | Self::Malformed { .. } => None,
+            Self::Certificate(error) => error.hint(),
             Self::Refused(refusal) => refusal_hint(refusal),
             Self::Unreachable { endpoint, .. } => {
                 Some(format!("check that {endpoint} can be reached from here (DNS, firewall, VPC endpoint)").into())
@@ -235,6 +243,11 @@ impl Diagnose for Error {
 
 fn refusal_hint(refusal: &Refusal) -> Option<Cow<'static, str>> {
     let Refusal { target, as_whom, .. } = refusal;
+    if refusal.operation == roles_anywhere::OPERATION
+        && let Some(hint) = roles_anywhere::hint(refusal)
+    {
+        return Some(hint);
+    }
     match refusal.kind() {
         // AWS gives one answer for all of these, so the hint ranks them rather than guess one.
         Kind::Denied if refusal.operation == "sts:AssumeRole" => {

@@ -15,6 +15,8 @@
 //!  -> Identity::signer    what signs the next request
 //! ```
 //!
+//! [`roles_anywhere`] is the base that has no key of AWS's at all: a certificate is exchanged for a session, by our own signer.
+//!
 //! The hour that counts is AWS's ([`AwsClock`]): sessions end when AWS says so, whatever the machine's clock believes.
 
 mod assume_role;
@@ -28,6 +30,8 @@ mod identity;
 mod registry;
 mod session;
 mod stats;
+
+pub mod roles_anywhere;
 
 pub use assume_role::{AssumeRole, Flaw};
 pub use cache::SessionCache;

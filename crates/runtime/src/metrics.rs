@@ -138,7 +138,7 @@ impl Collector for Metrics {
             encoder,
             MetricType::Gauge,
             "tidegate_memory_limit_bytes",
-            "The byte budget: --memory, less a sixteenth that is left to the allocator",
+            "The byte budget: --memory, less an eighth that is left to the allocator",
             vec![Sample(none, budget.limit() as f64)],
         )
     }

@@ -19,7 +19,7 @@ struct Inner {
 
 /// The part of the memory that is left to what the budget cannot see: an allocator rounds sizes up (jemalloc by 10 % on
 /// average), and the compute threads hold one decompressed batch each. Measured with `bench/run outage`.
-const SLACK: usize = 16;
+const SLACK: usize = 8;
 
 impl Process {
     /// A process with `memory` bytes of budget and `threads` compute threads (0: one per core).

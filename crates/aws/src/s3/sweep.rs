@@ -1,8 +1,10 @@
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_s3::types::MultipartUpload;
+use aws_sdk_s3::types::{EncodingType, MultipartUpload};
 use iam::Arn;
+use percent_encoding::percent_decode_str;
 use transit::UploadId;
 
 use crate::failure::Failure;
@@ -58,7 +60,8 @@ impl S3Sink {
             let page = self
                 .persist(operation, "", || async {
                     let request = self.client().list_multipart_uploads().bucket(&self.options().bucket);
-                    let request = request.prefix(sweep.prefix);
+                    // What XML does to blanks and line ends must not change a name.
+                    let request = request.prefix(sweep.prefix).encoding_type(EncodingType::Url);
                     let request = request.set_key_marker(after.0.clone()).set_upload_id_marker(after.1.clone());
                     request.send().await.map_err(Failure::from)
                 })
@@ -78,19 +81,23 @@ impl S3Sink {
                     return Err(error);
                 }
             };
+            // A store that does not know the parameter does not repeat it.
+            let encoded = page.encoding_type == Some(EncodingType::Url);
             for upload in page.uploads.unwrap_or_default() {
                 let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else { continue };
-                if !(sweep.is_ours)(key) {
+                let key = if encoded { Cow::Owned(decode(key)) } else { Cow::Borrowed(key) };
+                if !(sweep.is_ours)(&key) {
                     continue;
                 }
-                if self.is_orphan(sweep, &upload, id, &role) && self.abort_upload(key, id).await {
-                    tracing::info!(object = key, "orphaned upload aborted");
+                if self.is_orphan(sweep, &upload, id, &role) && self.abort_upload(&key, id).await {
+                    tracing::info!(object = %key, "orphaned upload aborted");
                     swept.aborted += 1;
                 } else {
                     swept.left += 1;
                 }
             }
-            let next = (page.next_key_marker, page.next_upload_id_marker);
+            let next_key = page.next_key_marker.map(|key| if encoded { decode(&key) } else { key });
+            let next = (next_key, page.next_upload_id_marker);
             // A store that repeats itself must not keep us here.
             if page.is_truncated != Some(true) || next.0.is_none() || next == after {
                 return Ok(swept);
@@ -119,6 +126,11 @@ impl S3Sink {
     }
 }
 
+/// A key of a listing with `encoding-type=url`, where `+` is a blank ("ListMultipartUploads", S3 API reference).
+fn decode(key: &str) -> String {
+    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
 /// `arn:aws:sts::111111111111:assumed-role/orders/SESSION` without the session's name; anything else as it is.
 fn without_session(text: &str) -> &str {
     match text.parse::<Arn>() {
@@ -133,6 +145,11 @@ fn without_session(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_in_a_listing_is_decoded() {
+        assert_eq!(decode("a+b%2Bc%0A/%C3%BC%25"), "a b+c\n/\u{fc}%");
+    }
 
     #[test]
     fn the_sessions_name_is_no_part_of_who_began_an_upload() {

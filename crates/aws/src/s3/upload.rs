@@ -19,6 +19,7 @@ use crate::s3::error::Error;
 use crate::s3::operation::Operation;
 use crate::s3::options::ExistingObject;
 use crate::s3::sink::S3Sink;
+use crate::s3::verdict::CONFLICT;
 
 /// The metadata that carries the mark; S3 sends it as `x-amz-meta-tidegate-cut`.
 pub(super) const MARKER: &str = "tidegate-cut";
@@ -246,6 +247,17 @@ impl S3Sink {
             Err(gave_up) if gave_up.is("PreconditionFailed") => {
                 self.ours_or_exists(&object.name, &object.marker).await?;
                 Ok(Finished::Visible)
+            }
+            // Somebody wrote the name at the same moment: S3 takes this upload no more ("CompleteMultipartUpload", S3 API
+            // reference: begin again and upload every part). Ended first, so that no late request can complete it after
+            // its records were written anew; what is there after that decides.
+            Err(gave_up) if gave_up.is(CONFLICT) => {
+                let abort = Operation::AbortMultipartUpload;
+                match self.persist(abort, &object.name, || self.send_abort(&object.name, &object.upload)).await {
+                    Ok(()) => self.look_for(object).await,
+                    Err(gave_up) if gave_up.is("NoSuchUpload") => self.look_for(object).await,
+                    Err(gave_up) => Err(self.explain(abort, &object.name, gave_up).await),
+                }
             }
             Err(gave_up) => Err(self.explain(operation, &object.name, gave_up).await),
         }

@@ -21,7 +21,7 @@ pub(crate) enum Verdict {
 const LATER: &[&str] = &[
     "InternalError",
     "OperationAborted",
-    "ConditionalRequestConflict",
+    CONFLICT,
     "RequestTimeout",
     "BadDigest",
     "XAmzContentSHA256Mismatch",
@@ -31,6 +31,9 @@ const LATER: &[&str] = &[
     "KMS.KMSInternalException",
     "KMS.DependencyTimeoutException",
 ];
+
+/// Two conditional writes met. A PutObject is tried again; an upload is over by it.
+pub(crate) const CONFLICT: &str = "ConditionalRequestConflict";
 
 /// Codes that mean "fewer".
 const FEWER: &[&str] = &[
@@ -60,6 +63,7 @@ fn of_answer(operation: Operation, answer: &Answer) -> Verdict {
         "ExpiredToken" => return Verdict::Renew { for_ever: true },
         "InvalidToken" | "InvalidAccessKeyId" | "TokenRefreshRequired" => return Verdict::Renew { for_ever: false },
         "RequestTimeTooSkewed" | "RequestExpired" => return Verdict::Clock,
+        CONFLICT if operation == Operation::CompleteMultipartUpload => return Verdict::Refused,
         code if LATER.contains(&code) => return Verdict::Retry,
         code if FEWER.contains(&code) => return Verdict::Throttled,
         _ => {}
@@ -111,6 +115,12 @@ mod tests {
         ] {
             assert_eq!(part(status, code), Verdict::Refused, "{code}");
         }
+    }
+
+    #[test]
+    fn a_conflict_ends_an_upload_and_not_a_put() {
+        assert_eq!(of(Operation::PutObject, 409, CONFLICT), Verdict::Retry);
+        assert_eq!(of(Operation::CompleteMultipartUpload, 409, CONFLICT), Verdict::Refused);
     }
 
     #[test]

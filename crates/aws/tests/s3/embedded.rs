@@ -334,6 +334,7 @@ async fn a_sweep_ends_the_uploads_of_earlier_sessions_and_nobody_elses() {
     let begin = |sink: S3Sink, name: &'static str| async move { sink.begin(&name.into(), MARKER).await.unwrap() };
     begin(dead.clone(), "shop/orders-0-1").await;
     let wanted = begin(dead.clone(), "shop/orders-0-2").await;
+    begin(dead.clone(), "shop/orders-0-\n +%2B").await;
     begin(dead.clone(), "shop/report").await;
     begin(dead, "warehouse/orders-0-1").await;
     begin(world.sink_as("other", world.options()), "shop/orders-0-3").await;
@@ -345,7 +346,7 @@ async fn a_sweep_ends_the_uploads_of_earlier_sessions_and_nobody_elses() {
     let keep = HashSet::from([wanted]);
     let is_ours = |name: &str| name.starts_with("shop/orders-");
     let sweep = Sweep { prefix: "shop/", is_ours: &is_ours, keep: &keep, older_than: Sweep::A_DAY };
-    assert_eq!(world.sink().sweep(&sweep).await.unwrap(), Swept { aborted: 1, left: 4 });
+    assert_eq!(world.sink().sweep(&sweep).await.unwrap(), Swept { aborted: 2, left: 4 });
     assert_eq!(world.sink().sweep(&sweep).await.unwrap(), Swept { aborted: 0, left: 4 });
-    assert_eq!(world.count("AbortMultipartUpload", "204"), 1);
+    assert_eq!(world.count("AbortMultipartUpload", "204"), 2);
 }

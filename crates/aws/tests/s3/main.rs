@@ -543,6 +543,20 @@ async fn somebody_elses_object_is_not_overwritten_where_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn an_upload_that_met_another_write_of_its_name_is_ended_and_written_anew() {
+    let fake = Fake::start().await;
+    let strict = S3Options { existing: ExistingObject::Fail, gone_after: Duration::ZERO, ..options(&fake) };
+    let sink = clients(&fake).s3(&connection(&fake), strict).unwrap();
+    let (object, parts) = uploaded(&sink).await;
+    fake.trouble("CompleteMultipartUpload", [Trouble::Says(409, "ConditionalRequestConflict")]);
+    assert_eq!(sink.publish(&object, &parts).await.unwrap(), Finished::Gone);
+    assert!(fake.state().uploads.is_empty(), "completed late, it would double its records");
+    let (object, parts) = uploaded(&sink).await;
+    assert_eq!(sink.publish(&object, &parts).await.unwrap(), Finished::Visible);
+    assert_eq!(fake.state().published, 1);
+}
+
+#[tokio::test]
 async fn put_whose_answer_was_lost_is_written_once_where_only_new_objects_are_allowed() {
     let fake = Fake::start().await;
     let strict = S3Options { existing: ExistingObject::Fail, ..options(&fake) };

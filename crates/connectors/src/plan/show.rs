@@ -115,6 +115,12 @@ impl ConnectorPlan {
             Base::Container => json!({ "kind": "container" }),
             Base::Instance => json!({ "kind": "instance" }),
             Base::Profile(profile) => json!({ "kind": "profile", "profile": profile }),
+            Base::RolesAnywhere(anywhere) => json!({
+                "kind": "roles-anywhere",
+                "role_arn": anywhere.role_arn,
+                "profile_arn": anywhere.profile_arn,
+                "trust_anchor_arn": anywhere.trust_anchor_arn,
+            }),
         };
         let roles = connection.hops.iter().map(|hop| {
             json!({

@@ -241,6 +241,10 @@ impl Diagnose for Error {
                     "check that {address} can be reached from here, and what the broker's advertised.listeners says"
                 )));
             }
+            Self::Tls { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof => {
+                "check that this port speaks TLS (security.protocol), and whether it asks for a certificate \
+                 (ssl.keystore.location)"
+            }
             Self::Tls { .. } => {
                 "check ssl.truststore.location, and that the broker's certificate carries this host name"
             }

@@ -83,7 +83,7 @@ pub(super) fn authorize(
         readable => {
             let session = readable.as_ref().and_then(|policy| policy.as_ref().ok());
             let resource = trust.map(ResourcePolicy::Trust);
-            evaluate(&request, &Policies { identity: &identity, session, resource })
+            evaluate(&request, &Policies { identity: &identity, session, resource, ..Policies::default() })
         }
     };
     let because = match decision {
