@@ -47,7 +47,7 @@ fn main() -> ExitCode {
             on_runtime(&screen, integration::integration(arguments, &environment, &screen))
         }
         Command::Local(local) => on_runtime(&screen, local::local(local, &screen)),
-        Command::Policy(policy) => policy::policy(policy, &screen).into(),
+        Command::Policy(policy) => policy::policy(policy, &environment, &screen).into(),
     }
 }
 

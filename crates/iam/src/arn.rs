@@ -41,6 +41,20 @@ impl Partition {
         Self::IsoF,
     ];
 
+    /// The partition that a region is in, by the prefixes that AWS's own endpoint rules list.
+    pub fn of_region(region: &str) -> Self {
+        let prefixes = [
+            ("cn-", Self::China),
+            ("us-gov-", Self::GovCloud),
+            ("eusc-", Self::EuropeanSovereign),
+            ("us-iso-", Self::Iso),
+            ("us-isob-", Self::IsoB),
+            ("eu-isoe-", Self::IsoE),
+            ("us-isof-", Self::IsoF),
+        ];
+        prefixes.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or(Self::Aws, |(_, partition)| *partition)
+    }
+
     /// Its name in ARNs.
     pub fn name(self) -> &'static str {
         match self {

@@ -61,6 +61,10 @@ impl<'a> ArnParts<'a> {
         self.0[2]
     }
 
+    pub(crate) fn account(&self) -> &'a str {
+        self.0[4]
+    }
+
     pub(crate) fn resource(&self) -> &'a str {
         self.0[5]
     }

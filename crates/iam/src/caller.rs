@@ -130,6 +130,18 @@ impl Caller {
         matches!(self.kind, Kind::FederatedUser(_))
     }
 
+    pub(crate) fn is_provider(&self) -> bool {
+        matches!(self.kind, Kind::Provider(_))
+    }
+
+    /// Whether it is an identity provider that was set up in another account: tokens are checked in the role's alone.
+    pub(crate) fn is_provider_outside(&self, account: AccountId) -> bool {
+        match &self.kind {
+            Kind::Provider(name) => name.parse::<Arn>().is_ok_and(|arn| arn.account() != Some(account)),
+            _ => false,
+        }
+    }
+
     pub(crate) fn is_anonymous(&self) -> bool {
         matches!(self.kind, Kind::Anonymous)
     }

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -81,32 +83,38 @@ impl Condition {
         }
     }
 
-    /// Whether one value of the request satisfies the operator.
+    /// Whether one value of the request satisfies the operator. One that is not of the operator's type satisfies neither
+    /// it nor its negation.
     fn one(&self, value: &str, context: &Context) -> bool {
-        let mut readable = true;
-        let equal = self.wanted.iter().any(|wanted| match wanted.compare(self.operator.test, value, context) {
-            Compared::Holds => true,
-            Compared::Fails => false,
-            Compared::Unreadable => {
-                readable = false;
-                false
-            }
-        });
-        if self.operator.negated { readable && !equal } else { equal }
+        let Operator { test, negated, .. } = self.operator;
+        Actual::read(test, value)
+            .is_some_and(|actual| negated != self.wanted.iter().any(|wanted| wanted.is_met(test, &actual, context)))
     }
 }
 
-enum Compared {
-    Holds,
-    /// It does not hold, or the policy's variable has no value: then the negated operator does hold.
-    Fails,
-    /// The request's value is not of the operator's type: then neither the operator nor its negation holds.
-    Unreadable,
+/// A value of the request, read as the operator reads it, once for all values of the policy.
+enum Actual<'a> {
+    Text(&'a str),
+    Number(f64),
+    Date(i128),
+    Bool(bool),
+    Bytes(Vec<u8>),
+    Address(IpAddr),
+    /// What is no ARN is unlike every ARN.
+    Arn(Option<ArnParts<'a>>),
 }
 
-impl From<bool> for Compared {
-    fn from(holds: bool) -> Self {
-        if holds { Self::Holds } else { Self::Fails }
+impl<'a> Actual<'a> {
+    fn read(test: Test, value: &'a str) -> Option<Self> {
+        match test {
+            Test::StringEquals | Test::StringEqualsIgnoreCase | Test::StringLike => Some(Self::Text(value)),
+            Test::Numeric(_) => number(value).map(Self::Number),
+            Test::Date(_) => date::read(value).map(Self::Date),
+            Test::Bool | Test::Null => boolean(value).map(Self::Bool),
+            Test::Binary => STANDARD.decode(value).ok().map(Self::Bytes),
+            Test::IpAddress => value.parse().ok().map(Self::Address),
+            Test::ArnEquals | Test::ArnLike => Some(Self::Arn(ArnParts::cut(value))),
+        }
     }
 }
 
@@ -131,30 +139,33 @@ impl Wanted {
         })
     }
 
-    fn compare(&self, test: Test, value: &str, context: &Context) -> Compared {
-        let read = |holds: Option<bool>| holds.map_or(Compared::Unreadable, Into::into);
-        match self {
-            Self::Text(pattern) if test == Test::StringEqualsIgnoreCase => {
-                let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
-                let same = |wanted: &str| match (wanted.is_ascii(), value.is_ascii()) {
-                    (true, true) => wanted.eq_ignore_ascii_case(value),
-                    _ => lower(wanted) == lower(value),
-                };
+    /// Whether the request's value is as this one says. It is not where a variable has no value.
+    fn is_met(&self, test: Test, actual: &Actual<'_>, context: &Context) -> bool {
+        match (self, actual) {
+            (Self::Text(pattern), Actual::Text(value)) if test == Test::StringEqualsIgnoreCase => {
                 match pattern.literal() {
-                    Some(wanted) => same(wanted),
-                    None => pattern.text(context).is_some_and(|wanted| same(&wanted)),
+                    Some(wanted) => is_same_ignoring_case(wanted, value),
+                    None => pattern.text(context).is_some_and(|wanted| is_same_ignoring_case(&wanted, value)),
                 }
-                .into()
             }
-            Self::Text(pattern) => pattern.matches(value, context).unwrap_or(false).into(),
-            Self::Number(wanted) => read(number(value).map(|actual| test.orders(&actual, wanted))),
-            Self::Date(wanted) => read(date::read(value).map(|actual| test.orders(&actual, wanted))),
-            Self::Bool(wanted) => read(boolean(value).map(|actual| actual == *wanted)),
-            Self::Bytes(wanted) => read(STANDARD.decode(value).ok().map(|actual| actual == *wanted)),
-            Self::Network(network) => read(value.parse().ok().map(|actual| network.contains(actual))),
-            Self::Arn(pattern) => {
-                ArnParts::cut(value).is_some_and(|arn| pattern.matches(&arn, context) == Some(true)).into()
-            }
+            (Self::Text(pattern), Actual::Text(value)) => pattern.matches(value, context) == Some(true),
+            (Self::Number(wanted), Actual::Number(value)) => test.orders(value, wanted),
+            (Self::Date(wanted), Actual::Date(value)) => test.orders(value, wanted),
+            (Self::Bool(wanted), Actual::Bool(value)) => value == wanted,
+            (Self::Bytes(wanted), Actual::Bytes(value)) => value == wanted,
+            (Self::Network(network), Actual::Address(value)) => network.contains(*value),
+            (Self::Arn(pattern), Actual::Arn(Some(arn))) => pattern.matches(arn, context) == Some(true),
+            // Both are read by the same operator, so that no other pair can be.
+            (
+                Self::Text(_)
+                | Self::Number(_)
+                | Self::Date(_)
+                | Self::Bool(_)
+                | Self::Bytes(_)
+                | Self::Network(_)
+                | Self::Arn(_),
+                _,
+            ) => false,
         }
     }
 }
@@ -180,6 +191,11 @@ impl Test {
             | Self::Null => false,
         }
     }
+}
+
+fn is_same_ignoring_case(a: &str, b: &str) -> bool {
+    let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
+    if a.is_ascii() && b.is_ascii() { a.eq_ignore_ascii_case(b) } else { lower(a) == lower(b) }
 }
 
 fn number(text: &str) -> Option<f64> {

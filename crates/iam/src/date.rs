@@ -31,6 +31,11 @@ pub(crate) fn read(text: &str) -> Option<i128> {
     Some(local.to_zoned(TimeZone::fixed(offset)).ok()?.timestamp().as_nanosecond())
 }
 
+/// The same as an instant.
+pub(crate) fn instant(text: &str) -> Option<jiff::Timestamp> {
+    read(text).and_then(|nanoseconds| jiff::Timestamp::from_nanosecond(nanoseconds).ok())
+}
+
 fn epoch(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()

@@ -96,9 +96,12 @@ pub fn diff(before: &Document, after: &Document) -> Difference {
 struct Normal {
     effect: Effect,
     sid: Option<String>,
-    /// Name of the element, and what it lists.
-    lists: [(&'static str, BTreeSet<String>); 4],
+    /// Principals, actions, resources and conditions.
+    lists: [Listed; 4],
 }
+
+/// The name of an element, and what it lists.
+type Listed = (&'static str, BTreeSet<String>);
 
 impl Normal {
     fn of(statement: &Statement) -> Self {
@@ -155,7 +158,7 @@ impl Normal {
     }
 
     fn elements(&self, other: &Self) -> Vec<Element> {
-        let changed = |(a, b): (&(&str, BTreeSet<String>), &(&str, BTreeSet<String>))| {
+        let changed = |(a, b): (&Listed, &Listed)| {
             let only = |x: &BTreeSet<String>, y| x.difference(y).cloned().collect::<Vec<_>>();
             let (removed, added) = (only(&a.1, &b.1), only(&b.1, &a.1));
             (!removed.is_empty() || !added.is_empty()).then(|| Element { name: b.0.to_owned(), removed, added })
@@ -181,7 +184,7 @@ fn same_value(operator: Operator, value: &str) -> String {
 
 fn has_variables(document: &Document) -> bool {
     let of = |statement: &Statement| {
-        let resources = statement.resources().into_iter().flat_map(|resources| resources.patterns());
+        let resources = statement.resources().into_iter().flat_map(crate::Resources::patterns);
         let values = statement.conditions().iter().flat_map(crate::Condition::values);
         resources.chain(values).any(|text| text.contains("${"))
     };
@@ -280,5 +283,91 @@ impl fmt::Display for Difference {
             writeln!(f, "+ statement {}{}: {}", side.statement, name(&side.sid), side.text)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(statements: &str) -> Document {
+        Document::parse(&format!(r#"{{"Version":"2012-10-17","Statement":{statements}}}"#)).unwrap()
+    }
+
+    #[test]
+    fn what_means_the_same_is_no_difference() {
+        let one = r#"{"Sid":"A","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":["s3:GetObject","s3:PutObject"],
+            "Resource":["arn:aws:s3:::b/*"],"Condition":{"ArnEquals":{"aws:SourceArn":"arn:aws:s3:::x"},"Bool":{"aws:SecureTransport":true}}}"#;
+        let same = r#"[{"Condition":{"Bool":{"AWS:securetransport":"TRUE"},"ArnLike":{"aws:SourceArn":["arn:aws:s3:::x"]}},"Resource":"arn:aws:s3:::b/*",
+            "Action":["S3:putobject","s3:GetObject","s3:GetObject"],"Principal":{"AWS":["111111111111"]},"Effect":"Allow"}]"#;
+        assert!(diff(&read(one), &read(same)).is_empty());
+        let cut = r#"[{"Effect":"Allow","Action":"s3:GetObject","Resource":["arn:aws:s3:::b/*","arn:aws:s3:::c/*"]},
+            {"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"},{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::c/*"}]"#;
+        let whole = r#"{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":["arn:aws:s3:::c/*","arn:aws:s3:::b/*"]}"#;
+        assert!(diff(&read(cut), &read(whole)).is_empty());
+    }
+
+    #[test]
+    fn what_differs_is_told_by_statement_and_element() {
+        let before = r#"[{"Sid":"A","Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":"arn:aws:s3:::b/*"},
+            {"Effect":"Deny","Action":"s3:DeleteObject","Resource":"*"}]"#;
+        let after = r#"[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"},
+            {"Sid":"A","Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":"arn:aws:s3:::b/*",
+             "Condition":{"StringEquals":{"s3:prefix":["x","a"]}}}]"#;
+        let expected = "~ statement 1, now 2 (A)
+    - Action s3:PutObject
+    + Action s3:ListBucket
+    + Condition StringEquals s3:prefix [a, x]
+- statement 2: {\"Effect\":\"Deny\",\"Action\":\"s3:DeleteObject\",\"Resource\":\"*\"}
++ statement 1: {\"Effect\":\"Allow\",\"Action\":\"sts:AssumeRole\",\"Resource\":\"*\"}
+";
+        assert_eq!(diff(&read(before), &read(after)).to_string(), expected);
+        let allow = r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}"#;
+        let deny = r#"{"Effect":"Deny","Action":"s3:GetObject","Resource":"*"}"#;
+        let turned = diff(&read(allow), &read(deny));
+        assert_eq!((turned.removed.len(), turned.added.len(), turned.changed.len()), (1, 1, 0));
+        let not = r#"{"Effect":"Allow","NotAction":"s3:GetObject","Resource":"*"}"#;
+        assert!(!diff(&read(allow), &read(not)).is_empty());
+    }
+
+    #[test]
+    fn the_version_matters_where_there_are_variables() {
+        let with =
+            r#"{"Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/${aws:username}"}}"#;
+        let old = Document::parse(with).unwrap();
+        let new = read(r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/${aws:username}"}"#);
+        assert_eq!(diff(&old, &new).to_string(), "~ Version: 2008-10-17 -> 2012-10-17\n");
+        let plain = Document::parse(&with.replace("${aws:username}", "x")).unwrap();
+        let read_plain = read(r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/x"}"#);
+        assert!(diff(&plain, &read_plain).is_empty());
+    }
+
+    fn any_statements() -> impl Strategy<Value = Vec<String>> {
+        let list = |of: &'static [&'static str]| {
+            proptest::sample::subsequence(of, 1..=of.len()).prop_map(|list| format!("{list:?}"))
+        };
+        let actions = list(&["s3:GetObject", "s3:PutObject", "s3:List*"]);
+        let resources = list(&["arn:aws:s3:::b", "arn:aws:s3:::b/*", "*"]);
+        let effect = prop_oneof![Just("Allow"), Just("Deny")];
+        let one = (effect, actions, resources).prop_map(|(effect, actions, resources)| {
+            format!(r#"{{"Effect":"{effect}","Action":{actions},"Resource":{resources}}}"#)
+        });
+        proptest::collection::vec(one, 1..4)
+    }
+
+    proptest! {
+        #[test]
+        fn an_order_is_no_difference_and_a_difference_is_one_both_ways(
+            (one, shuffled) in any_statements().prop_flat_map(|one| (Just(one.clone()), Just(one).prop_shuffle())),
+            other in any_statements(),
+        ) {
+            let [one, shuffled, other] = [one, shuffled, other].map(|list| read(&format!("[{}]", list.join(","))));
+            prop_assert!(diff(&one, &shuffled).is_empty());
+            let (there, back) = (diff(&one, &other), diff(&other, &one));
+            prop_assert_eq!(there.is_empty(), back.is_empty());
+            prop_assert_eq!((there.added.len(), there.changed.len()), (back.removed.len(), back.changed.len()));
+        }
     }
 }

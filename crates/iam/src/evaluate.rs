@@ -113,6 +113,9 @@ fn decide<'a>(
     resource: Option<&ArnParts<'_>>,
 ) -> Decision<'a> {
     let Request { caller, action, .. } = *request;
+    if let Some(kind) = reserved(action, resource) {
+        return Decision::ImplicitlyDenied(kind);
+    }
     if found.service_control.is_none() {
         return Decision::ImplicitlyDenied(PolicyKind::ServiceControl);
     }
@@ -122,8 +125,12 @@ fn decide<'a>(
     let is_role = matches!(policies.resource, Some(ResourcePolicy::Trust(_))) || is_assumption(action, resource);
     let is_key = resource.is_some_and(|arn| arn.service() == "kms" && arn.resource().starts_with("key/"));
     let kind = if is_role { PolicyKind::Trust } else { PolicyKind::Resource };
-    // A role is assumed by whoever has signed the call, and never by a root; a key serves signed calls only.
-    let is_refused = (is_role || is_key) && caller.is_anonymous() || is_role && caller.is_root();
+    // A role is assumed by whoever has signed the call or shows a token, and never by a root; a key serves signed calls
+    // only. A token serves for nothing but a role of the account that knows its provider.
+    let is_refused = (is_role || is_key) && caller.is_anonymous()
+        || is_role && caller.is_root()
+        || caller.is_provider() && (!is_role || is(action, "sts:AssumeRole"))
+        || caller.is_provider_outside(request.resource_account);
     let own_account = caller.account() == Some(request.resource_account);
     let granted = found.resource.allow;
     let by_resource = granted.map(|(_, place)| place);
@@ -166,6 +173,29 @@ fn is_assumption(action: &str, resource: Option<&ArnParts<'_>>) -> bool {
     ];
     resource.is_some_and(|arn| arn.service() == "iam" && arn.resource().starts_with("role/"))
         && actions.iter().any(|known| is(action, known))
+}
+
+/// What AWS keeps for itself in everybody's account, whatever their policies say: its managed policies, the roles below
+/// `/aws-reserved/`, and KMS's aliases below `alias/aws/`.
+fn reserved(action: &str, resource: Option<&ArnParts<'_>>) -> Option<PolicyKind> {
+    let resource = resource?;
+    let (service, name) = action.split_once(':')?;
+    let changes = |thing: &str| {
+        ["Create", "Delete", "Update", "Put", "Attach", "Detach", "Tag", "Untag", "SetDefault"].iter().any(|verb| {
+            let rest = name.get(..verb.len()).filter(|start| is(start, verb)).and(name.get(verb.len()..));
+            rest.and_then(|rest| rest.get(..thing.len())).is_some_and(|start| is(start, thing))
+        })
+    };
+    let below = |prefix: &str| resource.resource().starts_with(prefix);
+    let is_reserved = match resource.service() {
+        "iam" if is(service, "iam") => {
+            resource.account() == "aws" && below("policy/") && changes("Policy")
+                || below("role/aws-reserved/") && (changes("Role") || is(name, "UpdateAssumeRolePolicy"))
+        }
+        "kms" if is(service, "kms") => below("alias/aws/") && changes("Alias"),
+        _ => false,
+    };
+    is_reserved.then_some(PolicyKind::Resource)
 }
 
 fn is(action: &str, name: &str) -> bool {
@@ -220,16 +250,32 @@ impl Matching<'_> {
             control_deny: None,
         };
         // Organizations: an SCP binds the users, roles and the root of its accounts, but neither services nor strangers.
-        if self.request.caller.has_identity() {
+        let is_bound = |levels: &[Vec<Document>]| !levels.is_empty() && self.request.caller.has_identity();
+        if is_bound(policies.service_control) && !self.is_service_linked() {
             for found in self.levels(PolicyKind::ServiceControl, policies.service_control) {
                 all.control_deny = all.control_deny.or(found.deny);
                 all.service_control = all.service_control.filter(|()| found.allow.is_some());
             }
         }
-        for found in self.levels(PolicyKind::ResourceControl, policies.resource_control) {
-            all.control_deny = all.control_deny.or(found.deny);
+        if !policies.resource_control.is_empty() && !self.is_beyond_resource_control() {
+            for found in self.levels(PolicyKind::ResourceControl, policies.resource_control) {
+                all.control_deny = all.control_deny.or(found.deny);
+            }
         }
         all
+    }
+
+    /// Roles that a service made for itself are bound by no control policy. A session's ARN has lost the path by which
+    /// they are known; the role's own has it.
+    fn is_service_linked(&self) -> bool {
+        let role = self.request.context.one("aws:PrincipalArn");
+        role.and_then(ArnParts::cut).is_some_and(|arn| arn.resource().starts_with("role/aws-service-role/"))
+    }
+
+    /// Organizations' page on RCPs, "Resources and entities not restricted by RCPs".
+    fn is_beyond_resource_control(&self) -> bool {
+        let asks_service_linked = self.resource.is_some_and(|arn| arn.resource().starts_with("role/aws-service-role/"));
+        self.is_service_linked() || asks_service_linked || is(self.request.action, "kms:RetireGrant")
     }
 
     /// Each level for itself; their policies are numbered through.

@@ -245,3 +245,42 @@ fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::explain;
+    use crate::Document;
+
+    #[test]
+    fn statements_read_as_sentences() {
+        for (statement, sentence) in [
+            (
+                r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::222222222222:role/app/tidegate"},"Action":["sts:AssumeRole","sts:TagSession"],
+                    "Condition":{"StringEquals":{"sts:ExternalId":"c-7f3a"},"IpAddress":{"aws:SourceIp":"203.0.113.0/24"},"DateLessThan":{"aws:CurrentTime":"2027-01-01"}}}"#,
+                "Role app/tidegate of account 222222222222 may take on this role (sts:AssumeRole) and tag their sessions (sts:TagSession) \
+                 if the external ID (sts:ExternalId) is \"c-7f3a\", and the caller's address (aws:SourceIp) is in \"203.0.113.0/24\", \
+                 and the time (aws:CurrentTime) is before 2027-01-01.",
+            ),
+            (
+                r#"{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole","Condition":{"StringNotEquals":{"sts:ExternalId":["a1","b2"]}}}"#,
+                "Everybody in the world must not take on this role (sts:AssumeRole) if the external ID (sts:ExternalId) is not \"a1\" nor \"b2\" \
+                 (also if it is not given).",
+            ),
+            (
+                r#"{"Effect":"Allow","Action":["s3:PutObject","s3:GetObjectTorrent"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/x/*","arn:aws:s3:::b/*","arn:aws:s3:::b/k"]}"#,
+                "Whoever has this policy may write objects (s3:PutObject) and use s3:GetObjectTorrent on bucket b, the objects of bucket b \
+                 whose names begin with \"x/\", every object of bucket b and object \"k\" of bucket b.",
+            ),
+            (
+                r#"{"Effect":"Allow","NotAction":"iam:*","NotResource":"arn:aws:kms:eu-west-1:111111111111:key/k","Condition":{"Null":{"aws:SourceVpce":"false"},
+                    "ForAllValues:StringLike":{"aws:TagKeys":"team-*"},"BoolIfExists":{"aws:MultiFactorAuthPresent":"true"}}}"#,
+                "Whoever has this policy may do everything except use iam:* on everything except KMS key k of account 111111111111 in eu-west-1 \
+                 if the VPC endpoint (aws:SourceVpce) is given, whatever it is, and each value of aws:TagKeys matches \"team-*\" (or there is none), \
+                 and the caller's having used MFA (aws:MultiFactorAuthPresent) is true (or it is not given).",
+            ),
+        ] {
+            let document = Document::parse(&format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#)).unwrap();
+            assert_eq!(explain(&document), [sentence]);
+        }
+    }
+}

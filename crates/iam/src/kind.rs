@@ -87,7 +87,8 @@ impl Statement {
             Some(_) if !kind.names_principals() => {
                 return Err("it names a principal, which only the policy of a resource may");
             }
-            None if kind.names_principals() => return Err("it names no principal"),
+            // An endpoint's statement without one speaks of whoever passes through.
+            None if kind.names_principals() && kind != PolicyKind::Endpoint => return Err("it names no principal"),
             // AWS supports it with Deny alone: it lets in everybody else, the anonymous too.
             Some(p) if p.except && self.effect == Effect::Allow => {
                 return Err("NotPrincipal stands beside Allow, which would let in everybody else");

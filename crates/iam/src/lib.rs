@@ -30,6 +30,7 @@ mod evaluate;
 mod explain;
 pub mod generate;
 mod kind;
+pub mod lint;
 mod network;
 mod operator;
 mod pattern;

@@ -174,6 +174,13 @@ fn glob<'a>(pieces: &'a [Piece], value: &str, variable: impl Fn(&'a Piece) -> &'
         let Some((run, from)) = last_run else { return false };
         let Some(next) = value[from..].chars().next() else { return false };
         at = from + next.len_utf8();
+        // Where text comes after the run, only its first byte is worth a try; it never is the middle of a character.
+        if let Some(Piece::Text(text)) = pieces.get(run + 1) {
+            let Some(ahead) = value.as_bytes()[at..].iter().position(|b| Some(b) == text.as_bytes().first()) else {
+                return false;
+            };
+            at += ahead;
+        }
         piece = run + 1;
         last_run = Some((run, at));
     }

@@ -12,13 +12,13 @@ pub struct Actions {
 impl Actions {
     pub(crate) fn compile(except: bool, texts: Vec<String>) -> Result<Self, String> {
         let compile = |text: String| {
+            // AWS saves names that can match no action: empty ones, and such with spaces or commas.
             let vendor_and_name = |(vendor, name): (&str, &str)| {
                 !vendor.is_empty()
                     && vendor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                    && !name.is_empty()
                     && !name.contains(':')
             };
-            if text != "*" && !text.split_once(':').is_some_and(vendor_and_name) {
+            if text != "*" && !text.trim().split_once(':').is_some_and(vendor_and_name) {
                 return Err(format!("action {text:?} is not \"*\" and not of the form service:Name"));
             }
             Ok(text.into_boxed_str())
@@ -145,7 +145,9 @@ mod tests {
             ("s3:GetObject?", "s3:GetObject", false),
             ("s3:Get", "s3:GetObject", false),
             ("s3:GetObject*", "s3:GetObject", true),
+            ("s3:", "s3:GetObject", false),
             ("s3:Get Object", "s3:GetObject", false),
+            ("s3:GetObject ", "s3:GetObject", false),
             ("s3:GetObject,PutObject", "s3:GetObject", false),
         ] {
             assert_eq!(covers_action(pattern.as_bytes(), action.as_bytes()), expected, "{pattern}");

@@ -360,27 +360,13 @@ impl S3Sink {
 
     fn resource(&self, operation: Operation, name: &str) -> String {
         let S3Options { bucket, region, .. } = &self.0.options;
-        let partition = partition_of(region).name();
+        let partition = Partition::of_region(region).name();
         if operation.on_bucket() || name.is_empty() {
             format!("arn:{partition}:s3:::{bucket}")
         } else {
             format!("arn:{partition}:s3:::{bucket}/{name}")
         }
     }
-}
-
-/// The partition that a region is in, by the prefixes that AWS's own endpoint rules list.
-fn partition_of(region: &str) -> Partition {
-    let prefixes = [
-        ("cn-", Partition::China),
-        ("us-gov-", Partition::GovCloud),
-        ("eusc-", Partition::EuropeanSovereign),
-        ("us-iso-", Partition::Iso),
-        ("us-isob-", Partition::IsoB),
-        ("eu-isoe-", Partition::IsoE),
-        ("us-isof-", Partition::IsoF),
-    ];
-    prefixes.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or(Partition::Aws, |(_, partition)| *partition)
 }
 
 fn answer_limit(operation: Operation) -> Option<Duration> {

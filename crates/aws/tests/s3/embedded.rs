@@ -350,3 +350,66 @@ async fn a_sweep_ends_the_uploads_of_earlier_sessions_and_nobody_elses() {
     assert_eq!(world.sink().sweep(&sweep).await.unwrap(), Swept { aborted: 0, left: 4 });
     assert_eq!(world.count("AbortMultipartUpload", "204"), 2);
 }
+
+#[tokio::test]
+async fn a_role_with_the_generated_policies_does_what_the_sink_does_and_nothing_beside_it() {
+    use iam::generate::{Need, S3Place, Trust, Trusted, permission_policy};
+
+    let world = World::new().await;
+    let owner = Some("111111111111".parse().unwrap());
+    let place = S3Place { prefix: "shop/orders-".to_owned(), owner, ..S3Place::new("lake") };
+    let permission =
+        permission_policy(&[Need::WriteObjects { place, manifests: Some("shop/.tidegate/".to_owned()) }]).unwrap();
+    let vendor = world.vendor.arn.to_string();
+    let trusted = Trusted::Party { principal: vendor, external_id: EXTERNAL_ID.to_owned(), exists: true };
+    let trust = Trust { trusted: vec![trusted], ..Trust::default() }.policy().unwrap();
+    let account = world.aws.account("111111111111".parse().unwrap());
+    account.role("least", &trust.to_string()).policy(&permission.to_string()).create().await.unwrap();
+    let sink = || world.sink_as("least", world.options());
+
+    // Written, published, and found published by the next owner.
+    let (first, parts) = uploaded(&sink()).await;
+    assert_eq!(sink().finish(&first).await.unwrap(), Finished::Visible);
+    assert_eq!(sink().publish(&first, &parts).await.unwrap(), Finished::Visible);
+    let strict = world.sink_as("least", S3Options { existing: ExistingObject::Fail, ..world.options() });
+    assert_eq!(uploaded_and_published(&strict).await, Err("s3.object-exists".to_owned()));
+    // Aborted by somebody else, and found gone.
+    world.owner().delete_manifest(&name()).await;
+    let (gone, _) = uploaded(&sink()).await;
+    world.owner().abort(&name(), &gone.upload).await;
+    assert_eq!(sink().finish(&gone).await.unwrap(), Finished::Gone);
+    // Manifests are written, read and taken away.
+    let manifest: ObjectName = "shop/.tidegate/m-1".into();
+    sink().put_manifest(&manifest, Bytes::from_static(b"{}")).await.unwrap();
+    assert_eq!(sink().get_manifest(&manifest).await.unwrap().as_deref(), Some(&b"{}"[..]));
+    sink().delete_manifest(&manifest).await;
+    assert_eq!(world.owner().list("").await.unwrap(), []);
+    // Orphans are swept.
+    sink().begin(&name(), MARKER).await.unwrap();
+    world.clock.advance(Duration::from_hours(25));
+    let sweep = Sweep {
+        prefix: "shop/orders-",
+        is_ours: &|name: &str| name.starts_with("shop/orders-"),
+        keep: &HashSet::new(),
+        older_than: Sweep::A_DAY,
+    };
+    let swept = sink().sweep(&sweep).await.unwrap();
+    assert_eq!((swept.aborted, world.count("AbortMultipartUpload", "AccessDenied")), (2, 0));
+
+    for other in ["shop/report", "warehouse/orders-0-1", "shop/.tidegate"] {
+        assert_eq!(sink().begin(&other.into(), MARKER).await.unwrap_err().code(), "s3.access-denied", "{other}");
+    }
+    assert!(sink().list("shop/orders-").await.is_ok());
+    assert!(sink().list("shop/").await.is_err());
+    let theirs: ObjectName = "shop/orders-1".into();
+    world.owner().put(&theirs, vec![Bytes::from_static(b"x")], None).await.unwrap();
+    sink().delete_manifest(&theirs).await;
+    assert_eq!(world.count("DeleteObject", "AccessDenied"), 1);
+}
+
+async fn uploaded_and_published(sink: &S3Sink) -> Result<Finished, String> {
+    let upload = sink.begin(&name(), "cut-other").await.unwrap();
+    let part = sink.part(&name(), &upload, 1, vec![Bytes::from_static(b"other")]).await.unwrap();
+    let object = transit::IntentObject { marker: "cut-other".into(), ..object(&upload) };
+    sink.publish(&object, &[part]).await.map_err(|fault| fault.code().to_owned())
+}

@@ -3,6 +3,7 @@
 mod connector;
 mod errors;
 mod integration;
+mod needs;
 mod s3;
 mod show;
 mod topics;

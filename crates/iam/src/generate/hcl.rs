@@ -42,14 +42,16 @@ fn write(out: &mut String, value: &Value, depth: usize) {
     match value {
         Value::Object(members) => {
             out.push_str("{\n");
-            for (name, value) in members {
-                indent(out, depth + 1);
-                let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
-                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-                out.push_str(&if plain { name.clone() } else { text(name) });
-                out.push_str(" = ");
-                write(out, value, depth + 1);
-                out.push('\n');
+            let members: Vec<(String, &Value)> = members.iter().map(|(name, value)| (key(name), value)).collect();
+            // Aligned as `terraform fmt` has it: lines that follow each other, up to a value of several lines.
+            for run in members.chunk_by(|(_, a), (_, b)| !is_nested(a) && !is_nested(b)) {
+                let width = run.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+                for (name, value) in run {
+                    indent(out, depth + 1);
+                    write!(out, "{name:width$} = ").ok();
+                    write(out, value, depth + 1);
+                    out.push('\n');
+                }
             }
             indent(out, depth);
             out.push('}');
@@ -67,6 +69,22 @@ fn write(out: &mut String, value: &Value, depth: usize) {
         }
         Value::String(string) => out.push_str(&text(string)),
         Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
+    }
+}
+
+/// A member's name: bare where it is an identifier.
+fn key(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if plain { name.to_owned() } else { text(name) }
+}
+
+/// Whether a value takes several lines.
+fn is_nested(value: &Value) -> bool {
+    match value {
+        Value::Object(_) => true,
+        Value::Array(items) => !items.is_empty(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -19,5 +19,6 @@ mod yaml;
 pub use error::GenerateError;
 pub use form::{Form, Subject, render};
 pub use need::{Need, S3Place};
+pub(crate) use permission::WRITE_ACTIONS;
 pub use permission::permission_policy;
 pub use trust::{Restrictions, Trust, Trusted, placeholder_policy};

@@ -4,7 +4,7 @@ use crate::{Arn, Document, Operator, Partition, PolicyKind};
 
 /// What writing exactly once asks of objects. `CreateMultipartUpload`, `UploadPart` and `CompleteMultipartUpload` are all
 /// `s3:PutObject`; `HeadObject`, by which an object is known to be ours after a crash, is `s3:GetObject`.
-pub(crate) const WRITE: [&str; 4] =
+pub(crate) const WRITE_ACTIONS: [&str; 4] =
     ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"];
 
 /// The policy that allows `needs` and nothing else.
@@ -158,7 +158,7 @@ fn of(need: &Need) -> Result<Vec<Grant>, GenerateError> {
 fn write_objects(place: &S3Place, manifests: Option<&str>) -> Result<Vec<Grant>, GenerateError> {
     check(place)?;
     let mut prefixes = vec![place.prefix.as_str()];
-    let mut grants = vec![objects(place, "WriteObjects", &WRITE, &[&place.prefix])];
+    let mut grants = vec![objects(place, "WriteObjects", &WRITE_ACTIONS, &[&place.prefix])];
     if let Some(manifests) = manifests {
         check_prefix(manifests)?;
         let within = manifests.starts_with(&place.prefix);

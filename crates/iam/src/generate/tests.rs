@@ -318,9 +318,9 @@ resource "aws_iam_role_policy" "list-orders" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid = "FindObjects"
-        Effect = "Allow"
-        Action = "s3:ListBucket"
+        Sid      = "FindObjects"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
         Resource = "arn:aws:s3:::orders"
         Condition = {
           StringLike = {

@@ -223,9 +223,8 @@ fn literal(text: &str) -> String {
 }
 
 fn instant(text: &str) -> Result<jiff::Timestamp, GenerateError> {
-    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
-    let read = if text.contains('T') { text.parse().ok() } else { day().map(|day| day.timestamp()) };
-    read.ok_or_else(|| refuse("instant", text, "is none, as 2027-01-31 and 2027-01-31T08:00:00Z are"))
+    crate::date::instant(text)
+        .ok_or_else(|| refuse("instant", text, "is none, as 2027-01-31 and 2027-01-31T08:00:00Z are"))
 }
 
 fn refuse(what: &'static str, value: &str, rule: &'static str) -> GenerateError {

@@ -1,14 +1,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use iam::{AccountId, Arn, Document, Partition, PolicyKind};
 use world::Secret;
 
-use super::directory::{Directory, Role, User};
+use super::directory::Directory;
+use super::entity::{AccessKey, Grants, Role, User};
 use super::error::AwsError;
+use super::propagation::Propagating;
 use super::server::Shared;
-use super::session::{random_id, random_secret};
+use super::session::{key_id, random_id, random_secret};
+use super::store::timestamp;
+use super::time;
 
 /// How long a session of a role may last unless its builder says otherwise: IAM's own default.
 const DEFAULT_MAX_SESSION: Duration = Duration::from_hours(1);
@@ -19,7 +23,7 @@ const LONGEST_SESSION: Duration = Duration::from_hours(12);
 /// An account of the embedded AWS, for making users, roles and buckets in it. It exists once something is in it.
 #[derive(Debug, Clone)]
 pub struct Account {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     id: AccountId,
 }
 
@@ -78,24 +82,44 @@ impl Account {
         .await
     }
 
-    /// Replaces a role's trust policy.
+    /// Replaces a role's trust policy. It takes effect after [`super::Aws::set_propagation`]'s delay.
     pub async fn update_trust(&self, role: &str, trust: &str) -> Result<(), AwsError> {
         let what = format!("role {role}");
         let written = parse(PolicyKind::Trust, &what, trust)?;
+        let (now, from) = self.shared.now_and_effect();
         self.change(|directory| {
-            let kept = directory.keep_trust(&what, written, &BTreeMap::new())?;
-            let entities = directory.accounts.entry(self.id).or_default();
-            entities.roles.get_mut(role).ok_or(AwsError::Name { what })?.trust = kept;
+            let kept = directory.keep(&what, written, &BTreeMap::new())?;
+            let role = directory.entities_mut(self.id).roles.get_mut(role).ok_or(AwsError::Missing { what })?;
+            role.trust.edit(kept, now, from);
             Ok(())
         })
         .await
     }
 
-    /// Changes the directory and, if there is one on disk, saves it.
+    /// Takes from all sessions of a role that were made before now all that they may do, as IAM's console does it: by an
+    /// inline policy that denies everything to older ones. It has effect at once. Times of sessions are whole seconds: one
+    /// made later in the same second is as old.
+    pub async fn revoke_sessions(&self, role: &str) -> Result<(), AwsError> {
+        let what = format!("role {role}");
+        let now = self.shared.clock.now();
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Action":"*","Resource":"*",
+            "Condition":{{"DateLessThan":{{"aws:TokenIssueTime":"{}"}}}}}}]}}"#,
+            time::iso_millis(now)
+        );
+        let policy = Arc::new(parse(PolicyKind::Identity, &what, &text)?);
+        self.change(|directory| {
+            let role = directory.entities_mut(self.id).roles.get_mut(role).ok_or(AwsError::Missing { what })?;
+            let mut grants = role.grants.latest().clone();
+            grants.inline.insert("AWSRevokeOlderSessions".to_owned(), policy);
+            role.grants.edit(grants, now, SystemTime::UNIX_EPOCH);
+            Ok(())
+        })
+        .await
+    }
+
     async fn change<T>(&self, change: impl FnOnce(&mut Directory) -> Result<T, AwsError>) -> Result<T, AwsError> {
-        let result = change(&mut self.shared.directory.write().expect("no thread panics while it holds this lock"))?;
-        self.shared.save().await?;
-        Ok(result)
+        self.shared.change(change).await
     }
 }
 
@@ -129,14 +153,22 @@ impl UserBuilder {
         let resource = format!("user{}{}", self.path, self.name);
         let arn = entity_arn(&what, self.account.id, &self.name, &self.path, &resource, 64)?;
         let policies = parse_all(&what, &self.policies)?;
-        let new =
-            NewUser { arn: arn.clone(), access_key_id: random_id("AKIA", 16), secret_access_key: random_secret() };
-        let keys = vec![(new.access_key_id.clone(), new.secret_access_key.clone())];
-        let user = User { arn, id: random_id("AIDA", 17), path: self.path, keys, policies };
+        let new = NewUser {
+            arn: arn.clone(),
+            access_key_id: key_id("AKIA", self.account.id),
+            secret_access_key: random_secret(),
+        };
+        let (now, from) = self.account.shared.now_and_effect();
+        let created = timestamp(now);
+        let (id, secret) = (new.access_key_id.clone(), new.secret_access_key.clone());
+        let keys = vec![AccessKey { id, secret, active: true, created }];
+        let grants = Propagating::new(Grants { inline: policies, ..Grants::default() }, from);
+        let tags = BTreeMap::new();
+        let user = User { arn, id: random_id("AIDA", 17), path: self.path, created, keys, grants, tags };
         let (account, name) = (self.account.id, self.name);
         self.account
             .change(|directory| {
-                let taken = |entities: &super::directory::Entities| has(entities.users.keys(), &name);
+                let taken = |entities: &super::entity::Entities| has(entities.users.keys(), &name);
                 if directory.entities(account).is_some_and(taken) {
                     return Err(AwsError::Exists { what });
                 }
@@ -153,7 +185,7 @@ impl UserBuilder {
             let directory = self.account.shared.directory.read().expect("no thread panics while it holds this lock");
             let user = directory.entities(self.account.id).and_then(|entities| entities.users.get(&self.name));
             user.and_then(|user| {
-                let (id, secret) = user.keys.first()?.clone();
+                let AccessKey { id, secret, .. } = user.keys.iter().find(|key| key.active)?.clone();
                 Some(NewUser { arn: user.arn.clone(), access_key_id: id, secret_access_key: secret })
             })
         };
@@ -214,14 +246,18 @@ impl RoleBuilder {
         let written = parse(PolicyKind::Trust, &what, &self.trust)?;
         let Self { account, name, path, max_session, tags, .. } = self;
         let (id, new) = (account.id, arn.clone());
+        let (now, from) = account.shared.now_and_effect();
+        let grants = Propagating::new(Grants { inline: policies, ..Grants::default() }, from);
         account
             .change(|directory| {
                 // A session's ARN has no path, so names are unique whatever the path.
                 if directory.entities(id).is_some_and(|entities| has(entities.roles.keys(), &name)) {
                     return Err(AwsError::Exists { what });
                 }
-                let trust = directory.keep_trust(&what, written, &BTreeMap::new())?;
-                let role = Role { arn, id: random_id("AROA", 17), path, max_session, trust, policies, tags };
+                let trust = Propagating::new(directory.keep(&what, written, &BTreeMap::new())?, from);
+                let (created, description) = (timestamp(now), None);
+                let role_id = random_id("AROA", 17);
+                let role = Role { arn, id: role_id, path, created, description, max_session, trust, grants, tags };
                 directory.put_role(id, &name, role);
                 Ok(())
             })
@@ -277,7 +313,7 @@ impl BucketBuilder {
 }
 
 /// Whether a name is taken; IAM's names differ in more than case.
-fn has<'a>(mut names: impl Iterator<Item = &'a String>, name: &str) -> bool {
+pub(super) fn has<'a>(mut names: impl Iterator<Item = &'a String>, name: &str) -> bool {
     names.any(|taken| taken.eq_ignore_ascii_case(name))
 }
 

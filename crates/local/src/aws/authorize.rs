@@ -1,4 +1,7 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
 use iam::{
@@ -7,6 +10,7 @@ use iam::{
 };
 
 use super::directory::Directory;
+use super::error::ApiError;
 use super::session::Session;
 use super::time;
 
@@ -25,14 +29,18 @@ pub(super) struct Requester {
 
 #[derive(Debug, Clone)]
 pub(super) enum Who {
-    User { name: String },
+    User {
+        name: String,
+        /// The session that GetSessionToken made for him, if he asks with one.
+        session: Option<Box<Session>>,
+    },
     Session(Box<Session>),
 }
 
 impl Requester {
     pub(super) fn session(&self) -> Option<&Session> {
         match &self.who {
-            Who::User { .. } => None,
+            Who::User { session, .. } => session.as_deref(),
             Who::Session(session) => Some(session),
         }
     }
@@ -47,59 +55,114 @@ pub(super) struct Facts {
     pub(super) region: String,
 }
 
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) action: &'a str,
+    pub(super) resource: &'a str,
+    /// Whose the resource is.
+    pub(super) owner: AccountId,
+    /// The resource's own policy: of a role, a bucket or a key.
+    pub(super) policy: Option<ResourcePolicy<'a>>,
+}
+
 /// A refusal by policy, as data.
 #[derive(Debug, Clone)]
 pub(super) struct Denied {
-    /// AWS's sentence. Across accounts it says no more than that.
+    /// AWS's sentence, up to the resource. Across accounts it says no more than that.
     pub(super) sentence: String,
     /// Which kind of policy decided, in AWS's words; told within an account only.
     pub(super) because: String,
     pub(super) same_account: bool,
+    /// Whether a statement says no, which nothing can outweigh.
+    pub(super) explicit: bool,
+    /// The request and the decision, for `sts:DecodeAuthorizationMessage`.
+    details: String,
 }
 
-/// May `requester` do `action` to `resource`, which belongs to `owner`? `trust` is the role's trust policy where a role
-/// is the resource. `keys` adds the condition keys of the action.
-#[expect(clippy::too_many_arguments, reason = "each is a different thing that AWS takes into account")]
+impl Denied {
+    /// The refusal as most services say it.
+    pub(super) fn refuse(&self, code: &str, resource: &str) -> ApiError {
+        let because = if self.same_account { format!(" {}", self.because) } else { String::new() };
+        self.refuse_saying(code, format!("{}{resource}{because}", self.sentence))
+    }
+
+    /// The refusal in a service's own words.
+    pub(super) fn refuse_saying(&self, code: &str, message: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError::of(code).saying(message).because(&*self.details)
+    }
+}
+
+/// May `requester` do what he asks for? `keys` adds the condition keys of the action.
 pub(super) fn authorize(
     directory: &Directory,
     requester: &Requester,
     facts: &Facts,
-    action: &str,
-    resource: &str,
-    owner: AccountId,
-    trust: Option<&Document>,
+    asking: &Asking<'_>,
     keys: impl FnOnce(&mut Context),
 ) -> Result<(), Denied> {
     let mut context = context(directory, requester, facts);
     keys(&mut context);
-    let attached = directory.policies_of(requester);
-    let identity: Vec<&Document> = attached.iter().map(|document| &**document).collect();
-    let session_policy = requester.session().and_then(|session| session.policy.as_deref());
-    // Checked when the session was made; should it not read any more, nothing is allowed.
-    let session_policy = session_policy.map(|text| Document::parse_as(PolicyKind::Session, text));
+    let Asking { action, resource, owner, policy } = *asking;
     let request = Request { caller: &requester.caller, action, resource, resource_account: owner, context: &context };
-    let decision = match &session_policy {
-        Some(Err(_)) => Decision::ImplicitlyDenied(PolicyKind::Session),
-        readable => {
-            let session = readable.as_ref().and_then(|policy| policy.as_ref().ok());
-            let resource = trust.map(ResourcePolicy::Trust);
-            evaluate(&request, &Policies { identity: &identity, session, resource, ..Policies::default() })
-        }
+    let grants = directory.grants_of(requester, facts.now);
+    let attached = grants.into_iter().flat_map(|grants| grants.inline.values().chain(grants.attached.values()));
+    let identity: Vec<&Document> = attached.map(|document| &**document).collect();
+    let boundary = grants.and_then(|grants| grants.boundary.as_ref()).map(|(_, document)| &**document);
+    let policies = Policies { identity: &identity, boundary, resource: policy, ..Policies::default() };
+    let passed = session_policies(directory, requester);
+    // Of several session policies any may allow, and each may deny.
+    let decision = passed
+        .iter()
+        .map(|document| evaluate(&request, &Policies { session: Some(document), ..policies }))
+        .reduce(|so_far, next| match (so_far, next) {
+            (Decision::ExplicitlyDenied(_), _) | (Decision::Allowed(_), Decision::ImplicitlyDenied(_)) => so_far,
+            _ => next,
+        })
+        .unwrap_or_else(|| evaluate(&request, &policies));
+    let noun = |kind: PolicyKind| match kind {
+        PolicyKind::Boundary => "permissions boundary".to_owned(),
+        other => format!("{} policy", other.name()),
     };
-    let because = match decision {
+    let (because, explicit) = match decision {
         Decision::Allowed(_) => return Ok(()),
         Decision::ExplicitlyDenied(place) => {
             let article = if place.kind == PolicyKind::Identity { "an" } else { "a" };
-            format!("with an explicit deny in {article} {} policy", place.kind.name())
+            (format!("with an explicit deny in {article} {}", noun(place.kind)), true)
         }
-        Decision::ImplicitlyDenied(kind) => format!("because no {} policy allows the {action} action", kind.name()),
+        Decision::ImplicitlyDenied(kind) => (format!("because no {} allows the {action} action", noun(kind)), false),
     };
+    let details = serde_json::json!({
+        "allowed": false,
+        "explicitDeny": explicit,
+        "reason": because,
+        "context": {
+            "principal": {"id": requester.user_id, "arn": requester.arn.as_str()},
+            "action": action,
+            "resource": resource,
+        },
+    });
     Err(Denied {
+        details: details.to_string(),
         sentence: format!("User: {} is not authorized to perform: {action} on resource: ", requester.arn),
         because,
         same_account: requester.account == owner,
+        explicit,
     })
 }
+
+/// What was passed when the session was made. A policy that does not read any more, or is gone, allows nothing.
+fn session_policies(directory: &Directory, requester: &Requester) -> Vec<Arc<Document>> {
+    let Some(session) = requester.session() else { return Vec::new() };
+    let inline = session.policy.iter().map(|text| Document::parse_as(PolicyKind::Session, text).ok().map(Arc::new));
+    let managed = session.policy_arns.iter().map(|arn| directory.managed_policy(arn));
+    inline.chain(managed).map(|document| document.unwrap_or_else(|| NOTHING.clone())).collect()
+}
+
+static NOTHING: LazyLock<Arc<Document>> = LazyLock::new(|| {
+    let text = r#"{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
+    Arc::new(Document::parse(text).expect("this policy is a constant"))
+});
 
 /// The condition keys that every signed request has.
 fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Context {
@@ -116,11 +179,18 @@ fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Conte
     }
     context.set("aws:PrincipalAccount", requester.account.to_string());
     context.set("aws:userid", &*requester.user_id);
-    match &requester.who {
-        Who::User { name } => {
+    let session = requester.session();
+    if let Some(session) = session {
+        context.set("aws:TokenIssueTime", time::iso_seconds(session.issued_at()));
+        context.set("aws:MultiFactorAuthPresent", "false");
+    }
+    let no_tags = BTreeMap::new();
+    let tags = match &requester.who {
+        Who::User { name, .. } => {
             context.set("aws:PrincipalType", "User");
             context.set("aws:PrincipalArn", requester.arn.to_string());
             context.set("aws:username", &**name);
+            directory.user(requester.account, name).map_or(&no_tags, |user| &user.tags)
         }
         Who::Session(session) => {
             context.set("aws:PrincipalType", "AssumedRole");
@@ -131,15 +201,15 @@ fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Conte
                 None => format!("arn:{}:iam::{}:role/{}", Partition::Aws.name(), requester.account, session.role),
             };
             context.set("aws:PrincipalArn", arn);
-            context.set("aws:TokenIssueTime", time::iso_seconds(session.issued_at()));
-            context.set("aws:MultiFactorAuthPresent", "false");
             if let Some(identity) = &session.source_identity {
                 context.set("aws:SourceIdentity", &**identity);
             }
-            for (key, value) in role.iter().flat_map(|role| &role.tags).chain(&session.tags) {
-                context.set(&format!("aws:PrincipalTag/{key}"), &**value);
-            }
+            role.map_or(&no_tags, |role| &role.tags)
         }
+    };
+    // Keys of tags ignore case, and a session's tags go before those of its role.
+    for (key, value) in tags.iter().chain(session.iter().flat_map(|session| &session.tags)) {
+        context.set(&format!("aws:PrincipalTag/{key}"), &**value);
     }
     context
 }

@@ -1,13 +1,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use iam::{AccountId, Arn, Caller, Document, Partition, Principal};
 use world::Secret;
 
 use super::authorize::{Requester, Who};
+use super::entity::{Entities, Grants, Role, User};
 use super::error::AwsError;
-use super::session::Mint;
+use super::kept::Kept;
+use super::session::{Mint, Session};
 
 /// Everybody there is: accounts, their users with keys, their roles.
 #[derive(Debug, Default)]
@@ -15,43 +17,6 @@ pub(super) struct Directory {
     pub(super) accounts: BTreeMap<AccountId, Entities>,
     /// Access key id to the user who holds it.
     keys: HashMap<String, (AccountId, String)>,
-}
-
-/// The users and roles of one account, by name.
-#[derive(Debug, Default)]
-pub(super) struct Entities {
-    pub(super) users: BTreeMap<String, User>,
-    pub(super) roles: BTreeMap<String, Role>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct User {
-    pub(super) arn: Arn,
-    pub(super) id: String,
-    pub(super) path: String,
-    pub(super) keys: Vec<(String, Secret)>,
-    pub(super) policies: BTreeMap<String, Arc<Document>>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Role {
-    pub(super) arn: Arn,
-    pub(super) id: String,
-    pub(super) path: String,
-    pub(super) max_session: Duration,
-    pub(super) trust: Trust,
-    pub(super) policies: BTreeMap<String, Arc<Document>>,
-    pub(super) tags: BTreeMap<String, String>,
-}
-
-/// A trust policy as it was written, and as IAM keeps it: with unique ids in place of names, so that whoever is made
-/// anew under a trusted name is not trusted.
-#[derive(Debug, Clone)]
-pub(super) struct Trust {
-    pub(super) written: Document,
-    /// Unique id by principal ARN, from the time of writing.
-    pub(super) ids: BTreeMap<String, String>,
-    pub(super) kept: Arc<Document>,
 }
 
 /// Why an access key is not accepted.
@@ -68,19 +33,39 @@ impl Directory {
         self.accounts.get(&account)
     }
 
+    pub(super) fn entities_mut(&mut self, account: AccountId) -> &mut Entities {
+        self.accounts.entry(account).or_default()
+    }
+
     pub(super) fn role(&self, account: AccountId, name: &str) -> Option<&Role> {
         self.entities(account)?.roles.get(name)
     }
 
+    pub(super) fn user(&self, account: AccountId, name: &str) -> Option<&User> {
+        self.entities(account)?.users.get(name)
+    }
+
     pub(super) fn put_user(&mut self, account: AccountId, name: &str, user: User) {
-        for (key, _) in &user.keys {
-            self.keys.insert(key.clone(), (account, name.to_owned()));
+        for key in &user.keys {
+            self.keys.insert(key.id.clone(), (account, name.to_owned()));
         }
-        self.accounts.entry(account).or_default().users.insert(name.to_owned(), user);
+        self.entities_mut(account).users.insert(name.to_owned(), user);
+    }
+
+    pub(super) fn remove_user(&mut self, account: AccountId, name: &str) {
+        let user = self.entities_mut(account).users.remove(name);
+        for key in user.iter().flat_map(|user| &user.keys) {
+            self.keys.remove(&key.id);
+        }
     }
 
     pub(super) fn put_role(&mut self, account: AccountId, name: &str, role: Role) {
-        self.accounts.entry(account).or_default().roles.insert(name.to_owned(), role);
+        self.entities_mut(account).roles.insert(name.to_owned(), role);
+    }
+
+    /// Who holds a long-term key.
+    pub(super) fn holder(&self, key_id: &str) -> Option<(AccountId, &str)> {
+        self.keys.get(key_id).map(|(account, name)| (*account, &**name))
     }
 
     /// Who holds an access key, and its secret. The signature is yet to be checked with it.
@@ -92,18 +77,10 @@ impl Directory {
         now: SystemTime,
     ) -> Result<(Requester, Secret), KeyFault> {
         let Some(token) = token else {
-            let (account, name) = self.keys.get(key_id).ok_or(KeyFault::Unknown)?;
-            let user = self.entities(*account).and_then(|e| e.users.get(name)).ok_or(KeyFault::Unknown)?;
-            let (_, secret) = user.keys.iter().find(|(key, _)| key == key_id).ok_or(KeyFault::Unknown)?;
-            let caller = Caller::parse(user.arn.as_str()).map_err(|_| KeyFault::Unknown)?.with_unique_id(&user.id);
-            let requester = Requester {
-                caller,
-                arn: user.arn.clone(),
-                account: *account,
-                user_id: user.id.clone(),
-                who: Who::User { name: name.clone() },
-            };
-            return Ok((requester, secret.clone()));
+            let (account, name) = self.holder(key_id).ok_or(KeyFault::Unknown)?;
+            let user = self.user(account, name).ok_or(KeyFault::Unknown)?;
+            let key = user.keys.iter().find(|key| key.id == key_id && key.active).ok_or(KeyFault::Unknown)?;
+            return Ok((user_requester(account, name, user, None)?, key.secret.clone()));
         };
         let session = mint.read(token).ok_or(KeyFault::Token)?;
         if session.key_id != key_id {
@@ -113,6 +90,11 @@ impl Directory {
             return Err(KeyFault::Expired);
         }
         let account: AccountId = session.account.parse().map_err(|_| KeyFault::Token)?;
+        if let Some(name) = session.user.clone() {
+            let user = self.user(account, &name).filter(|user| user.id == session.role_id);
+            let user = user.ok_or(KeyFault::Token)?;
+            return Ok((user_requester(account, &name, user, Some(Box::new(session)))?, mint.secret_of(key_id)));
+        }
         let arn =
             Arn::assumed_role(Partition::Aws, account, &session.role, &session.name).map_err(|_| KeyFault::Token)?;
         let caller = Caller::parse(arn.as_str()).map_err(|_| KeyFault::Token)?.with_unique_id(&session.role_id);
@@ -121,29 +103,37 @@ impl Directory {
         Ok((requester, mint.secret_of(key_id)))
     }
 
-    /// The policies attached to whoever asks. A session of a role that is gone, or made anew, has none.
-    pub(super) fn policies_of(&self, requester: &Requester) -> Vec<Arc<Document>> {
-        let Some(entities) = self.entities(requester.account) else { return Vec::new() };
-        let policies = match &requester.who {
-            Who::User { name } => entities.users.get(name).map(|user| &user.policies),
+    /// The policies of whoever asks that hold now. A session of a role that is gone, or made anew, has none.
+    pub(super) fn grants_of(&self, requester: &Requester, now: SystemTime) -> Option<&Grants> {
+        match &requester.who {
+            Who::User { name, .. } => self.user(requester.account, name)?.grants.at(now),
             Who::Session(session) => {
-                let role = entities.roles.get(&session.role).filter(|role| role.id == session.role_id);
-                role.map(|role| &role.policies)
+                let role = self.role(requester.account, &session.role);
+                role.filter(|role| role.id == session.role_id)?.grants.at(now)
             }
-        };
-        policies.into_iter().flat_map(|policies| policies.values().cloned()).collect()
+        }
     }
 
-    /// Replaces the users, roles and sessions that a trust policy names by their unique ids, as IAM does when it saves
-    /// one. `known` are ids from an earlier time, which stay whatever has become of their names since.
-    pub(super) fn keep_trust(
+    /// The document of a managed policy: of an account, or one of AWS's own that are known here.
+    pub(super) fn managed_policy(&self, arn: &str) -> Option<Arc<Document>> {
+        if let Some(document) = super::managed::document(arn) {
+            return Some(document);
+        }
+        let arn: Arn = arn.parse().ok()?;
+        let mut policies = self.entities(arn.account()?)?.policies.values();
+        policies.find(|policy| policy.arn == arn).map(|policy| policy.document.clone())
+    }
+
+    /// Replaces the users and roles that a policy names by their unique ids, as AWS does when it saves a trust policy or
+    /// a resource's. `known` are ids from an earlier time, which stay whatever has become of their names since.
+    pub(super) fn keep(
         &self,
         what: &str,
         written: Document,
         known: &BTreeMap<String, String>,
-    ) -> Result<Trust, AwsError> {
+    ) -> Result<Kept, AwsError> {
         let mut ids = BTreeMap::new();
-        let kept = written.map_principals(|principal| {
+        let enforced = written.map_principals(|principal| {
             let arn = match principal {
                 Principal::User(arn) | Principal::Role(arn) => arn,
                 // A session's name is free; that its role exists is not checked by IAM either.
@@ -161,13 +151,30 @@ impl Directory {
             ids.insert(arn.to_string(), id.to_owned());
             Ok(Principal::UniqueId(id.into()))
         })?;
-        Ok(Trust { written, ids, kept: Arc::new(kept) })
+        Ok(Kept { written, ids, enforced: Arc::new(enforced) })
     }
 
-    fn unique_id(&self, arn: &Arn) -> Option<&str> {
+    /// A kept policy as one reads it back: names where they still are whom they were, unique ids where not.
+    pub(super) fn shown(&self, kept: &Kept) -> Document {
+        kept.shown(|arn| self.unique_id(arn))
+    }
+
+    pub(super) fn unique_id(&self, arn: &Arn) -> Option<&str> {
         let entities = self.entities(arn.account()?)?;
         let user = || entities.users.get(arn.user_name()?).filter(|user| user.arn == *arn).map(|user| &*user.id);
         let role = || entities.roles.get(arn.role_name()?).filter(|role| role.arn == *arn).map(|role| &*role.id);
         user().or_else(role)
     }
+}
+
+/// A user who asks, with a session of his own or with his key.
+fn user_requester(
+    account: AccountId,
+    name: &str,
+    user: &User,
+    session: Option<Box<Session>>,
+) -> Result<Requester, KeyFault> {
+    let caller = Caller::parse(user.arn.as_str()).map_err(|_| KeyFault::Unknown)?.with_unique_id(&user.id);
+    let who = Who::User { name: name.to_owned(), session };
+    Ok(Requester { caller, arn: user.arn.clone(), account, user_id: user.id.clone(), who })
 }

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -11,11 +12,14 @@ use hyper::body::Incoming;
 use rand::RngExt;
 
 use super::admin;
+use super::ambient;
 use super::asked::Asked;
 use super::authorize::Facts;
 use super::connection::Reset;
 use super::error::ApiError;
 use super::faults::End;
+use super::iam;
+use super::kms;
 use super::reply::{Body, Reply, truncated, whole};
 use super::s3::{self, Call, Target};
 use super::server::Shared;
@@ -31,7 +35,7 @@ const MAX_DRAIN: u64 = 256 << 20;
 
 /// Answers one request, or tears its connection.
 pub(super) async fn handle(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Reset> {
@@ -39,8 +43,11 @@ pub(super) async fn handle(
     // Where the bucket stands in the host, the path is all key.
     if parts.uri.path().starts_with(admin::PREFIX) && !Target::is_in_host(&parts) {
         let collected = Limited::new(body, MAX_RULE).collect().await.map(http_body_util::Collected::to_bytes);
-        let reply = admin::handle(shared, &parts, peer.ip().is_loopback(), &collected.unwrap_or_default());
+        let reply = admin::handle(shared, &parts, peer.ip().is_loopback(), &collected.unwrap_or_default()).await;
         return Ok(respond(reply, &parts, shared.clock.now()));
+    }
+    if let Some(service) = ambient::Service::asked(&parts) {
+        return ambient::serve(shared, service, &parts, body).await;
     }
     let (dialect, asked) = Asked::read(&parts, &mut body, shared.idle).await;
     let (operation, (bucket, key)) = match &asked {
@@ -134,8 +141,14 @@ impl Exchange<'_> {
             region: asked.claim().map_or_else(String::new, |claim| claim.region.clone()),
         };
         match asked {
-            Asked::Sts { form, claim, payload_hash } => {
+            Asked::Form { dialect: Dialect::Iam, form, claim, payload_hash } => {
+                iam::handle(shared, parts, &form, claim, &payload_hash, &facts, &self.ids.request).await
+            }
+            Asked::Form { form, claim, payload_hash, .. } => {
                 sts::handle(shared, parts, &form, claim, &payload_hash, &facts, &self.ids.request)
+            }
+            Asked::Kms { operation, body, claim, payload_hash } => {
+                kms::handle(shared, parts, &operation, &body, claim, &payload_hash, &facts).await
             }
             Asked::S3 { operation, target, query, claim } => {
                 // No bucket is open to those who do not say who they are.
@@ -150,7 +163,7 @@ impl Exchange<'_> {
                     }
                 };
                 let verified = {
-                    let directory = shared.directory.read().expect("no thread panics while it holds this lock");
+                    let directory = shared.directory();
                     authenticate(Dialect::S3, parts, claim, hash, &directory, &shared.mint, now)?
                 };
                 let payload = Payload::new(self.body, &parts.headers, hash, &verified, shared.idle)?;
@@ -181,11 +194,16 @@ impl Exchange<'_> {
             Dialect::S3 => {
                 (error.to_s3_xml(self.parts.uri.path(), &self.ids.request, &self.ids.host), "application/xml")
             }
-            Dialect::Sts => (error.to_sts_xml(&self.ids.request), "text/xml"),
+            Dialect::Sts => (error.to_query_xml(sts::NAMESPACE, &self.ids.request), "text/xml"),
+            Dialect::Iam => (error.to_query_xml(iam::NAMESPACE, &self.ids.request), "text/xml"),
+            Dialect::Kms => (error.to_json(), "application/x-amz-json-1.1"),
         };
         let mut reply = Reply::new(error.http_status(), text).with("content-type", kind);
         for (name, value) in error.headers() {
             reply.set(name, value);
+        }
+        if let Some(details) = error.details() {
+            reply.set("x-tidegate-authorization-message", &self.shared.denials.encode(details));
         }
         reply
     }
@@ -211,13 +229,13 @@ impl Ids {
                 reply.set("x-amz-request-id", &self.request);
                 reply.set("x-amz-id-2", &self.host);
             }
-            Dialect::Sts => reply.set("x-amzn-requestid", &self.request),
+            Dialect::Sts | Dialect::Iam | Dialect::Kms => reply.set("x-amzn-requestid", &self.request),
         }
     }
 }
 
 /// Makes the answer that goes out.
-fn respond(mut reply: Reply, parts: &Parts, now: SystemTime) -> Response<Body> {
+pub(super) fn respond(mut reply: Reply, parts: &Parts, now: SystemTime) -> Response<Body> {
     let empty = matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if parts.method == Method::HEAD || empty {
         // An error's document is not sent in answer to HEAD, nor its length: there is no object of that length.
@@ -238,7 +256,7 @@ fn respond(mut reply: Reply, parts: &Parts, now: SystemTime) -> Response<Body> {
     response
 }
 
-fn shifted(now: SystemTime, seconds: i64) -> SystemTime {
+pub(super) fn shifted(now: SystemTime, seconds: i64) -> SystemTime {
     let by = Duration::from_secs(seconds.unsigned_abs());
     if seconds < 0 { now - by } else { now + by }
 }

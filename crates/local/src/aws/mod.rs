@@ -1,14 +1,15 @@
-//! An embedded AWS: STS and S3 on one HTTP port, several accounts at once.
+//! An embedded AWS: STS, IAM, S3 and the part of KMS that S3 asks, on one HTTP port, several accounts at once.
 //!
-//! It is strict. Every request is authenticated by Signature Version 4 and authorised by [`iam::evaluate`], with default
+//! It is strict. Every request is authenticated by Signature Version 4 and authorised by [`::iam::evaluate`], with default
 //! deny; what AWS refuses is refused with AWS's code, status and text. What it does not serve it refuses with
 //! `NotImplemented` and the name of the thing; it ignores no header or parameter that would have changed the outcome.
 //!
 //! ```text
 //! connection     one TCP connection; can be reset in the middle of anything
+//!  -> ambient    instance metadata, container endpoint, Roles Anywhere, token issuer: what is not signed as all else is
 //!  -> gate       which operation is this; ask the fault plane; count
 //!  -> sigv4      who signed it, and is it what was signed (also chunk by chunk, while the body streams)
-//!  -> sts | s3   authorise by the caller's policies, then do it
+//!  -> sts | iam | s3 | kms   authorise by every policy that applies, then do it
 //!  -> store      buckets, objects, uploads: in memory, on disk, or counted and thrown away
 //! ```
 //!
@@ -20,15 +21,27 @@
 
 mod account;
 mod admin;
+mod ambient;
 mod asked;
 mod authorize;
 mod connection;
+mod container;
+mod denials;
 mod directory;
+mod entity;
 mod error;
 mod faults;
 mod gate;
+mod iam;
+mod imds;
+mod kept;
+mod kms;
+mod managed;
+mod oidc;
+mod propagation;
 mod reply;
 mod requests;
+mod roles_anywhere;
 mod s3;
 mod server;
 mod session;
@@ -40,11 +53,16 @@ mod sts;
 mod tests;
 mod time;
 mod uri;
+mod validate;
 mod xml;
 
 pub use account::{Account, BucketBuilder, NewUser, RoleBuilder, UserBuilder};
+pub use container::{Container, PodIdentity};
 pub use error::AwsError;
 pub use faults::{Effect, FaultRule, Faults};
+pub use imds::Instance;
+pub use oidc::{Algorithm, Issuer};
 pub use requests::Requests;
+pub use roles_anywhere::{ProfileBuilder, TrustAnchorBuilder};
 pub use server::{Aws, AwsOptions, Bodies};
 pub use store::Tally;

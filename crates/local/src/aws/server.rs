@@ -2,8 +2,8 @@ use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
+use std::time::{Duration, SystemTime};
 
 use iam::AccountId;
 use tokio::net::TcpListener;
@@ -12,7 +12,9 @@ use tokio::task::JoinHandle;
 use world::Clock;
 
 use super::account::Account;
+use super::ambient::Ambient;
 use super::connection;
+use super::denials::Denials;
 use super::directory::Directory;
 use super::error::AwsError;
 use super::faults::Faults;
@@ -45,6 +47,8 @@ pub struct AwsOptions {
     pub clock: Clock,
     /// What the fault plane's dice start from.
     pub seed: u64,
+    /// How long an edit of IAM takes to have effect. None, unless a test is about it; some seconds at AWS.
+    pub propagation: Duration,
     /// How long to wait for the next bytes of a request's body before answering `RequestTimeout`. 20 s: as S3 does.
     pub idle_timeout: Duration,
 }
@@ -57,6 +61,7 @@ impl Default for AwsOptions {
             bodies: Bodies::Keep,
             clock: Clock::system(),
             seed: 0,
+            propagation: Duration::ZERO,
             idle_timeout: Duration::from_secs(20),
         }
     }
@@ -65,7 +70,7 @@ impl Default for AwsOptions {
 /// A running embedded AWS. It ends when this is dropped; [`Aws::stop`] also waits until it has.
 #[derive(Debug)]
 pub struct Aws {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -79,8 +84,11 @@ pub(super) struct Shared {
     pub(super) mint: Mint,
     pub(super) store: Store,
     pub(super) faults: Faults,
+    pub(super) ambient: Ambient,
     pub(super) requests: Requests,
+    pub(super) denials: Denials,
     pub(super) idle: Duration,
+    propagation: Mutex<Duration>,
     dir: Option<PathBuf>,
     /// Keeps other processes out of the directory.
     _lock: Option<File>,
@@ -92,7 +100,7 @@ pub(super) struct Shared {
 impl Aws {
     /// Starts it on the current runtime.
     pub async fn start(options: AwsOptions) -> Result<Self, AwsError> {
-        let AwsOptions { listen, dir, bodies, clock, seed, idle_timeout } = options;
+        let AwsOptions { listen, dir, bodies, clock, seed, propagation, idle_timeout } = options;
         let (lock, (directory, session_key)) = match dir.clone() {
             None => (None, (Directory::default(), state::new_key())),
             Some(dir) => blocking(move || Ok((Some(state::lock(&dir)?), state::load(&dir)?))).await?,
@@ -104,7 +112,10 @@ impl Aws {
             mint: Mint::new(session_key),
             store,
             faults: Faults::new(seed),
+            ambient: Ambient::default(),
             requests: Requests::default(),
+            denials: Denials::default(),
+            propagation: Mutex::new(propagation),
             idle: idle_timeout,
             dir,
             _lock: lock,
@@ -144,6 +155,11 @@ impl Aws {
         &self.shared.requests
     }
 
+    /// From now on, edits of IAM (policies, trust, new roles) take effect after this long by its clock.
+    pub fn set_propagation(&self, delay: Duration) {
+        self.shared.set_propagation(delay);
+    }
+
     /// What became visible in its buckets, counted.
     pub fn tally(&self) -> Tally {
         self.shared.store.tally()
@@ -159,6 +175,42 @@ impl Aws {
 }
 
 impl Shared {
+    /// Everybody there is, to look at.
+    pub(super) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+        self.directory.read().expect("no thread panics while it holds this lock")
+    }
+
+    /// Changes the directory and, if there is one on disk, saves it. A change that fails must have changed nothing.
+    pub(super) async fn change<T, E: From<AwsError>>(
+        &self,
+        change: impl FnOnce(&mut Directory) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let result = change(&mut self.directory.write().expect("no thread panics while it holds this lock"))?;
+        self.save().await?;
+        Ok(result)
+    }
+
+    pub(super) fn set_propagation(&self, delay: Duration) {
+        *self.propagation.lock().expect("no thread panics while it holds this lock") = delay;
+    }
+
+    pub(super) fn propagation(&self) -> Duration {
+        *self.propagation.lock().expect("no thread panics while it holds this lock")
+    }
+
+    /// When an edit made at `now` takes effect. Without a delay it always has: a request whose clock is skewed on
+    /// purpose must not miss it.
+    pub(super) fn takes_effect(&self, now: SystemTime) -> SystemTime {
+        let delay = self.propagation();
+        if delay.is_zero() { SystemTime::UNIX_EPOCH } else { now + delay }
+    }
+
+    /// The time, and when an edit made now takes effect.
+    pub(super) fn now_and_effect(&self) -> (SystemTime, SystemTime) {
+        let now = self.clock.now();
+        (now, self.takes_effect(now))
+    }
+
     /// Writes the accounts down, if there is a directory.
     pub(super) async fn save(&self) -> Result<(), AwsError> {
         let Some(dir) = self.dir.clone() else { return Ok(()) };

@@ -8,25 +8,33 @@ use crate::aws::reply::Reply;
 use crate::aws::time;
 use crate::aws::xml::{Element, Xml};
 
+/// The most buckets on a page of ListBuckets.
+const MAX_BUCKETS: usize = 10_000;
+
 /// The region whose buckets name no region.
 const FIRST_REGION: &str = "us-east-1";
 
 pub(super) fn list_buckets(call: &Call<'_>) -> Result<Reply, ApiError> {
     let owner = call.verified.requester.account;
-    call.may("s3:ListAllMyBuckets", "arn:aws:s3:::*", owner)?;
-    for parameter in ["continuation-token", "max-buckets"] {
-        if call.query.has(parameter) {
-            return Err(
-                ApiError::of("NotImplemented").saying(format!("the embedded AWS does not know {parameter} yet"))
-            );
+    call.may_in_account("s3:ListAllMyBuckets", "arn:aws:s3:::*", |_| ())?;
+    let max = match call.query.get("max-buckets").map(str::parse) {
+        None => MAX_BUCKETS,
+        Some(Ok(max)) if (1..=MAX_BUCKETS).contains(&max) => max,
+        Some(_) => {
+            let text = format!("Argument max-buckets must be an integer between 1 and {MAX_BUCKETS}");
+            return Err(ApiError::of("InvalidArgument").saying(text));
         }
-    }
+    };
+    // A token is the name that the page before ended with.
+    let after = call.query.get("continuation-token").unwrap_or_default();
+    let mut next = None;
     let prefix = call.query.get("prefix").unwrap_or_default();
     let region = call.query.get("bucket-region");
     let mut xml = Xml::document();
     call.shared.store.read(|index| {
         let own = index.buckets.iter().filter(|(name, bucket)| {
             bucket.facts.owner == owner
+                && name.as_str() > after
                 && name.starts_with(prefix)
                 && region.is_none_or(|region| region == bucket.facts.region)
         });
@@ -35,7 +43,13 @@ pub(super) fn list_buckets(call: &Call<'_>) -> Result<Reply, ApiError> {
                 xml.field("ID", owner);
             });
             xml.within("Buckets", |xml| {
-                for (name, bucket) in own {
+                let mut last = "";
+                for (count, (name, bucket)) in own.enumerate() {
+                    if count == max {
+                        next = Some(last.to_owned());
+                        break;
+                    }
+                    last = name;
                     xml.within("Bucket", |xml| {
                         xml.field("Name", name);
                         xml.field("CreationDate", time::iso_millis(bucket.facts.created.into()));
@@ -43,6 +57,8 @@ pub(super) fn list_buckets(call: &Call<'_>) -> Result<Reply, ApiError> {
                     });
                 }
             });
+            xml.maybe("ContinuationToken", next);
+            xml.maybe("Prefix", call.query.get("prefix"));
         });
     });
     Ok(Reply::xml(xml.finish()))
@@ -81,7 +97,7 @@ pub(super) async fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         )));
     }
     let keys = |context: &mut Context| context.set("s3:LocationConstraint", region);
-    call.may_with("s3:CreateBucket", &call.bucket_arn(), owner, keys)?;
+    call.may_in_account("s3:CreateBucket", &call.bucket_arn(), keys)?;
     match call.shared.store.create_bucket(name, owner, region, call.facts.now).await {
         // The first region has never minded.
         Err(error) if error.code() == "BucketAlreadyOwnedByYou" && region == FIRST_REGION => {}
@@ -92,7 +108,7 @@ pub(super) async fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 
 pub(super) async fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
-    call.may("s3:DeleteBucket", &call.bucket_arn(), bucket.owner)?;
+    call.may("s3:DeleteBucket", &call.bucket_arn(), &bucket)?;
     call.shared.store.delete_bucket(&call.target.bucket).await?;
     Ok(Reply::no_content())
 }
@@ -101,7 +117,7 @@ pub(super) async fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 pub(super) fn head(call: &Call<'_>) -> Result<Reply, ApiError> {
     let region = call.bucket_named(&call.target.bucket)?.region;
     let bucket = call.bucket()?;
-    call.may("s3:ListBucket", &call.bucket_arn(), bucket.owner)
+    call.may("s3:ListBucket", &call.bucket_arn(), &bucket)
         .map_err(|error| error.header("x-amz-bucket-region", &region))?;
     Ok(Reply::ok().with("x-amz-bucket-region", &region).with("x-amz-access-point-alias", "false"))
 }
@@ -110,7 +126,7 @@ pub(super) fn location(call: &Call<'_>) -> Result<Reply, ApiError> {
     // Any region may be asked: a client that knew the right one would not have to.
     let bucket = call.bucket_named(&call.target.bucket)?;
     call.check_owner("x-amz-expected-bucket-owner", bucket.owner)?;
-    call.may("s3:GetBucketLocation", &call.bucket_arn(), bucket.owner)?;
+    call.may("s3:GetBucketLocation", &call.bucket_arn(), &bucket)?;
     let mut xml = Xml::document();
     let named = if bucket.region == FIRST_REGION { "" } else { &bucket.region };
     xml.within(&format!("LocationConstraint xmlns=\"{NAMESPACE}\""), |xml| {

@@ -1,9 +1,9 @@
 use http::HeaderMap;
 use http::request::Parts;
-use iam::{AccountId, Context};
+use iam::{AccountId, Context, ResourcePolicy};
 
 use super::{Operation, Target};
-use crate::aws::authorize::{Denied, Facts, authorize};
+use crate::aws::authorize::{Asking, Facts, authorize};
 use crate::aws::error::ApiError;
 use crate::aws::server::Shared;
 use crate::aws::sigv4::{Payload, Verified};
@@ -45,6 +45,16 @@ impl Call<'_> {
     /// expects it to be.
     pub(super) fn bucket(&self) -> Result<BucketFacts, ApiError> {
         let facts = self.bucket_named(&self.target.bucket)?;
+        // A request that went to the endpoint of another region is sent on; one that only signs for it is told.
+        if let Some((host, region)) =
+            self.target.region.as_deref().and_then(|region| Some((self.header("host")?, region)))
+            && region != facts.region
+        {
+            return Err(ApiError::of("PermanentRedirect")
+                .field("Endpoint", host.replacen(region, &facts.region, 1))
+                .field("Bucket", &self.target.bucket)
+                .header("x-amz-bucket-region", &facts.region));
+        }
         let region = &self.verified.claim.region;
         if *region != facts.region {
             let expected = &facts.region;
@@ -71,8 +81,18 @@ impl Call<'_> {
     }
 
     /// Refuses the call unless the caller's policies allow `action` on `resource`.
-    pub(super) fn may(&self, action: &str, resource: &str, owner: AccountId) -> Result<(), ApiError> {
-        self.may_with(action, resource, owner, |_| ())
+    pub(super) fn may(&self, action: &str, resource: &str, bucket: &BucketFacts) -> Result<(), ApiError> {
+        self.may_with(action, resource, bucket, |_| ())
+    }
+
+    /// The same of what is not about a bucket that is there.
+    pub(super) fn may_in_account(
+        &self,
+        action: &str,
+        resource: &str,
+        keys: impl FnOnce(&mut Context),
+    ) -> Result<(), ApiError> {
+        self.decide(action, resource, self.verified.requester.account, None, keys)
     }
 
     /// The same, with condition keys of the action.
@@ -80,27 +100,44 @@ impl Call<'_> {
         &self,
         action: &str,
         resource: &str,
-        owner: AccountId,
+        bucket: &BucketFacts,
         keys: impl FnOnce(&mut Context),
     ) -> Result<(), ApiError> {
-        let directory = self.shared.directory.read().expect("no thread panics while it holds this lock");
+        let policy = bucket.config.policy.as_ref().map(|policy| ResourcePolicy::Other(&policy.enforced));
+        self.decide(action, resource, bucket.owner, policy, keys)
+    }
+
+    fn decide(
+        &self,
+        action: &str,
+        resource: &str,
+        owner: AccountId,
+        policy: Option<ResourcePolicy<'_>>,
+        keys: impl FnOnce(&mut Context),
+    ) -> Result<(), ApiError> {
+        let directory = self.shared.directory();
         let requester = &self.verified.requester;
         let keys = |context: &mut Context| {
             context.set("s3:ResourceAccount", owner.to_string());
             context.set("s3:signatureversion", "AWS4-HMAC-SHA256");
             let presigned = self.verified.claim.expires.is_some();
             context.set("s3:authType", if presigned { "REST-QUERY-STRING" } else { "REST-HEADER" });
+            let age = self.facts.now.duration_since(self.verified.claim.time).unwrap_or_default();
+            context.set("s3:signatureAge", age.as_millis().to_string());
             if let Some(hash) = self.header("x-amz-content-sha256") {
                 context.set("s3:x-amz-content-sha256", hash);
             }
             keys(context);
         };
-        authorize(&directory, requester, self.facts, action, resource, owner, None, keys).map_err(
-            |Denied { sentence, because, same_account }| {
-                // Across accounts S3 does not say what is missing.
-                let error = ApiError::of("AccessDenied");
-                if same_account { error.saying(format!("{sentence}\"{resource}\" {because}")) } else { error }
-            },
-        )
+        let asking = Asking { action, resource, owner, policy };
+        authorize(&directory, requester, self.facts, &asking, keys).map_err(|denied| {
+            // Across accounts S3 does not say what is missing.
+            if denied.same_account {
+                let message = format!("{}\"{resource}\" {}", denied.sentence, denied.because);
+                denied.refuse_saying("AccessDenied", message)
+            } else {
+                denied.refuse_saying("AccessDenied", "Access Denied")
+            }
+        })
     }
 }

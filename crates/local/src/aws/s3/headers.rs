@@ -1,4 +1,5 @@
 use super::call::Call;
+use super::tagging;
 use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{Checksum, Object, Sse, Traits};
@@ -25,22 +26,74 @@ const STORAGE_CLASSES: [&str; 11] = [
     "OUTPOSTS",
 ];
 
-/// Headers that would change what a write does, and that are not served.
-const NOT_SERVED: [&str; 8] = [
+/// The headers of S3 and of signing that are looked at, or that change nothing of what is done. Any other may change the
+/// outcome: to ignore it would be to do something else than was asked.
+const KNOWN: [&str; 45] = [
+    "x-amz-acl",
+    "x-amz-bucket-object-lock-enabled",
+    "x-amz-checksum-algorithm",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-mode",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-checksum-type",
+    "x-amz-content-sha256",
+    "x-amz-copy-source",
+    "x-amz-copy-source-if-match",
+    "x-amz-copy-source-if-modified-since",
+    "x-amz-copy-source-if-none-match",
+    "x-amz-copy-source-if-unmodified-since",
+    "x-amz-copy-source-range",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-expected-bucket-owner",
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write",
+    "x-amz-grant-write-acp",
+    "x-amz-id-2",
+    "x-amz-metadata-directive",
+    "x-amz-mp-object-size",
+    "x-amz-object-ownership",
+    // A requester who would pay, of a bucket whose owner does.
+    "x-amz-request-payer",
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-security-token",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-bucket-key-enabled",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-server-side-encryption-customer-key-md5",
+    "x-amz-source-expected-bucket-owner",
+    "x-amz-storage-class",
     "x-amz-tagging",
-    "x-amz-website-redirect-location",
-    "x-amz-object-lock-mode",
-    "x-amz-object-lock-retain-until-date",
-    "x-amz-object-lock-legal-hold",
-    "x-amz-write-offset-bytes",
-    "x-amz-server-side-encryption-context",
-    "x-amz-mfa",
+    "x-amz-tagging-directive",
+    "x-amz-te",
+    "x-amz-trailer",
+    "x-amz-user-agent",
 ];
+
+/// Refuses headers that S3 knows, or may come to know, and that nobody here looks at.
+pub(super) fn refuse_unknown(call: &Call<'_>) -> Result<(), ApiError> {
+    let is_unknown =
+        |name: &&str| name.starts_with("x-amz-") && !name.starts_with("x-amz-meta-") && !KNOWN.contains(name);
+    match call.headers().keys().map(http::HeaderName::as_str).find(is_unknown) {
+        None => Ok(()),
+        Some(name) => Err(ApiError::of("NotImplemented")
+            .saying("A header you provided implies functionality that is not implemented")
+            .field("Header", name)),
+    }
+}
 
 /// Reads what the writer of an object says of it.
 pub(super) fn read_traits(call: &Call<'_>) -> Result<Traits, ApiError> {
     refuse_unserved(call)?;
-    let mut traits = Traits { sse: read_sse(call)?, ..Traits::default() };
+    let tags = call.header("x-amz-tagging").map(tagging::of_header).transpose()?.unwrap_or_default();
+    let mut traits = Traits { sse: read_sse(call)?, tags, ..Traits::default() };
     for name in KEPT {
         if let Some(value) = call.header(name) {
             traits.headers.insert(name.to_owned(), value.to_owned());
@@ -78,9 +131,6 @@ pub(super) fn read_traits(call: &Call<'_>) -> Result<Traits, ApiError> {
 }
 
 fn refuse_unserved(call: &Call<'_>) -> Result<(), ApiError> {
-    if let Some(name) = NOT_SERVED.into_iter().find(|name| call.header(name).is_some()) {
-        return Err(ApiError::of("NotImplemented").field("Header", name));
-    }
     if call.headers().keys().any(|name| name.as_str().contains("server-side-encryption-customer")) {
         // What S3 says to this over plain HTTP.
         return Err(ApiError::of("InvalidRequest").saying("Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection."));
@@ -139,6 +189,9 @@ pub(super) fn add_object(reply: &mut Reply, object: &Object, with_checksum: bool
     }
     if let Some(class) = &object.traits.storage_class {
         reply.set("x-amz-storage-class", class);
+    }
+    if !object.traits.tags.is_empty() {
+        reply.set("x-amz-tagging-count", &object.traits.tags.len().to_string());
     }
     add_sse(reply, &object.traits.sse);
     if let (Some(checksum), true) = (&object.checksum, with_checksum) {

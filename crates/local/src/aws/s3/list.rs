@@ -15,7 +15,7 @@ use crate::aws::uri;
 use crate::aws::xml::Xml;
 
 /// The most entries on a page.
-const PAGE: usize = 1000;
+pub(super) const PAGE: usize = 1000;
 
 /// Reads a parameter that is a number; one above [`PAGE`] counts as that.
 pub(super) fn number(call: &Call<'_>, name: &str, default: usize) -> Result<usize, ApiError> {
@@ -68,14 +68,14 @@ impl<T> Page<T> {
 }
 
 /// The parameters that all listings share.
-struct Asked<'c> {
-    prefix: &'c str,
-    delimiter: &'c str,
-    encode: bool,
+pub(super) struct Asked<'c> {
+    pub(super) prefix: &'c str,
+    pub(super) delimiter: &'c str,
+    pub(super) encode: bool,
 }
 
 impl<'c> Asked<'c> {
-    fn read(call: &'c Call<'_>) -> Result<Self, ApiError> {
+    pub(super) fn read(call: &'c Call<'_>) -> Result<Self, ApiError> {
         let encode = match call.query.get("encoding-type") {
             None => false,
             Some("url") => true,
@@ -87,11 +87,11 @@ impl<'c> Asked<'c> {
         Ok(Self { prefix: text("prefix"), delimiter: text("delimiter"), encode })
     }
 
-    fn key(&self, key: &str) -> String {
+    pub(super) fn key(&self, key: &str) -> String {
         if self.encode { uri::encode(key, true) } else { key.to_owned() }
     }
 
-    fn prefixes(&self, xml: &mut Xml, prefixes: &[String]) {
+    pub(super) fn prefixes(&self, xml: &mut Xml, prefixes: &[String]) {
         for prefix in prefixes {
             xml.within("CommonPrefixes", |xml| {
                 xml.field("Prefix", self.key(prefix));
@@ -109,7 +109,7 @@ pub(super) fn list_objects(call: &Call<'_>) -> Result<Reply, ApiError> {
             }
         }
     };
-    call.may_with("s3:ListBucket", &call.bucket_arn(), bucket.owner, keys)?;
+    call.may_with("s3:ListBucket", &call.bucket_arn(), &bucket, keys)?;
     let asked = Asked::read(call)?;
     let max = number(call, "max-keys", PAGE)?;
     let second = call.operation == Operation::ListObjectsV2;
@@ -178,7 +178,7 @@ fn write_object(xml: &mut Xml, asked: &Asked<'_>, object: &Arc<Object>, owner: O
 
 pub(super) fn list_uploads(call: &Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
-    call.may("s3:ListBucketMultipartUploads", &call.bucket_arn(), bucket.owner)?;
+    call.may("s3:ListBucketMultipartUploads", &call.bucket_arn(), &bucket)?;
     let asked = Asked::read(call)?;
     let max = number(call, "max-uploads", PAGE)?;
     let key_marker = call.query.get("key-marker").unwrap_or_default();

@@ -10,9 +10,13 @@ mod multipart;
 mod object;
 mod operation;
 mod parts;
+mod policy;
 mod preconditions;
+mod sse;
+mod tagging;
 mod target;
 mod upload;
+mod versions;
 
 use super::error::ApiError;
 use super::reply::Reply;
@@ -27,6 +31,7 @@ const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 /// Does what an authenticated request asks for.
 pub(super) async fn handle(call: &mut Call<'_>) -> Result<Reply, ApiError> {
+    headers::refuse_unknown(call)?;
     match call.operation {
         Operation::ListBuckets => bucket::list_buckets(call),
         Operation::CreateBucket => bucket::create(call).await,
@@ -47,5 +52,14 @@ pub(super) async fn handle(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         Operation::CompleteMultipartUpload => multipart::complete(call).await,
         Operation::AbortMultipartUpload => multipart::abort(call).await,
         Operation::ListParts => parts::list_parts(call),
+        Operation::GetBucketPolicy => policy::get(call),
+        Operation::PutBucketPolicy => policy::put(call).await,
+        Operation::DeleteBucketPolicy => policy::delete(call).await,
+        Operation::GetBucketVersioning => versions::get_versioning(call),
+        Operation::PutBucketVersioning => versions::put_versioning(call).await,
+        Operation::ListObjectVersions => versions::list(call),
+        Operation::GetObjectTagging => tagging::get(call),
+        Operation::PutObjectTagging => tagging::put(call).await,
+        Operation::DeleteObjectTagging => tagging::delete(call).await,
     }
 }

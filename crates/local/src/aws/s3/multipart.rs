@@ -8,10 +8,12 @@ use super::checksum::{Algorithm, ChecksumKind};
 use super::headers::{add_sse, read_traits};
 use super::object::may_write;
 use super::preconditions::of_write;
+use super::sse::{encrypt, may_decrypt};
 use super::upload::{document_about_object, etag_of_parts, receive};
+use super::versions::tell;
 use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
-use crate::aws::store::{Body, Checksum, Condition, Object, Part, Upload, timestamp};
+use crate::aws::store::{Body, BucketFacts, Checksum, Condition, Object, Part, Traits, Upload, timestamp};
 use crate::aws::xml::{Element, Xml};
 
 /// The highest number of a part.
@@ -22,8 +24,9 @@ const MIN_PART: u64 = 5 << 20;
 
 pub(super) async fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
-    let traits = read_traits(call)?;
-    may_write(call, &bucket, &Condition::None)?;
+    let mut traits = read_traits(call)?;
+    may_write(call, &bucket, &Condition::None, &traits)?;
+    encrypt(call, &bucket, &mut traits.sse).await?;
     let algorithm = call.header("x-amz-checksum-algorithm").map(Algorithm::of_name).transpose()?;
     let kind = match call.header("x-amz-checksum-type") {
         None => None,
@@ -109,11 +112,13 @@ fn upload(call: &Call<'_>, id: &str) -> Result<Upload, ApiError> {
 pub(super) async fn upload_part(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
     let (number, id) = (part_number(call)?, upload_id(call)?);
-    call.may("s3:PutObject", &call.object_arn(), bucket.owner)?;
+    call.may("s3:PutObject", &call.object_arn(), &bucket)?;
     let (checksum, sse) = {
         let upload = upload(call, &id)?;
         (upload.checksum, upload.traits.sse)
     };
+    // A part is encrypted with the data key of the upload, which is itself encrypted.
+    may_decrypt(call, (&call.target.bucket, &bucket), &call.target.key, &sse)?;
     let received = receive(call, checksum.map(|(algorithm, _)| algorithm)).await?;
     let mut reply = Reply::ok();
     add_sse(&mut reply, &sse);
@@ -138,9 +143,12 @@ pub(super) async fn complete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
     let id = upload_id(call)?;
     let condition = of_write(call)?;
-    may_write(call, &bucket, &condition)?;
+    may_write(call, &bucket, &condition, &Traits::default())?;
     let body = document_about_object(call).await?;
     let upload = upload(call, &id)?;
+    if upload.checksum.is_some() {
+        may_decrypt(call, (&call.target.bucket, &bucket), &upload.key, &upload.traits.sse)?;
+    }
     let chosen = choose(&Element::parse(&body, "CompleteMultipartUpload")?, &upload)?;
     let size = chosen.values().map(|part| part.size).sum();
     if let Some(expected) = call.header("x-amz-mp-object-size")
@@ -165,6 +173,8 @@ pub(super) async fn complete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     add_sse(&mut reply, &upload.traits.sse);
     let object = Object {
         key: upload.key,
+        version: None,
+        is_marker: false,
         size,
         etag,
         modified: timestamp(call.facts.now),
@@ -174,7 +184,8 @@ pub(super) async fn complete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         lines: chosen.values().map(|part| part.lines).sum(),
         body: Body::Discarded,
     };
-    call.shared.store.complete_upload(&call.target.bucket, &id, &chosen, object, &condition).await?;
+    let version = call.shared.store.complete_upload(&call.target.bucket, &id, &chosen, object, &condition).await?;
+    tell(&mut reply, &bucket, version.as_deref());
     Ok(with_document(reply, xml.finish()))
 }
 
@@ -246,15 +257,15 @@ fn whole_checksum(call: &Call<'_>, upload: &Upload, parts: &BTreeMap<u16, Part>)
 pub(super) async fn abort(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
     let id = upload_id(call)?;
-    may_own(call, &id, "s3:AbortMultipartUpload", bucket.owner)?;
+    may_own(call, &id, "s3:AbortMultipartUpload", &bucket)?;
     call.shared.store.abort_upload(&call.target.bucket, &call.target.key, &id).await?;
     Ok(Reply::no_content())
 }
 
 /// Who began an upload may also list its parts and abort it, without being allowed to.
-pub(super) fn may_own(call: &Call<'_>, id: &str, action: &str, owner: iam::AccountId) -> Result<(), ApiError> {
+pub(super) fn may_own(call: &Call<'_>, id: &str, action: &str, bucket: &BucketFacts) -> Result<(), ApiError> {
     let own = || upload(call, id).is_ok_and(|upload| upload.initiator == call.verified.requester.arn.as_str());
-    match call.may(action, &call.object_arn(), owner) {
+    match call.may(action, &call.object_arn(), bucket) {
         Err(error) if !own() => Err(error),
         _ => Ok(()),
     }

@@ -27,45 +27,24 @@ pub(in crate::aws) enum Operation {
     CompleteMultipartUpload,
     AbortMultipartUpload,
     ListParts,
+    GetBucketPolicy,
+    PutBucketPolicy,
+    DeleteBucketPolicy,
+    GetBucketVersioning,
+    PutBucketVersioning,
+    ListObjectVersions,
+    GetObjectTagging,
+    PutObjectTagging,
+    DeleteObjectTagging,
 }
 
-/// Query parameters that make a request another one, and that are not served: to ignore one would be to do something
-/// else than was asked.
-const NOT_SERVED: [&str; 30] = [
-    "abac",
-    "accelerate",
-    "acl",
-    "analytics",
-    "attributes",
-    "cors",
-    "encryption",
-    "intelligent-tiering",
-    "inventory",
-    "legal-hold",
-    "lifecycle",
-    "logging",
-    "metadataConfiguration",
-    "metadataTable",
-    "metrics",
-    "notification",
-    "object-lock",
-    "ownershipControls",
-    "partNumberMarker",
-    "policy",
-    "policyStatus",
-    "publicAccessBlock",
-    "renameObject",
-    "replication",
-    "requestPayment",
-    "restore",
-    "retention",
-    "select",
-    "tagging",
-    "torrent",
-];
+/// Parameters without a value that are served. Any other makes the request another one, that is not: to ignore it would
+/// be to do something else than was asked. (Parameters with a value that S3 does not know it ignores, and so does this.)
+const SERVED: [&str; 8] = ["delete", "location", "policy", "tagging", "uploads", "versioning", "versions", "list-type"];
 
-/// The same, of buckets.
-const NOT_SERVED_OF_BUCKETS: [&str; 3] = ["versioning", "versions", "website"];
+/// Parameters that S3 knows with a value, and that are not served.
+const NOT_SERVED: [&str; 8] =
+    ["analytics", "id", "intelligent-tiering", "inventory", "metrics", "partNumberMarker", "select", "torrent"];
 
 impl Operation {
     /// Its name in AWS's API reference.
@@ -91,6 +70,15 @@ impl Operation {
             Self::CompleteMultipartUpload => "CompleteMultipartUpload",
             Self::AbortMultipartUpload => "AbortMultipartUpload",
             Self::ListParts => "ListParts",
+            Self::GetBucketPolicy => "GetBucketPolicy",
+            Self::PutBucketPolicy => "PutBucketPolicy",
+            Self::DeleteBucketPolicy => "DeleteBucketPolicy",
+            Self::GetBucketVersioning => "GetBucketVersioning",
+            Self::PutBucketVersioning => "PutBucketVersioning",
+            Self::ListObjectVersions => "ListObjectVersions",
+            Self::GetObjectTagging => "GetObjectTagging",
+            Self::PutObjectTagging => "PutObjectTagging",
+            Self::DeleteObjectTagging => "DeleteObjectTagging",
         }
     }
 
@@ -103,14 +91,34 @@ impl Operation {
     ) -> Result<Self, ApiError> {
         let has_bucket = !target.bucket.is_empty();
         let has_key = !target.key.is_empty();
-        let other = NOT_SERVED.iter().chain(if has_key { &[][..] } else { &NOT_SERVED_OF_BUCKETS });
-        if let Some(name) = other.into_iter().find(|name| query.has(name)) {
-            return Err(ApiError::of("NotImplemented").saying(format!("the embedded AWS does not serve ?{name} yet")));
+        let unserved = query.0.iter().find(|(name, value)| {
+            let subresource = value.is_empty() && is_subresource(name) && !SERVED.contains(&name.as_str());
+            subresource || NOT_SERVED.contains(&name.as_str())
+        });
+        if let Some((name, _)) = unserved {
+            return Err(ApiError::of("NotImplemented").saying(format!("the embedded AWS does not serve ?{name}")));
         }
+        let (policy, tagging) = (query.has("policy"), query.has("tagging"));
+        let (versioning, versions) = (query.has("versioning"), query.has("versions"));
         let copy = headers.contains_key("x-amz-copy-source");
         let not_allowed = || Err(ApiError::of("MethodNotAllowed").field("Method", method.as_str()));
+        let unserved_of = |what: &str, name: &str| {
+            Err(ApiError::of("NotImplemented").saying(format!("the embedded AWS does not serve ?{name} of {what}")))
+        };
         Ok(match (method.as_str(), has_bucket, has_key) {
             ("GET", false, _) => Self::ListBuckets,
+            ("GET", true, false) if policy => Self::GetBucketPolicy,
+            ("PUT", true, false) if policy => Self::PutBucketPolicy,
+            ("DELETE", true, false) if policy => Self::DeleteBucketPolicy,
+            ("GET", true, false) if versioning => Self::GetBucketVersioning,
+            ("PUT", true, false) if versioning => Self::PutBucketVersioning,
+            ("GET", true, false) if versions => Self::ListObjectVersions,
+            ("GET", true, true) if tagging => Self::GetObjectTagging,
+            ("PUT", true, true) if tagging => Self::PutObjectTagging,
+            ("DELETE", true, true) if tagging => Self::DeleteObjectTagging,
+            // Of a bucket, tags are not served; nor does an object have a policy or versioning.
+            (_, true, false) if tagging => return unserved_of("buckets", "tagging"),
+            (_, true, _) if policy || versioning || versions => return not_allowed(),
             ("GET", true, false) if query.has("location") => Self::GetBucketLocation,
             ("GET", true, false) if query.has("uploads") => Self::ListMultipartUploads,
             ("GET", true, false) if query.get("list-type") == Some("2") => Self::ListObjectsV2,
@@ -135,4 +143,30 @@ impl Operation {
             _ => return not_allowed(),
         })
     }
+}
+
+/// Whether a parameter without a value would make the request another one. Parameters of listings may be empty, and those
+/// of signatures and of responses say nothing of what is done.
+fn is_subresource(name: &str) -> bool {
+    const VALUES: [&str; 17] = [
+        "bucket-region",
+        "continuation-token",
+        "delimiter",
+        "encoding-type",
+        "fetch-owner",
+        "key-marker",
+        "marker",
+        "max-buckets",
+        "max-keys",
+        "max-parts",
+        "max-uploads",
+        "part-number-marker",
+        "prefix",
+        "start-after",
+        "upload-id-marker",
+        "version-id-marker",
+        "x-id",
+    ];
+    let value = VALUES.contains(&name) || ["uploadId", "partNumber", "versionId"].contains(&name);
+    !value && !name.starts_with("X-Amz-") && !name.starts_with("response-")
 }

@@ -1,19 +1,24 @@
 use std::ops::Range;
 use std::time::SystemTime;
 
+use super::Target;
 use super::call::Call;
 use crate::aws::error::ApiError;
 use crate::aws::store::{Condition, Object};
 
-/// Reads the condition of a write.
+/// Reads the condition of a write that begins now.
 pub(super) fn of_write(call: &Call<'_>) -> Result<Condition, ApiError> {
+    let was_there = || {
+        let Target { bucket, key, .. } = call.target;
+        call.shared.store.read(|index| index.bucket(bucket).is_some_and(|bucket| bucket.objects.contains_key(key)))
+    };
     let unserved = |header: &'static str| ApiError::of("NotImplemented").field("Header", header);
     match (call.header("if-none-match"), call.header("if-match")) {
         (Some(_), Some(_)) => Err(unserved("If-Match")),
-        (Some("*"), None) => Ok(Condition::Absent),
+        (Some("*"), None) => Ok(Condition::Absent { was_there: was_there() }),
         // As S3 does: an ETag that must not be there makes no sense for a write.
         (Some(_), None) => Err(unserved("If-None-Match")),
-        (None, Some(etag)) => Ok(Condition::Etag(etag.to_owned())),
+        (None, Some(etag)) => Ok(Condition::Etag { wanted: etag.to_owned(), was_there: was_there() }),
         (None, None) => Ok(Condition::None),
     }
 }

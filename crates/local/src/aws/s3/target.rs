@@ -11,6 +11,8 @@ const MAX_KEY: usize = 1024;
 pub(in crate::aws) struct Target {
     pub(in crate::aws) bucket: String,
     pub(in crate::aws) key: String,
+    /// The region whose endpoint the host names, if it names one.
+    pub(in crate::aws) region: Option<String>,
 }
 
 impl Target {
@@ -34,12 +36,22 @@ impl Target {
                 .field("Size", key.len().to_string())
                 .field("MaxSizeAllowed", MAX_KEY.to_string()));
         }
-        Ok(Self { bucket, key })
+        Ok(Self { bucket, key, region: region_of_host(host(parts)).map(str::to_owned) })
     }
 }
 
 fn host(parts: &Parts) -> &str {
     parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+/// The region behind `s3.` or `s3-`, as in `lake.s3.eu-west-1.amazonaws.com`; none in `s3.localhost`.
+fn region_of_host(host: &str) -> Option<&str> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let (_, rest) = name.rsplit_once("s3.").or_else(|| name.rsplit_once("s3-"))?;
+    let region = rest.split('.').next()?;
+    let ends_with_number =
+        region.rsplit('-').next().is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    Some(region).filter(|_| ends_with_number && region.split('-').count() >= 3)
 }
 
 /// The bucket before `.s3.` (as at AWS) or before `.localhost` (as clients make of a local endpoint).
@@ -55,12 +67,26 @@ fn bucket_of_host(host: &str) -> Option<&str> {
 mod tests {
     use http::Request;
 
-    use super::Target;
+    use super::{Target, region_of_host};
 
     fn target(host: &str, path: &str) -> (String, String) {
         let request = Request::builder().uri(path).header("host", host).body(()).unwrap();
-        let Target { bucket, key } = Target::read(&request.into_parts().0).unwrap();
+        let Target { bucket, key, .. } = Target::read(&request.into_parts().0).unwrap();
         (bucket, key)
+    }
+
+    #[test]
+    fn the_region_stands_behind_s3_or_nowhere() {
+        for (host, region) in [
+            ("lake.s3.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("s3.us-gov-west-1.localhost:4566", Some("us-gov-west-1")),
+            ("s3-eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("s3.amazonaws.com", None),
+            ("my-1.s3.localhost:4566", None),
+            ("127.0.0.1:4566", None),
+        ] {
+            assert_eq!(region_of_host(host), region, "{host}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ const MAX_SKEW: Duration = Duration::from_mins(15);
 pub(in crate::aws) enum Dialect {
     S3,
     Sts,
+    Iam,
+    Kms,
 }
 
 /// A request whose signature is right.
@@ -48,7 +50,7 @@ pub(in crate::aws) fn authenticate(
     check_signed_headers(dialect, &claim, &parts.headers)?;
     let style = match dialect {
         Dialect::S3 => PathStyle::Once,
-        Dialect::Sts => PathStyle::Twice,
+        Dialect::Sts | Dialect::Iam | Dialect::Kms => PathStyle::Twice,
     };
     let query = parts.uri.query().unwrap_or_default();
     let method = parts.method.as_str();
@@ -66,9 +68,11 @@ fn key_refused(dialect: Dialect, fault: KeyFault, claim: &Claim) -> ApiError {
         (Dialect::S3, KeyFault::Unknown) => ApiError::of("InvalidAccessKeyId").field("AWSAccessKeyId", &claim.key_id),
         (Dialect::S3, KeyFault::Token) => ApiError::of("InvalidToken"),
         (Dialect::S3, KeyFault::Expired) => ApiError::of("ExpiredToken"),
-        (Dialect::Sts, KeyFault::Unknown | KeyFault::Token) => ApiError::of("InvalidClientTokenId"),
+        (Dialect::Sts | Dialect::Iam, KeyFault::Unknown | KeyFault::Token) => ApiError::of("InvalidClientTokenId"),
         // STS answers 403 where S3 answers 400, in words of its own.
-        (Dialect::Sts, KeyFault::Expired) => ApiError::of("ExpiredToken")
+        (Dialect::Kms, KeyFault::Unknown | KeyFault::Token) => ApiError::of("UnrecognizedClientException"),
+        (Dialect::Kms, KeyFault::Expired) => ApiError::of("ExpiredTokenException"),
+        (Dialect::Sts | Dialect::Iam, KeyFault::Expired) => ApiError::of("ExpiredToken")
             .status(http::StatusCode::FORBIDDEN)
             .saying("The security token included in the request is expired"),
     }
@@ -100,11 +104,11 @@ fn check_time(dialect: Dialect, claim: &Claim, now: SystemTime) -> Result<(), Ap
             .field("RequestTime", request)
             .field("ServerTime", time::iso_seconds(now))
             .field("MaxAllowedSkewMilliseconds", MAX_SKEW.as_millis().to_string()),
-        Dialect::Sts if future => ApiError::of("SignatureDoesNotMatch").saying(format!(
+        _ if future => mismatch(dialect).saying(format!(
             "Signature not yet current: {request} is still later than {} ({server} + 15 min.)",
             time::compact(now + MAX_SKEW),
         )),
-        Dialect::Sts => ApiError::of("SignatureDoesNotMatch").saying(format!(
+        Dialect::Sts | Dialect::Iam | Dialect::Kms => mismatch(dialect).saying(format!(
             "Signature expired: {request} is now earlier than {} ({server} - 15 min.)",
             time::compact(now - MAX_SKEW),
         )),
@@ -117,7 +121,8 @@ fn check_signed_headers(dialect: Dialect, claim: &Claim, headers: &HeaderMap) ->
     let malformed = || match dialect {
         Dialect::S3 => ApiError::of("AuthorizationHeaderMalformed")
             .saying("The authorization header is malformed; the signed headers must be sorted and include host."),
-        Dialect::Sts => ApiError::of("IncompleteSignature")
+        Dialect::Kms => ApiError::of("IncompleteSignatureException"),
+        Dialect::Sts | Dialect::Iam => ApiError::of("IncompleteSignature")
             .saying("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."),
     };
     if !signed("host") || !headers.contains_key("host") || !claim.signed_headers.is_sorted() {
@@ -134,7 +139,7 @@ fn check_signed_headers(dialect: Dialect, claim: &Claim, headers: &HeaderMap) ->
 }
 
 fn signature_refused(dialect: Dialect, claim: &Claim, to_sign: &str, canonical: &str) -> ApiError {
-    let error = ApiError::of("SignatureDoesNotMatch");
+    let error = mismatch(dialect);
     match dialect {
         // As the real one does: what the server hashed is the only way to find out what the client did otherwise.
         Dialect::S3 => error
@@ -142,8 +147,16 @@ fn signature_refused(dialect: Dialect, claim: &Claim, to_sign: &str, canonical: 
             .field("StringToSign", to_sign)
             .field("SignatureProvided", &claim.signature)
             .field("CanonicalRequest", canonical),
-        Dialect::Sts => error.saying(
+        Dialect::Sts | Dialect::Iam | Dialect::Kms => error.saying(
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
         ),
+    }
+}
+
+/// The word for a signature that is not right, or not right now.
+fn mismatch(dialect: Dialect) -> ApiError {
+    match dialect {
+        Dialect::S3 | Dialect::Sts | Dialect::Iam => ApiError::of("SignatureDoesNotMatch"),
+        Dialect::Kms => ApiError::of("InvalidSignatureException"),
     }
 }

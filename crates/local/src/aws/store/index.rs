@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::body::Body;
+use super::history::History;
 use super::journal::Event;
 use super::record::{Object, Upload};
 use crate::aws::error::ApiError;
+use crate::aws::kept::Kept;
 
 /// What there is.
 #[derive(Debug, Default)]
@@ -20,7 +22,10 @@ pub(in crate::aws) struct Index {
 #[derive(Debug)]
 pub(in crate::aws) struct Bucket {
     pub(in crate::aws) facts: BucketFacts,
+    /// What is visible.
     pub(in crate::aws) objects: BTreeMap<String, Arc<Object>>,
+    /// What is not visible any more and still there.
+    pub(in crate::aws) history: History,
     /// By upload id.
     pub(in crate::aws) uploads: BTreeMap<String, Upload>,
 }
@@ -31,6 +36,27 @@ pub(in crate::aws) struct BucketFacts {
     pub(in crate::aws) owner: AccountId,
     pub(in crate::aws) region: String,
     pub(in crate::aws) created: Timestamp,
+    #[serde(skip)]
+    pub(in crate::aws) config: Arc<BucketConfig>,
+}
+
+/// What its owner has set of a bucket.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::aws) struct BucketConfig {
+    /// `None`: never asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) versioning: Option<Versioning>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) policy: Option<Kept>,
+}
+
+/// Whether replaced objects are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::aws) enum Versioning {
+    Enabled,
+    Suspended,
 }
 
 fn print_account<S: Serializer>(account: &AccountId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -46,19 +72,30 @@ fn read_account<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AccountId,
 pub(in crate::aws) enum Condition {
     None,
     /// `If-None-Match: *`: there is none.
-    Absent,
+    Absent {
+        /// Whether there was one when the write began: then somebody deletes it at the same time.
+        was_there: bool,
+    },
     /// `If-Match`: there is one with this ETag.
-    Etag(String),
+    Etag {
+        /// The ETag.
+        wanted: String,
+        /// As above.
+        was_there: bool,
+    },
 }
 
 impl Condition {
     pub(in crate::aws) fn judge(&self, current: Option<&Arc<Object>>) -> Result<(), ApiError> {
         let failed = |header: &str| ApiError::of("PreconditionFailed").field("Condition", header);
         match (self, current) {
-            (Self::None, _) | (Self::Absent, None) => Ok(()),
-            (Self::Absent, Some(_)) => Err(failed("If-None-Match")),
-            (Self::Etag(_), None) => Err(ApiError::of("NoSuchKey")),
-            (Self::Etag(wanted), Some(object)) => {
+            (Self::None, _) | (Self::Absent { was_there: false }, None) => Ok(()),
+            (Self::Absent { was_there: true } | Self::Etag { was_there: true, .. }, None) => {
+                Err(ApiError::of("ConditionalRequestConflict"))
+            }
+            (Self::Absent { .. }, Some(_)) => Err(failed("If-None-Match")),
+            (Self::Etag { was_there: false, .. }, None) => Err(ApiError::of("NoSuchKey")),
+            (Self::Etag { wanted, .. }, Some(object)) => {
                 let same = object.etag.trim_matches('"') == wanted.trim_matches('"');
                 if same { Ok(()) } else { Err(failed("If-Match")) }
             }
@@ -84,22 +121,38 @@ impl Index {
     pub(super) fn apply(&mut self, event: Event) -> Vec<PathBuf> {
         match event {
             Event::BucketCreated { bucket, facts } => {
-                let (objects, uploads) = (BTreeMap::new(), BTreeMap::new());
-                self.buckets.insert(bucket, Bucket { facts, objects, uploads });
+                let (objects, history, uploads) = Default::default();
+                self.buckets.insert(bucket, Bucket { facts, objects, history, uploads });
                 Vec::new()
             }
             Event::BucketDeleted { bucket } => {
+                // It was empty, but for uploads.
                 let uploads = self.buckets.remove(&bucket).into_iter().flat_map(|bucket| bucket.uploads.into_values());
                 uploads.flat_map(|upload| files(&upload).collect::<Vec<_>>()).collect()
             }
             Event::ObjectPut { bucket, object } => {
                 let Some(bucket) = self.buckets.get_mut(&bucket) else { return Vec::new() };
-                let old = bucket.objects.insert(object.key.clone(), Arc::new(object));
+                let old = bucket.put(object);
                 old.iter().filter_map(|object| object.body.file()).collect()
             }
-            Event::ObjectDeleted { bucket, key } => {
-                let old = self.buckets.get_mut(&bucket).and_then(|bucket| bucket.objects.remove(&key));
+            Event::ObjectDeleted { bucket, key, version } => {
+                let Some(bucket) = self.buckets.get_mut(&bucket) else { return Vec::new() };
+                let old = bucket.remove(&key, version.as_deref());
                 old.iter().filter_map(|object| object.body.file()).collect()
+            }
+            Event::ObjectTagged { bucket, key, version, tags } => {
+                if let Some(object) =
+                    self.buckets.get_mut(&bucket).and_then(|bucket| bucket.version_mut(&key, version.as_deref()))
+                {
+                    Arc::make_mut(object).traits.tags = tags;
+                }
+                Vec::new()
+            }
+            Event::BucketConfigured { bucket, config } => {
+                if let Some(bucket) = self.buckets.get_mut(&bucket) {
+                    bucket.facts.config = Arc::new(config);
+                }
+                Vec::new()
             }
             Event::UploadBegun { bucket, id, upload } => {
                 if let Some(bucket) = self.buckets.get_mut(&bucket) {
@@ -116,7 +169,7 @@ impl Index {
                 let Some(bucket) = self.buckets.get_mut(&bucket) else { return Vec::new() };
                 let mut orphans: Vec<_> = bucket.uploads.remove(&id).iter().flat_map(files).collect();
                 if let Some(object) = object {
-                    let old = bucket.objects.insert(object.key.clone(), Arc::new(object));
+                    let old = bucket.put(object);
                     orphans.extend(old.iter().filter_map(|object| object.body.file()));
                 }
                 orphans
@@ -128,9 +181,13 @@ impl Index {
     pub(super) fn as_events(&self) -> impl Iterator<Item = Event> {
         self.buckets.iter().flat_map(|(name, bucket)| {
             let created = Event::BucketCreated { bucket: name.clone(), facts: bucket.facts.clone() };
+            let config = BucketConfig::clone(&bucket.facts.config);
+            let configured = Event::BucketConfigured { bucket: name.clone(), config };
+            // Oldest first, as they came to be.
             let objects = bucket
-                .objects
-                .values()
+                .history
+                .oldest_first()
+                .chain(bucket.objects.values())
                 .map(|object| Event::ObjectPut { bucket: name.clone(), object: Object::clone(object) });
             // An upload carries its parts.
             let uploads = bucket.uploads.iter().map(|(id, upload)| Event::UploadBegun {
@@ -138,7 +195,7 @@ impl Index {
                 id: id.clone(),
                 upload: upload.clone(),
             });
-            std::iter::once(created).chain(objects).chain(uploads)
+            [created, configured].into_iter().chain(objects).chain(uploads)
         })
     }
 
@@ -146,7 +203,8 @@ impl Index {
     pub(super) fn bodies(&self) -> impl Iterator<Item = &Body> {
         self.buckets.values().flat_map(|bucket| {
             let parts = bucket.uploads.values().flat_map(|upload| upload.parts.values().map(|part| &part.body));
-            bucket.objects.values().map(|object| &object.body).chain(parts)
+            let objects = bucket.objects.values().chain(bucket.history.oldest_first());
+            objects.map(|object| &object.body).chain(parts)
         })
     }
 }

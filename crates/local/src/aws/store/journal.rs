@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::body::Body;
 use super::disk::Disk;
-use super::index::{BucketFacts, Index};
+use super::index::{BucketConfig, BucketFacts, Index};
 use super::record::{Object, Part, Upload};
 use crate::aws::error::AwsError;
 
@@ -29,9 +29,23 @@ pub(super) enum Event {
         bucket: String,
         object: Object,
     },
+    /// For good: the version that is named, or the one without a version.
     ObjectDeleted {
         bucket: String,
         key: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+    },
+    ObjectTagged {
+        bucket: String,
+        key: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+        tags: BTreeMap<String, String>,
+    },
+    BucketConfigured {
+        bucket: String,
+        config: BucketConfig,
     },
     UploadBegun {
         bucket: String,
@@ -175,7 +189,9 @@ fn with_paths(mut event: Event, map: impl Fn(&Path) -> PathBuf) -> Event {
         Event::UploadBegun { upload, .. } => upload.parts.values_mut().for_each(|part| change(&mut part.body)),
         Event::BucketCreated { .. }
         | Event::BucketDeleted { .. }
+        | Event::BucketConfigured { .. }
         | Event::ObjectDeleted { .. }
+        | Event::ObjectTagged { .. }
         | Event::UploadEnded { object: None, .. } => {}
     }
     event

@@ -6,20 +6,24 @@
 
 mod body;
 mod disk;
+mod history;
 mod index;
 mod journal;
 mod record;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::RwLock;
+use std::sync::{Arc, RwLock};
 use std::time::SystemTime;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use iam::AccountId;
+use rand::RngExt;
 use serde::Serialize;
 
 pub(super) use body::{Body, BodyWriter, Pending};
-pub(super) use index::{BucketFacts, Condition};
+pub(super) use index::{Bucket, BucketConfig, BucketFacts, Condition, Versioning};
 pub(super) use record::{Checksum, Object, Part, Sse, Traits, Upload, timestamp};
 
 use super::error::{ApiError, AwsError};
@@ -110,7 +114,8 @@ impl Store {
         if !is_bucket_name(name) {
             return Err(ApiError::of("InvalidBucketName").field("BucketName", name));
         }
-        let facts = BucketFacts { owner, region: region.to_owned(), created: record::timestamp(now) };
+        let (region, created) = (region.to_owned(), record::timestamp(now));
+        let facts = BucketFacts { owner, region, created, config: Arc::default() };
         self.change(|index| match index.bucket(name) {
             Some(bucket) if bucket.facts.owner == owner => Err(ApiError::of("BucketAlreadyOwnedByYou")),
             Some(_) => Err(ApiError::of("BucketAlreadyExists")),
@@ -123,7 +128,7 @@ impl Store {
     pub(super) async fn delete_bucket(&self, name: &str) -> Result<(), ApiError> {
         self.change(|index| {
             let bucket = index.need(name)?;
-            if !bucket.objects.is_empty() {
+            if !bucket.objects.is_empty() || !bucket.history.is_empty() {
                 return Err(ApiError::of("BucketNotEmpty").field("BucketName", name));
             }
             Ok(Event::BucketDeleted { bucket: name.to_owned() })
@@ -131,36 +136,110 @@ impl Store {
         .await
     }
 
-    /// Makes an object visible, unless `condition` does not hold.
+    /// Changes what its owner has set of a bucket.
+    pub(super) async fn configure_bucket(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut BucketConfig),
+    ) -> Result<(), ApiError> {
+        self.change(|index| {
+            let mut config = BucketConfig::clone(&index.need(name)?.facts.config);
+            change(&mut config);
+            Ok(Event::BucketConfigured { bucket: name.to_owned(), config })
+        })
+        .await
+    }
+
+    /// Makes an object visible, unless `condition` does not hold. Gives its version, if its bucket keeps them.
     pub(super) async fn put_object(
         &self,
         bucket: &str,
         object: Object,
         body: Pending,
         condition: &Condition,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Option<String>, ApiError> {
         // Judged before the file is moved to save work, and again where nothing can come in between.
         self.read(|index| condition.judge(index.need(bucket)?.objects.get(&object.key)))?;
         let (size, lines) = (object.size, object.lines);
         let settled = body.settle_object(bucket, &object.key).await?;
-        let object = Object { body: settled.body(), ..object };
+        let mut object = Object { body: settled.body(), ..object };
+        let mut version = None;
         self.change(|index| {
-            condition.judge(index.need(bucket)?.objects.get(&object.key))?;
+            let at = index.need(bucket)?;
+            condition.judge(at.objects.get(&object.key))?;
+            object.version = next_version(&at.facts.config);
+            version.clone_from(&object.version);
             Ok(Event::ObjectPut { bucket: bucket.to_owned(), object })
         })
         .await?;
         settled.keep();
         self.count(size, lines);
-        Ok(())
+        Ok(version)
     }
 
-    pub(super) async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), ApiError> {
-        if self.read(|index| Ok::<_, ApiError>(!index.need(bucket)?.objects.contains_key(key)))? {
-            return Ok(());
+    /// Deletes an object: where versions are kept by a marker that hides it, else for good.
+    pub(super) async fn delete_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        now: SystemTime,
+        condition: &Condition,
+    ) -> Result<Deleted, ApiError> {
+        let nothing = self.read(|index| {
+            let at = index.need(bucket)?;
+            condition.judge(at.objects.get(key))?;
+            Ok::<_, ApiError>(at.facts.config.versioning.is_none() && !at.objects.contains_key(key))
+        })?;
+        if nothing {
+            return Ok(Deleted::default());
         }
+        let mut deleted = Deleted::default();
+        self.change(|index| {
+            let at = index.need(bucket)?;
+            condition.judge(at.objects.get(key))?;
+            let (bucket, key) = (bucket.to_owned(), key.to_owned());
+            if at.facts.config.versioning.is_none() {
+                return Ok(Event::ObjectDeleted { bucket, key, version: None });
+            }
+            let version = next_version(&at.facts.config);
+            deleted = Deleted { is_marker: true, version: version.clone() };
+            Ok(Event::ObjectPut { bucket, object: Object::marker(key, version, now) })
+        })
+        .await?;
+        Ok(deleted)
+    }
+
+    /// Deletes one version for good; `None` is the one without an id. One that is not there counts as deleted.
+    pub(super) async fn delete_version(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> Result<Deleted, ApiError> {
+        let known = self.read(|index| Ok::<_, ApiError>(index.need(bucket)?.version(key, version).cloned()))?;
+        let version = version.map(str::to_owned);
+        let Some(known) = known else { return Ok(Deleted { is_marker: false, version }) };
+        let deleted = Deleted { is_marker: known.is_marker, version: version.clone() };
         self.change(|index| {
             index.need(bucket)?;
-            Ok(Event::ObjectDeleted { bucket: bucket.to_owned(), key: key.to_owned() })
+            Ok(Event::ObjectDeleted { bucket: bucket.to_owned(), key: key.to_owned(), version })
+        })
+        .await?;
+        Ok(deleted)
+    }
+
+    /// Replaces the tags of a version that is there.
+    pub(super) async fn tag_object(
+        &self,
+        bucket: &str,
+        object: &Object,
+        tags: BTreeMap<String, String>,
+    ) -> Result<(), ApiError> {
+        let (key, version) = (object.key.clone(), object.version.clone());
+        self.change(|index| {
+            let there = index.need(bucket)?.version(&key, version.as_deref());
+            there.ok_or_else(|| ApiError::of("NoSuchKey").field("Key", &key))?;
+            Ok(Event::ObjectTagged { bucket: bucket.to_owned(), key, version, tags })
         })
         .await
     }
@@ -210,27 +289,31 @@ impl Store {
         parts: &BTreeMap<u16, Part>,
         object: Object,
         condition: &Condition,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Option<String>, ApiError> {
         self.read(|index| condition.judge(index.need(bucket)?.objects.get(&object.key)))?;
         let bodies: Vec<_> = parts.values().map(|part| part.body.clone()).collect();
         let joined = Pending::join(&self.place, bodies).await?;
         let (size, lines) = (object.size, object.lines);
         let settled = joined.settle_object(bucket, &object.key).await?;
-        let object = Object { body: settled.body(), ..object };
+        let mut object = Object { body: settled.body(), ..object };
+        let mut version = None;
         self.change(|index| {
             let current = index.need_upload(bucket, &object.key, upload)?;
             // A part that was sent again while the old one was being joined would be lost.
             if parts.iter().any(|(number, part)| current.parts.get(number).map(|p| &p.etag) != Some(&part.etag)) {
                 return Err(ApiError::of("InvalidPart"));
             }
-            condition.judge(index.need(bucket)?.objects.get(&object.key))?;
+            let at = index.need(bucket)?;
+            condition.judge(at.objects.get(&object.key))?;
+            object.version = next_version(&at.facts.config);
+            version.clone_from(&object.version);
             let (bucket, id) = (bucket.to_owned(), upload.to_owned());
             Ok(Event::UploadEnded { bucket, id, object: Some(object) })
         })
         .await?;
         settled.keep();
         self.count(size, lines);
-        Ok(())
+        Ok(version)
     }
 
     /// Judges, writes down and applies one change.
@@ -253,6 +336,22 @@ impl Store {
         tally.objects += 1;
         tally.bytes += bytes;
         tally.lines += lines;
+    }
+}
+
+/// What a deletion has left.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Deleted {
+    /// Whether a marker was made, or the version deleted was one.
+    pub(super) is_marker: bool,
+    pub(super) version: Option<String>,
+}
+
+/// The version of what is written next. They are as long as AWS's shorter ones.
+fn next_version(config: &BucketConfig) -> Option<String> {
+    match config.versioning {
+        None | Some(Versioning::Suspended) => None,
+        Some(Versioning::Enabled) => Some(URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 24]>())),
     }
 }
 

@@ -11,6 +11,12 @@ use crate::aws::s3::{Algorithm, ChecksumKind};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::aws) struct Object {
     pub(in crate::aws) key: String,
+    /// Its version; `None` for the one that there is without versioning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) version: Option<String>,
+    /// Whether it says that there is nothing any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::aws) is_marker: bool,
     pub(in crate::aws) size: u64,
     /// With its quotes.
     pub(in crate::aws) etag: String,
@@ -27,6 +33,25 @@ pub(in crate::aws) struct Object {
     pub(in crate::aws) body: Body,
 }
 
+impl Object {
+    /// What hides the versions of a key.
+    pub(super) fn marker(key: String, version: Option<String>, now: SystemTime) -> Self {
+        Self {
+            key,
+            version,
+            is_marker: true,
+            size: 0,
+            etag: String::new(),
+            modified: timestamp(now),
+            traits: Traits::default(),
+            checksum: None,
+            parts: None,
+            lines: 0,
+            body: Body::Discarded,
+        }
+    }
+}
+
 /// What its writer says of an object, and what is given back with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::aws) struct Traits {
@@ -38,9 +63,11 @@ pub(in crate::aws) struct Traits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::aws) storage_class: Option<String>,
     pub(in crate::aws) sse: Sse,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in crate::aws) tags: BTreeMap<String, String>,
 }
 
-/// How an object says it is encrypted. The embedded AWS encrypts nothing: it keeps and repeats what was asked for.
+/// How an object says it is encrypted. The embedded AWS encrypts nothing: it holds to who may use the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::aws) struct Sse {
     pub(in crate::aws) algorithm: String,

@@ -1,24 +1,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use iam::{AccountId, Arn, Context, Document, PolicyKind};
+use iam::{AccountId, Arn, Context, Document, PolicyKind, ResourcePolicy};
 
-use super::answer;
-use super::validate::{Faults, is_word, members};
-use crate::aws::authorize::{Denied, Facts, authorize};
-use crate::aws::directory::{Directory, Role};
+use super::{answer, credentials};
+use crate::aws::authorize::{Asking, Facts, authorize};
+use crate::aws::directory::Directory;
+use crate::aws::entity::Role;
 use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::session::{Mint, Session};
 use crate::aws::sigv4::Verified;
-use crate::aws::time;
 use crate::aws::uri::Query;
+use crate::aws::validate::{Faults, is_word, members};
 
 /// How long a session made by a session may last at most.
 const CHAINED_MAX: Duration = Duration::from_hours(1);
 
 /// The most session tags.
 const MAX_TAGS: usize = 50;
+
+/// The most managed policies that narrow a session.
+const MAX_POLICY_ARNS: usize = 10;
 
 /// The longest session policy, in characters. AWS's model has dropped the number, its documentation has not.
 const MAX_POLICY: usize = 2048;
@@ -36,6 +39,7 @@ struct Asked<'a> {
     external_id: Option<&'a str>,
     source_identity: Option<&'a str>,
     policy: Option<&'a str>,
+    policy_arns: Vec<String>,
     tags: BTreeMap<String, String>,
     transitive: Vec<String>,
 }
@@ -85,6 +89,9 @@ pub(super) fn assume_role(
         return Err(ApiError::of("ValidationError")
             .saying("The requested DurationSeconds exceeds the MaxSessionDuration set for this role."));
     }
+    if let Some(arn) = asked.policy_arns.iter().find(|arn| !is_of_account(directory, arn, asked.account)) {
+        return Err(ApiError::of("MalformedPolicyDocument").saying(format!("Policy {arn} does not exist")));
+    }
     let packed = packed_size(&asked)?;
     let (tags, transitive) = hand_on(&asked, inherited)?;
 
@@ -94,12 +101,13 @@ pub(super) fn assume_role(
         role_id: role.id.clone(),
         name: asked.session_name.to_owned(),
         policy: asked.policy.map(str::to_owned),
+        policy_arns: asked.policy_arns.clone(),
         tags,
         transitive,
         source_identity: asked.source_identity.or(inherited_identity).map(str::to_owned),
         ..Session::default()
     };
-    let minted = mint.mint(session, facts.now, asked.duration);
+    let minted = mint.mint(session, asked.account, facts.now, asked.duration);
     let session = &minted.session;
     Ok(answer("AssumeRole", request_id, |xml| {
         xml.within("AssumedRoleUser", |xml| {
@@ -107,12 +115,7 @@ pub(super) fn assume_role(
             let (account, role) = (&session.account, &session.role);
             xml.field("Arn", format_args!("arn:aws:sts::{account}:assumed-role/{role}/{}", session.name));
         });
-        xml.within("Credentials", |xml| {
-            xml.field("AccessKeyId", &session.key_id);
-            xml.field("SecretAccessKey", minted.secret.expose());
-            xml.field("SessionToken", minted.token.expose());
-            xml.field("Expiration", time::iso_seconds(session.expires_at()));
-        });
+        credentials(xml, &minted);
         xml.maybe("PackedPolicySize", packed);
         xml.maybe("SourceIdentity", session.source_identity.as_deref());
     }))
@@ -151,13 +154,12 @@ fn may<'d>(
             context.set(&format!("iam:ResourceTag/{key}"), &**value);
         }
     };
-    let (requester, trust) = (&verified.requester, Some(&*role.trust.kept));
-    authorize(directory, requester, facts, action, role.arn.as_str(), asked.account, trust, keys).map_err(
-        |Denied { sentence, because, same_account }| {
-            let because = if same_account { format!(" {because}") } else { String::new() };
-            ApiError::of("AccessDenied").saying(format!("{sentence}{}{because}", role.arn))
-        },
-    )?;
+    // A role whose first trust policy has not taken effect yet is, as far as one can see, not there.
+    let trust = role.trust.at(facts.now).ok_or_else(|| denied(verified, action, &asked.role))?;
+    let policy = Some(ResourcePolicy::Trust(&trust.enforced));
+    let asking = Asking { action, resource: role.arn.as_str(), owner: asked.account, policy };
+    authorize(directory, &verified.requester, facts, &asking, keys)
+        .map_err(|denied| denied.refuse("AccessDenied", role.arn.as_str()))?;
     Ok(role)
 }
 
@@ -189,12 +191,24 @@ fn read(form: &Query) -> Result<Asked<'_>, ApiError> {
     faults.text("sourceIdentity", source_identity, false, 2..=64, name, name_pattern);
     let printable = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}');
     faults.text("policy", policy, false, 1..=MAX_POLICY, printable, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+");
-    let duration = read_duration(form, &mut faults);
+    let duration = match form.get("DurationSeconds") {
+        None => Duration::from_hours(1),
+        Some(text) => faults.seconds("durationSeconds", text, 900..=43_200),
+    };
+    let policy_arns: Vec<String> = members(form, "PolicyArns", "arn").map(str::to_owned).collect();
+    for (index, arn) in policy_arns.iter().enumerate() {
+        let name = format!("policyArns.{}.member.arn", index + 1);
+        faults.text(&name, Some(arn), true, 20..=2048, |c| !c.is_control(), "[\\u0009\\u000A\\u000D\\u0020-\\u007E]+");
+    }
+    if policy_arns.len() > MAX_POLICY_ARNS {
+        let constraint = format!("Member must have length less than or equal to {MAX_POLICY_ARNS}");
+        faults.add(&format!("[{} policies]", policy_arns.len()), "policyArns", &constraint);
+    }
     let tags = read_tags(form, &mut faults);
     let transitive: Vec<String> = members(form, "TransitiveTagKeys", "").map(str::to_owned).collect();
     faults.result()?;
 
-    let not_served = ["SerialNumber", "TokenCode", "PolicyArns.member.1.arn", "ProvidedContexts.member.1.ProviderArn"];
+    let not_served = ["SerialNumber", "TokenCode", "ProvidedContexts.member.1.ProviderArn", "MinimumSessionTokenSize"];
     if let Some(name) = not_served.into_iter().find(|name| form.has(name)) {
         return Err(ApiError::of("NotImplemented").saying(format!("the embedded AWS does not know {name} yet")));
     }
@@ -215,18 +229,24 @@ fn read(form: &Query) -> Result<Asked<'_>, ApiError> {
             .saying(format!("The transitive tag key {key} is not among the session tags.")));
     }
     let session_name = session_name.unwrap_or_default();
-    Ok(Asked { role, account, session_name, duration, external_id, source_identity, policy, tags, transitive })
+    Ok(Asked {
+        role,
+        account,
+        session_name,
+        duration,
+        external_id,
+        source_identity,
+        policy,
+        policy_arns,
+        tags,
+        transitive,
+    })
 }
 
-fn read_duration(form: &Query, faults: &mut Faults) -> Duration {
-    let Some(text) = form.get("DurationSeconds") else { return Duration::from_hours(1) };
-    match text.parse::<u64>() {
-        Ok(seconds) if (900..=43_200).contains(&seconds) => return Duration::from_secs(seconds),
-        Ok(0..900) => faults.add(text, "durationSeconds", "Member must have value greater than or equal to 900"),
-        Ok(_) => faults.add(text, "durationSeconds", "Member must have value less than or equal to 43200"),
-        Err(_) => faults.add(text, "durationSeconds", "Member must be an integer"),
-    }
-    Duration::ZERO
+/// Whether a session policy is one of AWS's, or of the role's own account.
+fn is_of_account(directory: &Directory, arn: &str, account: AccountId) -> bool {
+    let own = arn.parse::<Arn>().is_ok_and(|arn| arn.account().is_none_or(|of| of == account));
+    own && directory.managed_policy(arn).is_some()
 }
 
 fn read_tags(form: &Query, faults: &mut Faults) -> Vec<(String, String)> {
@@ -288,10 +308,15 @@ fn hand_on(
 /// characters against [`PACKED_SPACE`].
 fn packed_size(asked: &Asked<'_>) -> Result<Option<usize>, ApiError> {
     let tags: usize = asked.tags.iter().map(|(key, value)| key.len() + value.len()).sum();
-    let used = tags + asked.policy.map_or(0, str::len);
+    let arns: usize = asked.policy_arns.iter().map(String::len).sum();
+    let used = tags + arns + asked.policy.map_or(0, str::len);
     let percent = (used * 100).div_ceil(PACKED_SPACE);
     if percent > 100 {
-        let what = if asked.policy.is_none() { "session tags" } else { "session policy and session tags" };
+        let what = if asked.policy.is_none() && asked.policy_arns.is_empty() {
+            "session tags"
+        } else {
+            "session policy and session tags"
+        };
         return Err(ApiError::of("PackedPolicyTooLarge")
             .saying(format!("Packed size of {what} consumes {percent}% of allotted space.")));
     }

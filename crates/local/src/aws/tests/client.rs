@@ -15,7 +15,7 @@ use crate::aws::{Aws, NewUser, time};
 /// A client that signs properly and lets everything else be wrong.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     pub(super) key_id: String,
     pub(super) secret: String,
     pub(super) token: Option<String>,
@@ -85,6 +85,17 @@ impl Answer {
         if self.text().contains("<Code>") { self.element("Code") } else { String::new() }
     }
 
+    /// AWS's code and text of a refusal of KMS.
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// Status, code and text of a refusal, as one line.
+    pub(super) fn refusal(&self) -> String {
+        let unescaped = |text: String| text.replace("&quot;", "\"").replace("&gt;", ">").replace("&lt;", "<");
+        format!("{} {}: {}", self.status.as_u16(), self.code(), unescaped(self.element("Message")))
+    }
+
     pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -108,6 +119,12 @@ impl Client {
         Self { key_id: answer.element("AccessKeyId"), secret: answer.element("SecretAccessKey"), token, ..self.clone() }
     }
 
+    /// The same client with a session whose keys a JSON document names.
+    pub(super) fn with_keys(&self, document: &serde_json::Value, names: [&str; 3]) -> Self {
+        let [key_id, secret, token] = names.map(|name| document[name].as_str().unwrap().to_owned());
+        Self { key_id, secret, token: Some(token), ..self.clone() }
+    }
+
     pub(super) async fn get(&self, target: &str) -> Answer {
         self.ask(Ask::new("GET", target, "")).await.unwrap()
     }
@@ -121,11 +138,25 @@ impl Client {
     }
 
     pub(super) async fn sts(&self, form: &[(&str, &str)]) -> Answer {
-        let mut body = "Version=2011-06-15".to_owned();
+        self.form("sts", "2011-06-15", form).await
+    }
+
+    pub(super) async fn iam(&self, action: &str, more: &[(&str, &str)]) -> Answer {
+        self.form("iam", "2010-05-08", &[&[("Action", action)], more].concat()).await
+    }
+
+    pub(super) async fn kms(&self, operation: &str, body: &serde_json::Value) -> Answer {
+        let ask = Ask { service: "kms", ..Ask::new("POST", "/", body.to_string()) };
+        let ask = ask.header("content-type", "application/x-amz-json-1.1");
+        self.ask(ask.header("x-amz-target", format!("TrentService.{operation}"))).await.unwrap()
+    }
+
+    async fn form(&self, service: &'static str, version: &str, form: &[(&str, &str)]) -> Answer {
+        let mut body = format!("Version={version}");
         for (name, value) in form {
             write!(body, "&{name}={}", crate::aws::uri::encode(value, false)).unwrap();
         }
-        let ask = Ask { service: "sts", ..Ask::new("POST", "/", body) };
+        let ask = Ask { service, ..Ask::new("POST", "/", body) };
         self.ask(ask.header("content-type", "application/x-www-form-urlencoded")).await.unwrap()
     }
 
@@ -173,6 +204,25 @@ impl Client {
         let authorization = format!("Credential={credential}, SignedHeaders={signed}, Signature={}", claim.signature);
         write!(head, "authorization: AWS4-HMAC-SHA256 {authorization}\r\n\r\n").unwrap();
         Signed { head, body: ask.body, claim: std::sync::Arc::new(claim) }
+    }
+
+    /// A URL that reads `path` for `seconds`.
+    pub(super) fn presign(&self, path: &str, seconds: u64) -> String {
+        let date = time::compact(self.now);
+        let credential = format!("{}/{}/{}/s3/aws4_request", self.key_id, &date[..8], self.region);
+        let encode = |text: &str| crate::aws::uri::encode(text, false);
+        let mut query = format!(
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}&X-Amz-Date={date}&X-Amz-Expires={seconds}&X-Amz-SignedHeaders=host",
+            encode(&credential)
+        );
+        if let Some(token) = &self.token {
+            write!(query, "&X-Amz-Security-Token={}", encode(token)).unwrap();
+        }
+        let mut headers = HeaderMap::new();
+        headers.append("host", self.address.to_string().parse().unwrap());
+        let request = ("GET", path, &*query, "UNSIGNED-PAYLOAD");
+        let claim = sign_for_test(&self.key_id, &self.secret, &self.region, "s3", self.now, &headers, request);
+        format!("{path}?{query}&X-Amz-Signature={}", claim.signature)
     }
 
     /// Sends bytes as they are, and reads one answer.

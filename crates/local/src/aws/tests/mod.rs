@@ -1,11 +1,21 @@
 //! The embedded AWS over real TCP, with a client that can do what a proper one never does.
 
+mod anywhere;
+mod buckets;
 mod chunked;
 mod client;
+mod container;
 mod faults;
+mod iam;
+mod imds;
+mod kms;
 mod requests;
 mod roles;
 mod store;
+mod sts;
+mod trust;
+mod versions;
+mod web_identity;
 
 use std::time::Duration;
 
@@ -34,6 +44,12 @@ impl World {
         let admin = customer.user("admin").policy(&allow("*")).ensure().await.unwrap();
         customer.bucket("lake").ensure().await.unwrap();
         Self { aws, admin }
+    }
+
+    /// A user of the vendor who may do everything.
+    async fn vendor(&self) -> Client {
+        let vendor = self.aws.account(VENDOR.parse().unwrap());
+        Client::new(&self.aws, &vendor.user("app").policy(&allow("*")).ensure().await.unwrap())
     }
 
     fn client(&self) -> Client {
@@ -66,7 +82,14 @@ fn trust(principal: &str, actions: &[&str]) -> String {
     .to_string()
 }
 
+/// A trust policy that lets one of AWS's services do `actions` on `conditions`.
+fn service_trust(service: &str, actions: &[&str], conditions: &serde_json::Value) -> String {
+    json!({"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": {"Service": service}, "Action": actions, "Condition": conditions}})
+    .to_string()
+}
+
 /// No test may wait longer than this.
 async fn bounded<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_mins(1), work).await.expect("a test takes a minute at most")
+    tokio::time::timeout(Duration::from_mins(1), Box::pin(work)).await.expect("a test takes a minute at most")
 }

@@ -71,7 +71,7 @@ async fn sts_speaks_its_own_words() {
         let who = [("Action", "GetCallerIdentity")];
         assert_eq!(client.sts(&who).await.element("Account"), CUSTOMER);
         assert_eq!(wrong.sts(&who).await.code(), "SignatureDoesNotMatch");
-        assert_eq!(client.sts(&[("Action", "GetSessionToken")]).await.code(), "NotImplemented");
+        assert_eq!(client.sts(&[("Action", "GetFederationToken")]).await.code(), "NotImplemented");
         assert_eq!(client.sts(&[("Action", "MakeCoffee")]).await.code(), "InvalidAction");
         assert_eq!(client.sts(&[]).await.code(), "MissingAction");
 

@@ -1,7 +1,12 @@
 //! What policies decide, and which texts are none.
 
+mod damage;
+mod line;
+mod properties;
+mod rules;
+mod validity;
+
 use iam::{Caller, Context, Decision, Document, Policies, PolicyError, PolicyKind, Request, ResourcePolicy, evaluate};
-use proptest::prelude::*;
 use serde_json::json;
 
 const VENDOR: &str = "222222222222";
@@ -249,90 +254,5 @@ fn a_variable_in_a_document_of_2008_is_plain_text() {
     {
         let resource = format!("arn:aws:s3:::{bucket}");
         assert_eq!(s3(&[document], None, "s3:ListBucket", &resource, CUSTOMER), expected, "{bucket}");
-    }
-}
-
-// Random documents over a small world, so that statements often match.
-
-fn effect() -> impl Strategy<Value = &'static str> {
-    prop_oneof![3 => Just("Allow"), 1 => Just("Deny")]
-}
-
-fn one_or_many(of: impl Strategy<Value = &'static str>) -> impl Strategy<Value = serde_json::Value> {
-    proptest::collection::vec(of, 1..3).prop_map(|list| if list.len() == 1 { json!(list[0]) } else { json!(list) })
-}
-
-fn condition() -> impl Strategy<Value = serde_json::Value> {
-    let operator = prop_oneof![
-        Just("StringEquals"),
-        Just("StringNotLike"),
-        Just("StringEqualsIfExists"),
-        Just("ForAllValues:StringLike"),
-        Just("ForAnyValue:StringNotEquals"),
-    ];
-    let value = prop_oneof![Just("a"), Just("b*"), Just("${aws:username, 'a'}"), Just("*")];
-    prop_oneof![
-        Just(json!({})),
-        (operator, prop_oneof![Just("k:x"), Just("k:y")], one_or_many(value))
-            .prop_map(|(operator, key, values)| json!({operator: {key: values}})),
-        any::<bool>().prop_map(|absent| json!({"Null": {"k:x": absent}})),
-    ]
-}
-
-fn statement() -> impl Strategy<Value = serde_json::Value> {
-    let action = prop_oneof![Just("s3:PutObject"), Just("s3:Get*"), Just("*"), Just("s3:?utObject")];
-    let resource =
-        prop_oneof![Just("*"), Just("arn:aws:s3:::lake/*"), Just("arn:aws:s3:::lake"), Just("arn:aws:s3:::${k:x}/a")];
-    (effect(), any::<bool>(), any::<bool>(), one_or_many(action), one_or_many(resource), condition()).prop_map(
-        |(effect, not_action, not_resource, action, resource, condition)| {
-            json!({
-                "Effect": effect,
-                (if not_action { "NotAction" } else { "Action" }): action,
-                (if not_resource { "NotResource" } else { "Resource" }): resource,
-                "Condition": condition,
-            })
-        },
-    )
-}
-
-fn statements() -> impl Strategy<Value = Vec<serde_json::Value>> {
-    proptest::collection::vec(statement(), 1..4)
-}
-
-proptest! {
-    #[test]
-    fn adding_a_deny_never_allows(list in statements(), mut denial in statement(), at in any::<prop::sample::Index>()) {
-        denial["Effect"] = json!("Deny");
-        let before = document(PolicyKind::Identity, &json!(list));
-        let mut longer = list;
-        longer.insert(at.index(longer.len() + 1), denial);
-        let after = document(PolicyKind::Identity, &json!(longer));
-        let decide = |d: &Document| s3(&[d], None, "s3:PutObject", "arn:aws:s3:::lake/a", CUSTOMER);
-        prop_assert!(decide(&after) != "allowed" || decide(&before) == "allowed");
-    }
-
-    #[test]
-    fn a_session_policy_never_widens(identity in statements(), session in statements()) {
-        let identity = document(PolicyKind::Identity, &json!(identity));
-        let session = document(PolicyKind::Session, &json!(session));
-        let decide = |session| s3(&[&identity], session, "s3:PutObject", "arn:aws:s3:::lake/a", CUSTOMER);
-        prop_assert!(decide(Some(&session)) != "allowed" || decide(None) == "allowed");
-    }
-
-    #[test]
-    fn what_is_printed_reads_back_the_same(list in statements()) {
-        let read = document(PolicyKind::Identity, &json!(list));
-        let printed = read.to_string();
-        let again = Document::parse_as(PolicyKind::Identity, &printed).unwrap();
-        prop_assert_eq!(&again, &read);
-        prop_assert_eq!(again.to_string(), printed);
-    }
-
-    #[test]
-    fn no_text_makes_the_parser_panic(text in "[\\PC]{0,40}", cut in 0usize..200) {
-        let whole = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": text, "Resource": text,
-            "Principal": {"AWS": text}, "Condition": {"ArnLike": {text.clone(): text}}}]}).to_string();
-        let end = (0..=cut.min(whole.len())).rev().find(|&at| whole.is_char_boundary(at)).unwrap_or(0);
-        drop((Document::parse(&whole), Document::parse(&whole[..end])));
     }
 }

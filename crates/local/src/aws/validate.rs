@@ -1,5 +1,7 @@
-use crate::aws::error::ApiError;
-use crate::aws::uri::Query;
+use std::time::Duration;
+
+use super::error::ApiError;
+use super::uri::Query;
 
 /// Collects what is wrong with a request's parameters: AWS names all of it at once.
 #[derive(Debug, Default)]
@@ -31,6 +33,20 @@ impl Faults {
         if !value.chars().all(allowed) {
             self.add(value, name, &format!("Member must satisfy regular expression pattern: {pattern}"));
         }
+    }
+
+    /// A number of seconds; any number where it is not within `bounds`, as the result is then an error.
+    pub(super) fn seconds(&mut self, name: &str, text: &str, bounds: std::ops::RangeInclusive<u64>) -> Duration {
+        match text.parse::<u64>() {
+            Ok(seconds) if bounds.contains(&seconds) => return Duration::from_secs(seconds),
+            Ok(seconds) if seconds < *bounds.start() => {
+                let constraint = format!("Member must have value greater than or equal to {}", bounds.start());
+                self.add(text, name, &constraint);
+            }
+            Ok(_) => self.add(text, name, &format!("Member must have value less than or equal to {}", bounds.end())),
+            Err(_) => self.add(text, name, "Member must be an integer"),
+        }
+        Duration::ZERO
     }
 
     pub(super) fn add(&mut self, value: &str, name: &str, constraint: &str) {
