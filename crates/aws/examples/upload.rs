@@ -53,7 +53,7 @@ fn start_store() -> (Child, String) {
 async fn measure(address: &str, payload: Payload) {
     let clients = Clients::new(Clock::system(), Environment::process());
     let keys = StaticKeys { access_key_id: AccessKeyId::new("AKIA"), secret: Secret::new("s"), token: None };
-    let sts = StsEndpoint { region: "eu-central-1".into(), endpoint: None };
+    let sts = StsEndpoint::new("eu-central-1");
     let options =
         S3Options { endpoint: Some(format!("http://{address}")), payload, ..S3Options::new("lake", "eu-central-1") };
     let connection = Connection { base: Base::Keys(keys), hops: Vec::new(), sts };

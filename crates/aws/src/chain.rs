@@ -1,28 +1,18 @@
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use aws_config::ecs::EcsCredentialsProvider;
-use aws_config::imds;
-use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-use aws_smithy_async::rt::sleep::TokioSleep;
-use fault::Chain as Causes;
-use identity::{AccessKeyId, Base, Error, Session, Signer, StaticKeys, StsEndpoint, WebIdentity};
+use fault::Diagnose as _;
+use futures_util::future::BoxFuture;
+use identity::profile::{Followed, ProfileFiles, Source};
+use identity::{AccessKeyId, Base, Error, Profile, Signer, StaticKeys, StsEndpoint, WebIdentity};
 use world::Secret;
 
-use crate::bridge::ClockBridge;
+use crate::ambient::failed;
 use crate::sts::Sts;
+use crate::{container, instance, process};
 
 /// The places where credentials are found in the AWS SDKs' way.
 ///
-/// Put together here and not by `aws_config`'s default chain: that one reads the process's environment itself, and says
-/// only that nothing was found, not what it looked at.
+/// Ours and not `aws_config`'s: that one says only that nothing was found, not what it looked at and why it was not that.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Chain<'a> {
     pub(crate) sts: &'a Sts,
@@ -35,52 +25,94 @@ impl Chain<'_> {
     pub(crate) async fn first_configured(self) -> Result<Signer, Error> {
         let environment = &self.sts.environment;
         let mut tried = Vec::new();
-        match self.environment_keys() {
+        match self.keys_in_environment() {
             Some(keys) => return Ok(keys.into()),
             None => tried.push("environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set)".to_owned()),
         }
-        match self.ask(&Base::Profile(None), &self.profile_provider(None).await).await? {
-            Ok(signer) => return Ok(signer),
-            Err(reason) => tried.push(format!("profile ({reason})")),
+        let profile = Profile::default();
+        let files = self.files(&profile).await?;
+        let name = self.name(&profile);
+        if files.get(&name).is_some() || environment.get("AWS_PROFILE").is_some() {
+            return self.follow(&files, &profile).await;
         }
-        match (environment.get("AWS_WEB_IDENTITY_TOKEN_FILE"), environment.get("AWS_ROLE_ARN")) {
-            (Some(file), Some(role_arn)) => {
-                let session_name = environment.get("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "tidegate".into());
-                let web = WebIdentity { role_arn, token_file: file.into(), session_name };
-                return self.sts.web_identity(&web, self.endpoint).await.map(Signer::from);
-            }
-            _ => tried.push("web identity (AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set)".into()),
+        tried.push(format!("profile (there is no profile {name})"));
+        if let Some(web) = self.web_identity_in_environment() {
+            return self.sts.web_identity(&web, self.endpoint).await.map(Signer::from);
         }
-        let container = ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
-        if container.iter().any(|name| environment.get(name).is_some()) {
-            return self.container().await;
+        tried.push("web identity (AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set)".into());
+        if container::is_named(environment) {
+            return container::session(environment).await;
         }
         tried.push("container (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and ..._FULL_URI are not set)".into());
-        if environment.get("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        if instance::is_disabled(environment) {
             tried.push("instance (AWS_EC2_METADATA_DISABLED is true)".into());
         } else {
-            match self.ask(&Base::Instance, &self.instance_provider()?).await? {
+            match instance::session(environment, &self.sts.clock).await {
                 Ok(signer) => return Ok(signer),
-                Err(reason) => tried.push(format!("instance ({reason})")),
+                // Which may be an instance that does not answer, or none: what to do about the former is said too.
+                Err(error) => {
+                    let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
+                    tried.push(format!("instance ({error}{hint})"));
+                }
             }
         }
         Err(Error::NoCredentials { base: Base::DefaultChain.to_string(), tried: tried.join("; ") })
     }
 
-    pub(crate) async fn container(self) -> Result<Signer, Error> {
-        let provider = EcsCredentialsProvider::builder().configure(&self.provider_config()).build();
-        self.only(&Base::Container, &provider).await
+    /// Keys in the environment and nowhere else.
+    pub(crate) fn environment(self) -> Result<Signer, Error> {
+        self.keys_in_environment().map(Signer::from).ok_or_else(|| {
+            failed(
+                &Base::Environment,
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set",
+                "set both, and AWS_SESSION_TOKEN if they are a session's",
+            )
+        })
     }
 
-    pub(crate) async fn instance(self) -> Result<Signer, Error> {
-        self.only(&Base::Instance, &self.instance_provider()?).await
+    /// The web identity that the environment names.
+    pub(crate) async fn ambient_web_identity(self) -> Result<Signer, Error> {
+        match self.web_identity_in_environment() {
+            Some(web) => self.sts.web_identity(&web, self.endpoint).await.map(Signer::from),
+            None => Err(failed(
+                &Base::AmbientWebIdentity,
+                "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not both set",
+                "annotate the pod's service account with eks.amazonaws.com/role-arn, or set role_arn and token_file at the connection",
+            )),
+        }
     }
 
-    pub(crate) async fn profile(self, name: Option<&str>) -> Result<Signer, Error> {
-        self.only(&Base::Profile(name.map(str::to_owned)), &self.profile_provider(name).await).await
+    /// A profile, with all that it leads to.
+    pub(crate) async fn profile(self, profile: &Profile) -> Result<Signer, Error> {
+        let files = self.files(profile).await?;
+        self.follow(&files, profile).await
     }
 
-    fn environment_keys(self) -> Option<StaticKeys> {
+    /// Files are read, and followed, for every exchange: what renews them (a rotation, a tool) need not tell us.
+    async fn follow(self, files: &ProfileFiles, profile: &Profile) -> Result<Signer, Error> {
+        let base = Base::Profile(Profile { name: Some(self.name(profile)), ..profile.clone() });
+        let followed = files.follow(&self.name(profile));
+        let Followed { source, hops } = followed.map_err(|problem| failed(&base, problem.problem, problem.hint))?;
+        let mut signer = match source {
+            Source::Keys(keys) => keys.into(),
+            Source::Environment => self.environment()?,
+            Source::Instance => instance::session(&self.sts.environment, &self.sts.clock).await?,
+            Source::Container => container::session(&self.sts.environment).await?,
+            Source::WebIdentity(web) => self.sts.web_identity(&web, self.endpoint).await?.into(),
+            Source::Process(command) => process::session(&base, &command).await?,
+        };
+        for role in &hops {
+            signer = self.sts.assume(role, self.endpoint, &signer).await?.into();
+        }
+        Ok(signer)
+    }
+
+    fn name(self, profile: &Profile) -> String {
+        let named = profile.name.clone().or_else(|| self.sts.environment.get("AWS_PROFILE"));
+        named.unwrap_or_else(|| "default".to_owned())
+    }
+
+    fn keys_in_environment(self) -> Option<StaticKeys> {
         let environment = &self.sts.environment;
         Some(StaticKeys {
             access_key_id: AccessKeyId::new(environment.get("AWS_ACCESS_KEY_ID")?),
@@ -89,88 +121,61 @@ impl Chain<'_> {
         })
     }
 
-    async fn profile_provider(self, name: Option<&str>) -> ProfileFileCredentialsProvider {
-        let mut files = EnvConfigFiles::builder();
-        for (kind, variable, usual) in [
-            (EnvConfigFileKind::Config, "AWS_CONFIG_FILE", "config"),
-            (EnvConfigFileKind::Credentials, "AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-        ] {
-            // A file that is not there is an empty one, as for every AWS tool.
-            let text = self.profile_file(variable, usual).await.unwrap_or_default();
-            files = files.with_contents(kind, text);
-        }
-        let mut provider =
-            ProfileFileCredentialsProvider::builder().configure(&self.provider_config()).profile_files(files.build());
-        if let Some(name) = name.map(str::to_owned).or_else(|| self.sts.environment.get("AWS_PROFILE")) {
-            provider = provider.profile_name(name);
-        }
-        provider.build()
+    fn web_identity_in_environment(self) -> Option<WebIdentity> {
+        let environment = &self.sts.environment;
+        let (file, role) = (environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")?, environment.get("AWS_ROLE_ARN")?);
+        let session_name = environment.get("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "tidegate".into());
+        Some(WebIdentity::new(role, file, session_name))
     }
 
-    async fn profile_file(self, variable: &str, usual: &str) -> Option<String> {
+    async fn files(self, profile: &Profile) -> Result<ProfileFiles, Error> {
+        let config = self.file(profile.config_file.as_ref(), "AWS_CONFIG_FILE", "config").await?;
+        let credentials =
+            self.file(profile.credentials_file.as_ref(), "AWS_SHARED_CREDENTIALS_FILE", "credentials").await?;
+        Ok(ProfileFiles::parse(&config, &credentials))
+    }
+
+    /// A file that is not there is an empty one, as for every AWS tool, unless the connection names it.
+    async fn file(self, named: Option<&PathBuf>, variable: &str, usual: &str) -> Result<String, Error> {
         let environment = &self.sts.environment;
-        let path = match environment.get(variable) {
-            Some(path) => PathBuf::from(path),
-            None => PathBuf::from(environment.get("HOME")?).join(".aws").join(usual),
+        let path = match (named, environment.get(variable), environment.get("HOME")) {
+            (Some(path), _, _) => path.clone(),
+            (None, Some(path), _) => PathBuf::from(path),
+            (None, None, Some(home)) => PathBuf::from(home).join(".aws").join(usual),
+            (None, None, None) => return Ok(String::new()),
         };
         match tokio::fs::read_to_string(&path).await {
-            Ok(text) => Some(text),
+            Ok(text) => Ok(text),
+            Err(error) if named.is_some() => Err(failed(
+                &"the profile's files",
+                format!("{} could not be read ({error})", path.display()),
+                "name a file that this process may read",
+            )),
             Err(error) => {
                 tracing::debug!(path = %path.display(), %error, "profile file not read");
-                None
+                Ok(String::new())
             }
-        }
-    }
-
-    fn instance_provider(self) -> Result<ImdsCredentialsProvider, Error> {
-        let mut client = imds::Client::builder().configure(&self.provider_config());
-        if let Some(endpoint) = self.sts.environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") {
-            client = client.endpoint(&endpoint).map_err(|error| Error::NoCredentials {
-                base: Base::Instance.to_string(),
-                tried: format!("AWS_EC2_METADATA_SERVICE_ENDPOINT \"{endpoint}\" ({error})"),
-            })?;
-        }
-        Ok(ImdsCredentialsProvider::builder().configure(&self.provider_config()).imds_client(client.build()).build())
-    }
-
-    fn provider_config(self) -> ProviderConfig {
-        ProviderConfig::without_region()
-            .with_region(Some(Region::new(self.endpoint.region.clone())))
-            .with_behavior_version(Some(BehaviorVersion::v2026_01_12()))
-            .with_http_client(self.sts.http.clone())
-            .with_time_source(ClockBridge(self.sts.clock.clone()))
-            .with_sleep_impl(TokioSleep::new())
-    }
-
-    /// Asks a base that was named: not being configured is an error.
-    async fn only(self, base: &Base, provider: &impl ProvideCredentials) -> Result<Signer, Error> {
-        self.ask(base, provider).await?.map_err(|tried| Error::NoCredentials { base: base.to_string(), tried })
-    }
-
-    /// Asks a provider; the inner error says why it is not configured.
-    async fn ask(self, base: &Base, provider: &impl ProvideCredentials) -> Result<Result<Signer, String>, Error> {
-        match provider.provide_credentials().await {
-            Ok(credentials) => Ok(Ok(signer(&credentials))),
-            Err(error @ CredentialsError::CredentialsNotLoaded(_)) => Ok(Err(Causes(&error).to_string())),
-            Err(error @ CredentialsError::InvalidConfiguration(_)) => {
-                Err(Error::NoCredentials { base: base.to_string(), tried: Causes(&error).to_string() })
-            }
-            Err(error) => Err(Error::Unreachable {
-                operation: "credentials",
-                target: base.to_string(),
-                endpoint: base.to_string(),
-                source: Arc::new(error),
-            }),
         }
     }
 }
 
-fn signer(credentials: &Credentials) -> Signer {
-    let access_key_id = AccessKeyId::new(credentials.access_key_id());
-    let secret = Secret::new(credentials.secret_access_key());
-    let token = credentials.session_token().map(Secret::new);
-    match (token, credentials.expiry()) {
-        (Some(token), Some(expires_at)) => Session::new(access_key_id, secret, token, expires_at).into(),
-        (token, _) => StaticKeys { access_key_id, secret, token }.into(),
+impl Sts {
+    /// What a base has now.
+    pub(crate) fn first<'a>(&'a self, base: &'a Base, sts: &'a StsEndpoint) -> BoxFuture<'a, Result<Signer, Error>> {
+        Box::pin(async move {
+            let chain = Chain { sts: self, endpoint: sts };
+            match base {
+                Base::Anonymous => Ok(Signer::Anonymous),
+                Base::Keys(keys) => Ok(StaticKeys::clone(keys).into()),
+                Base::Environment => chain.environment(),
+                Base::DefaultChain => chain.first_configured().await,
+                Base::WebIdentity(web) => self.web_identity(web, sts).await.map(Signer::from),
+                Base::AmbientWebIdentity => chain.ambient_web_identity().await,
+                Base::Container => container::session(&self.environment).await,
+                Base::Instance => instance::session(&self.environment, &self.clock).await,
+                Base::RolesAnywhere(declared) => self.roles_anywhere(declared).await.map(Signer::from),
+                Base::Profile(profile) => chain.profile(profile).await,
+            }
+        })
     }
 }

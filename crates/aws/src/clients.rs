@@ -7,7 +7,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use identity::roles_anywhere::Pairs;
-use identity::{AwsClock, Connection, Sessions};
+use identity::{AwsClock, Connection, KeyRule, Sessions};
 use world::{Clock, Environment};
 
 use crate::counters::Counters;
@@ -37,11 +37,16 @@ const IDLE: Duration = Duration::from_secs(15);
 impl Clients {
     /// Clients that live by `clock` and find default credentials in `environment`. Opens no connection.
     pub fn new(clock: Clock, environment: Environment) -> Self {
+        Self::with_keys(clock, environment, KeyRule::default())
+    }
+
+    /// The same, which take keys that never end only as `keys` says.
+    pub fn with_keys(clock: Clock, environment: Environment, keys: KeyRule) -> Self {
         let http =
             Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
         let clock = AwsClock::new(clock);
         let sts = Sts { http: http.clone(), clock: clock.clone(), environment, pairs: Pairs::default() };
-        let sessions = Sessions::new(clock.clone(), Arc::new(sts.clone()));
+        let sessions = Sessions::with_keys(clock.clone(), Arc::new(sts.clone()), keys);
         let (counters, limiters) = (Arc::default(), Mutex::default());
         Self(Arc::new(Inner { http, clock, sts, sessions, counters, limiters }))
     }

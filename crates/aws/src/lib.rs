@@ -1,7 +1,7 @@
 //! The only crate that builds AWS SDK clients.
 //!
 //! What lives here: [`Clients`], which holds what all of them share (connections, the clock, sessions, counters); the
-//! exchanges that `identity` asks for (STS, the default chain); and [`s3`], the S3 implementation of [`transit::Sink`].
+//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); and [`s3`], the S3 implementation of [`transit::Sink`].
 //! What may not: a decision about who we are (that is `identity`), and anything about records.
 //!
 //! ```text
@@ -15,19 +15,28 @@
 //! promise of "for as long as it takes" needs one loop that knows all of it, and the session is shared with what the SDK
 //! does not sign (Kafka's IAM token).
 
+mod ambient;
 mod backoff;
 mod bridge;
 mod chain;
 mod clients;
+mod container;
 mod counters;
 mod failure;
+mod instance;
 mod limiter;
+mod msk;
+mod plain;
+mod process;
 mod roles_anywhere;
 mod sts;
+mod walk;
 
 pub mod s3;
 
 pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
+pub use msk::{MskTokenError, msk_token};
 pub use sts::Won;
+pub use walk::Stop;

@@ -3,23 +3,21 @@ mod trial;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{Config, IdentityCache, SharedHttpClient};
+use aws_sdk_sts::config::{BehaviorVersion, Config, IdentityCache, Region, SharedHttpClient};
 use aws_sdk_sts::types::{AssumedRoleUser, Credentials, Tag};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use futures_util::future::BoxFuture;
 use identity::roles_anywhere::Pairs;
 use identity::{
-    AccessKeyId, AssumeRole, AwsClock, Base, Error, Exchange, Refusal, Session, Signer, StaticKeys, StsEndpoint,
+    AccessKeyId, AssumeRole, AwsClock, Base, Error, Exchange, Lifetime, Refusal, Session, Signer, StsEndpoint,
     WebIdentity,
 };
 use world::{Environment, Secret};
 
 use crate::bridge::{ClockBridge, credentials};
-use crate::chain::Chain;
 use crate::failure::{Failure, Loss};
 
 pub use trial::Won;
@@ -49,16 +47,20 @@ impl Sts {
             .identity_cache(IdentityCache::no_cache())
             .disable_clock_skew_correction(true)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(CALL_LIMIT).build());
+            .timeout_config(TimeoutConfig::builder().operation_timeout(CALL_LIMIT).build())
+            .use_fips(sts.fips)
+            .use_dual_stack(sts.dual_stack);
         config.set_endpoint_url(sts.endpoint.clone());
         match signer {
-            Some(signer) => config = config.credentials_provider(credentials(signer)),
-            None => config = config.allow_no_auth(),
+            Some(signer @ (Signer::Session(_) | Signer::Keys(_))) => {
+                config = config.credentials_provider(credentials(signer));
+            }
+            Some(Signer::Anonymous) | None => config = config.allow_no_auth(),
         }
         Client::from_conf(config.build())
     }
 
-    async fn assume(&self, role: &AssumeRole, sts: &StsEndpoint, signer: &Signer) -> Result<Session, Error> {
+    pub(crate) async fn assume(&self, role: &AssumeRole, sts: &StsEndpoint, signer: &Signer) -> Result<Session, Error> {
         const OPERATION: &str = "sts:AssumeRole";
         let target = format!("role {}", role.role_arn);
         let tags = role.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
@@ -70,7 +72,7 @@ impl Sts {
             .role_arn(&role.role_arn)
             .role_session_name(&role.session_name)
             .set_external_id(role.external_id.clone())
-            .set_duration_seconds(role.duration.map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)))
+            .set_duration_seconds(seconds(role.duration))
             .set_policy(role.policy.clone())
             .set_source_identity(role.source_identity.clone());
         if !tags.is_empty() {
@@ -100,6 +102,8 @@ impl Sts {
         let answer = call
             .role_arn(&web.role_arn)
             .role_session_name(&web.session_name)
+            .set_duration_seconds(seconds(web.duration))
+            .set_policy(web.policy.clone())
             // A line break at the end is no part of a JWT, and editors add one.
             .web_identity_token(Secret::new(token).expose().trim())
             .send()
@@ -124,6 +128,21 @@ impl Sts {
         match answer.ok().and_then(|answer| answer.arn) {
             Some(arn) => arn,
             None => format!("access key {}", signer.access_key_id()),
+        }
+    }
+
+    /// Who AWS takes `signer` for: its ARN.
+    pub(crate) async fn caller(&self, sts: &StsEndpoint, signer: &Signer) -> Result<String, Error> {
+        const OPERATION: &str = "sts:GetCallerIdentity";
+        let key = format!("access key {}", signer.access_key_id());
+        let missing = || Error::Malformed { operation: OPERATION, target: key.clone(), missing: "the ARN" };
+        match self.client(sts, Some(signer)).get_caller_identity().send().await {
+            Ok(answer) => answer.arn.ok_or_else(missing),
+            Err(error) => {
+                let (target, as_whom) = (key.clone(), key);
+                let asked = Asked { operation: OPERATION, target, as_whom, sts, with_external_id: false };
+                Err(self.explain(error.into(), asked))
+            }
         }
     }
 
@@ -167,18 +186,7 @@ struct Asked<'a> {
 
 impl Exchange for Sts {
     fn base<'a>(&'a self, base: &'a Base, sts: &'a StsEndpoint) -> BoxFuture<'a, Result<Signer, Error>> {
-        Box::pin(async move {
-            let chain = Chain { sts: self, endpoint: sts };
-            match base {
-                Base::Keys(keys) => Ok(StaticKeys::clone(keys).into()),
-                Base::DefaultChain => chain.first_configured().await,
-                Base::WebIdentity(web) => self.web_identity(web, sts).await.map(Signer::from),
-                Base::RolesAnywhere(declared) => self.roles_anywhere(declared).await.map(Signer::from),
-                Base::Container => chain.container().await,
-                Base::Instance => chain.instance().await,
-                Base::Profile(name) => chain.profile(name.as_deref()).await,
-            }
-        })
+        self.first(base, sts)
     }
 
     fn assume_role<'a>(
@@ -189,6 +197,10 @@ impl Exchange for Sts {
     ) -> BoxFuture<'a, Result<Session, Error>> {
         Box::pin(self.assume(role, sts, signer))
     }
+}
+
+fn seconds(lifetime: Lifetime) -> Option<i32> {
+    lifetime.asked().map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
 }
 
 fn session(

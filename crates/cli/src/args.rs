@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use identity::KeyRule;
 
 use crate::integration::{IntegrationArguments, StoreArguments};
 use crate::policy::PolicyArguments;
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Find every fault of connector files and print what they would do; moves nothing.
     Check(CheckArguments),
+    /// Look at, test and import the connections to AWS that connectors name.
+    #[command(subcommand)]
+    Connection(ConnectionCommand),
     /// See it all work with no AWS account and no Kafka: embedded broker, embedded AWS, the real way between them.
     Demo(DemoArguments),
     /// Keep and prove the trust between Tidegate and a customer's AWS account.
@@ -75,9 +79,22 @@ pub(crate) struct WorkerArguments {
     /// Kafka brokers, host:port separated by commas; goes before bootstrap.servers of the worker file.
     #[arg(long, value_name = "HOST:PORT,..", env = "TIDEGATE_BOOTSTRAP_SERVERS")]
     pub(crate) bootstrap_server: Option<String>,
+    /// Connections to AWS by name, TOML or JSON, for tidegate.connection=NAME in connectors.
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONNECTIONS")]
+    pub(crate) connections: Option<PathBuf>,
+    /// Refuse AWS keys that never end, wherever they come from.
+    #[arg(long, env = "TIDEGATE_NO_STATIC_KEYS")]
+    pub(crate) no_static_keys: bool,
     /// A worker property, key=value; goes before the worker file. May be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
+}
+
+impl WorkerArguments {
+    /// Whether AWS keys that never end may be used.
+    pub(crate) fn keys(&self) -> KeyRule {
+        if self.no_static_keys { KeyRule::Refused } else { KeyRule::default() }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -133,6 +150,78 @@ pub(crate) struct CheckArguments {
 pub(crate) enum Output {
     Text,
     Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectionCommand {
+    /// List the connections of a file.
+    List(ConnectionArguments),
+    /// Find every fault of a file of connections, and show what one of them comes to; asks nobody.
+    Check(ConnectionCheckArguments),
+    /// Go the way of a connection, stop by stop, and ask AWS at each one who we are.
+    Test(ConnectionTestArguments),
+    /// Turn an export of Informatica's or Boomi's S3 connection (JSON, XML) into a connection of ours, on stdout.
+    Import(ImportArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionArguments {
+    /// The file of connections, TOML or JSON.
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONNECTIONS")]
+    pub(crate) connections: PathBuf,
+    /// Refuse AWS keys that never end, wherever they come from.
+    #[arg(long, env = "TIDEGATE_NO_STATIC_KEYS")]
+    pub(crate) no_static_keys: bool,
+    /// How the result looks on stdout.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+impl ConnectionArguments {
+    /// Whether AWS keys that never end may be used.
+    pub(crate) fn keys(&self) -> KeyRule {
+        if self.no_static_keys { KeyRule::Refused } else { KeyRule::default() }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionCheckArguments {
+    /// Only this one.
+    pub(crate) name: Option<String>,
+    /// The connector whose name stands for {{connector}}.
+    #[arg(long, default_value = "connector")]
+    pub(crate) connector: String,
+    #[command(flatten)]
+    pub(crate) file: ConnectionArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionTestArguments {
+    /// Which one.
+    pub(crate) name: String,
+    /// The connector whose name stands for {{connector}}.
+    #[arg(long, default_value = "connector")]
+    pub(crate) connector: String,
+    #[command(flatten)]
+    pub(crate) file: ConnectionArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The export.
+    pub(crate) file: PathBuf,
+    /// Whose it is, if that does not show.
+    #[arg(long, value_enum)]
+    pub(crate) from: Option<Exporter>,
+    /// What the connection shall be called.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Exporter {
+    Informatica,
+    Boomi,
 }
 
 #[derive(Debug, Args)]

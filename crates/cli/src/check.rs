@@ -4,20 +4,21 @@ use serde_json::json;
 use world::Environment;
 
 use crate::args::{CheckArguments, Exit, Output};
-use crate::integrated::resolve;
+use crate::integrated::Known;
 use crate::load::load;
 use crate::screen::Screen;
 
 /// `tidegate check`: everything that is wrong with connector files, and what they would do.
 pub(crate) async fn check(arguments: &CheckArguments, environment: &Environment, screen: &Screen) -> Exit {
-    let mut loaded = match load(&arguments.connectors, &arguments.worker, environment) {
+    let integrations = Known::read(&arguments.store, &arguments.worker, environment).await;
+    let loaded = match load(&arguments.connectors, &arguments.worker, integrations.map(|known| known as _), environment)
+    {
         Ok(loaded) => loaded,
         Err(text) => {
             screen.print(format!("error: {text}\n").as_bytes());
             return Exit::Usage;
         }
     };
-    resolve(&mut loaded.reports, &arguments.store, environment).await;
     for warning in &loaded.warnings {
         screen.print(format!("warning: {warning}\n").as_bytes());
     }

@@ -131,7 +131,7 @@ async fn show_proofs(
     integration: &Integration,
 ) -> Result<(), String> {
     let told = |error: control::Error| explain(&error);
-    let sts = StsEndpoint { region: REGION.to_owned(), endpoint: Some(place.aws.endpoint()) };
+    let sts = StsEndpoint::new(REGION).at(place.aws.endpoint());
     let ours = Connection { base: Base::DefaultChain, hops: Vec::new(), sts };
     let sts = AwsSts::new(process.clients(), &ours).map_err(|error| explain(&error))?;
     let prover = Prover::new(Arc::new(sts), Clock::system());
@@ -163,7 +163,8 @@ async fn move_orders(
     screen: &Screen,
     signals: &mut Signals,
 ) -> Result<Arc<Connector>, String> {
-    let mut drain = Drain::begin(Arc::clone(plan)).await.map_err(|fault| Chain(fault.as_error()).to_string())?;
+    let mut drain =
+        Drain::begin(process, Arc::clone(plan)).await.map_err(|fault| Chain(fault.as_error()).to_string())?;
     let connector = Arc::new(Connector::start(process, Arc::clone(plan), drain.ends().clone()));
     let mut status = Status::new(process.clone(), screen.clone());
     let mut look = tokio::time::interval(Duration::from_millis(100));

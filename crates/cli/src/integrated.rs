@@ -1,82 +1,74 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use connectors::{CheckReport, ConfigFault, ConnectorPlan};
-use control::{AwsSts, Error, Guard, GuardOptions, IntegrationId, Integrations, Prover, State, Watched};
+use connectors::ConnectorPlan;
+use control::{AwsSts, Guard, GuardOptions, IntegrationId, Integrations, Prover, State};
 use fault::{Chain, Diagnose as _};
-use identity::{AssumeRole, Connection};
-use runtime::{Metrics, Process, Readings};
+use identity::{AssumeRole, ConnectionSpec, Fence, Purpose};
+use runtime::{Metrics, Process};
 use world::{Clock, Environment};
 
-use crate::integration::{StoreArguments, open, store_path};
+use crate::args::WorkerArguments;
+use crate::integration::{StoreArguments, open, ours, store_path};
 
-/// The key by which a connector names an integration.
-const KEY: &str = "provider.integration.id";
+/// The integrations that connectors may name, read once: what may be used of them, and why not where it may not.
+#[derive(Debug)]
+pub(crate) struct Known {
+    store: Option<Integrations>,
+    /// Who Tidegate is before it takes on any of their roles.
+    ours: Result<Arc<ConnectionSpec>, String>,
+    roles: Result<BTreeMap<String, Result<AssumeRole, String>>, String>,
+}
 
-/// Gives each connector that names an integration its role; where that may not be used, the connector is refused. The
-/// store is opened if there is one, and a connector asks for it.
-pub(crate) async fn resolve(
-    reports: &mut [CheckReport],
-    arguments: &StoreArguments,
-    environment: &Environment,
-) -> Option<Integrations> {
-    let named = |report: &CheckReport| report.plan().is_some_and(ConnectorPlan::awaits_integration);
-    if !reports.iter().any(named) {
-        return None;
-    }
-    let path = store_path(arguments, environment);
-    // Looking is no reason to make one.
-    let store = if path.exists() {
-        open(arguments, environment, Clock::system()).await.map_err(|error| told(&error))
-    } else {
-        let hint = "name it with --store or TIDEGATE_STORE, or make one with: tidegate integration create";
-        Err((format!("there is no store of integrations at {}", path.display()), Some(hint.to_owned())))
-    };
-    for report in reports.iter_mut().filter(|report| named(report)) {
-        let Some(id) = report.plan().and_then(ConnectorPlan::integration).map(|named| named.id.clone()) else {
-            continue;
-        };
-        let found = match &store {
-            Ok(integrations) => role_of(integrations, &id).await.map_err(|error| told(&error)),
-            Err(told) => Err(told.clone()),
-        };
-        match found {
-            Ok(role) => report.map_plan(|plan| plan.with_integration(role)),
-            Err((text, hint)) => {
-                report.add_fault(ConfigFault { key: KEY.to_owned(), value: Some(id), text, allowed: Vec::new(), hint });
-            }
+impl Known {
+    /// Reads the store, if there is one: looking is no reason to make it.
+    pub(crate) async fn read(
+        arguments: &StoreArguments,
+        worker: &WorkerArguments,
+        environment: &Environment,
+    ) -> Option<Arc<Self>> {
+        if !store_path(arguments, environment).exists() {
+            return None;
         }
+        let ours = ours(arguments, None, worker.connections.as_deref(), worker.keys(), environment);
+        let (store, roles) = match Self::read_all(arguments, environment).await {
+            Ok((store, roles)) => (Some(store), Ok(roles)),
+            Err(error) => (None, Err(told(&error))),
+        };
+        Some(Arc::new(Self { store, ours, roles }))
     }
-    store.ok()
-}
 
-async fn role_of(integrations: &Integrations, id: &str) -> Result<AssumeRole, Error> {
-    integrations.connection(&id.parse()?).await
-}
+    async fn read_all(
+        arguments: &StoreArguments,
+        environment: &Environment,
+    ) -> Result<(Integrations, BTreeMap<String, Result<AssumeRole, String>>), control::Error> {
+        let store = open(arguments, environment, Clock::system()).await?;
+        let mut roles = BTreeMap::new();
+        for integration in store.list(None).await? {
+            let role = integration.connection(store.now()).map_err(|error| told(&error));
+            roles.insert(integration.id.to_string(), role);
+        }
+        Ok((store, roles))
+    }
 
-fn told(error: &Error) -> (String, Option<String>) {
-    (Chain(error).to_string(), error.hint().map(std::borrow::Cow::into_owned))
-}
-
-/// Proves the integrations of `plans` again, day by day, and shows in the metrics what is known of them: one guard for
-/// each way of being Tidegate.
-pub(crate) fn guard(
-    plans: &[Arc<ConnectorPlan>],
-    integrations: Option<&Integrations>,
-    process: &Process,
-    metrics: &Metrics,
-) -> Result<Vec<Guard>, identity::Error> {
-    let Some(integrations) = integrations else { return Ok(Vec::new()) };
-    let mut ours: HashMap<Connection, Vec<IntegrationId>> = HashMap::new();
-    for plan in plans {
-        let Some(id) = plan.integration().and_then(|named| named.id.parse::<IntegrationId>().ok()) else { continue };
+    /// Proves the integrations of `plans` again, day by day, and shows in the metrics what is known of them.
+    pub(crate) fn guard(
+        &self,
+        plans: &[Arc<ConnectorPlan>],
+        process: &Process,
+        metrics: &Metrics,
+    ) -> Result<Option<Guard>, identity::Error> {
+        let (Some(store), Ok(ours), Ok(roles)) = (&self.store, &self.ours, &self.roles) else { return Ok(None) };
+        let named = plans.iter().filter_map(|plan| Some(plan.connection_spec()?.name.as_str()));
+        let mut ids: Vec<IntegrationId> =
+            named.filter(|name| roles.contains_key(*name)).filter_map(|name| name.parse().ok()).collect();
         // Two connectors of one integration are one role to prove.
-        if !ours.values().flatten().any(|known| *known == id) {
-            ours.entry(plan.base_connection()).or_default().push(id);
+        ids.sort();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(None);
         }
-    }
-    let mut guards = Vec::new();
-    for (connection, ids) in ours {
+        let connection = unfenced(ours).bind("tidegate", Purpose::S3);
         let sts = AwsSts::new(process.clients(), &connection).inspect_err(|error| {
             tracing::error!(
                 hint = error.hint().as_deref(),
@@ -85,33 +77,54 @@ pub(crate) fn guard(
             );
         })?;
         let prover = Prover::new(Arc::new(sts), process.clock().clone());
-        guards.push(Guard::start(integrations.clone(), prover, ids, GuardOptions::default()));
+        let guard = Guard::start(store.clone(), prover, ids, GuardOptions::default());
+        show(&guard, store, metrics);
+        Ok(Some(guard))
     }
-    if !guards.is_empty() {
-        show(&guards, integrations, metrics);
-    }
-    Ok(guards)
 }
 
-fn show(guards: &[Guard], integrations: &Integrations, metrics: &Metrics) {
-    let readers: Arc<[_]> = guards.iter().map(Guard::reader).collect();
-    let each = move |value: &dyn Fn(&IntegrationId, &Watched) -> Readings| -> Readings {
-        readers.iter().flat_map(|read| read()).flat_map(|(id, watched)| value(&id, &watched)).collect()
-    };
-    let states = each.clone();
+/// To be Tidegate is no reach for data: the fence is for the session at the end of the way.
+pub(crate) fn unfenced(spec: &ConnectionSpec) -> ConnectionSpec {
+    let mut spec = spec.clone();
+    spec.fence = Fence::default();
+    spec
+}
+
+impl identity::Integrations for Known {
+    fn connection(&self, id: &str) -> Result<Option<Arc<ConnectionSpec>>, String> {
+        let Some(role) = self.roles.as_ref().map_err(String::clone)?.get(id) else { return Ok(None) };
+        let role = role.as_ref().map_err(String::clone)?;
+        let ours = self.ours.as_ref().map_err(String::clone)?;
+        let external_id = role.external_id.as_deref().unwrap_or_default();
+        Ok(Some(Arc::new(ours.then_role(id, &role.role_arn, external_id))))
+    }
+}
+
+fn told(error: &control::Error) -> String {
+    match error.hint() {
+        Some(hint) => format!("{}; {hint}", Chain(error)),
+        None => Chain(error).to_string(),
+    }
+}
+
+fn show(guard: &Guard, integrations: &Integrations, metrics: &Metrics) {
+    let read = guard.reader();
     metrics.add_gauge("tidegate_integration_state", "1 for the state that the integration is in", move || {
-        states(&|id, watched| {
-            let value = |state: State| f64::from(u8::from(state == watched.state));
-            let labels = |state: State| vec![("integration", id.to_string()), ("state", state.name().to_owned())];
-            State::ALL.into_iter().map(|state| (labels(state), value(state))).collect()
-        })
+        let states = read().into_iter().flat_map(|(id, watched)| {
+            State::ALL.map(|state| {
+                let labels = vec![("integration", id.to_string()), ("state", state.name().to_owned())];
+                (labels, f64::from(u8::from(state == watched.state)))
+            })
+        });
+        states.collect()
     });
-    let integrations = integrations.clone();
+    let (read, integrations) = (guard.reader(), integrations.clone());
     let help = "Since the integration's role was last proven to let in nobody else";
     metrics.add_gauge("tidegate_integration_proof_age_seconds", help, move || {
-        each(&|id, watched| {
-            let age = watched.proven_at.map(|at| integrations.now().duration_since(at).as_secs_f64());
-            age.map(|age| (vec![("integration", id.to_string())], age)).into_iter().collect()
-        })
+        let ages = read().into_iter().filter_map(|(id, watched)| {
+            let age = integrations.now().duration_since(watched.proven_at?).as_secs_f64();
+            Some((vec![("integration", id.to_string())], age))
+        });
+        ages.collect()
     });
 }

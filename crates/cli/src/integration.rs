@@ -1,20 +1,22 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
+use connectors::ConfigFaults;
 use control::{
     AwsSts, Error, Integration, IntegrationId, Integrations, IssuedId, NewIntegration, Outcome, Probe, Proof, Prover,
     Verdict, principal_of,
 };
 use iam::generate::{Form, Subject as Written, placeholder_policy, render};
-use identity::{Base, Connection, StsEndpoint};
+use identity::{ConnectionFaults, ConnectionSpec, Connections, KeyRule, Purpose};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use world::{Clock, Environment};
 
 use crate::args::{Exit, Output};
+use crate::integrated::unfenced;
 use crate::place::explain;
 use crate::screen::Screen;
 
@@ -24,6 +26,12 @@ pub(crate) struct IntegrationArguments {
     verb: Verb,
     #[command(flatten)]
     store: StoreArguments,
+    /// Connections to AWS by name, TOML or JSON, for --as.
+    #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_CONNECTIONS")]
+    connections: Option<PathBuf>,
+    /// Refuse AWS keys that never end, wherever they come from.
+    #[arg(long, global = true, env = "TIDEGATE_NO_STATIC_KEYS")]
+    no_static_keys: bool,
     /// How the result looks on stdout.
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -34,6 +42,10 @@ pub(crate) struct StoreArguments {
     /// The file that integrations are kept in. Not set: tidegate/tidegate.db under XDG_STATE_HOME (~/.local/state).
     #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_STORE")]
     pub(crate) store: Option<PathBuf>,
+    /// The connection as which Tidegate takes on the roles of integrations. Not set: the default chain, with the region
+    /// and endpoints of AWS_REGION and AWS_ENDPOINT_URL.
+    #[arg(long = "as", global = true, value_name = "CONNECTION", env = "TIDEGATE_AS")]
+    pub(crate) as_connection: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -181,7 +193,7 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         Verb::Create { name, role_arn, principal, environment: tenant, sts } => {
             let principal = match principal {
                 Some(principal) => principal.clone(),
-                None => our_principal(sts, environment, clock).await?,
+                None => our_principal(arguments, sts, environment, clock).await?,
             };
             let new = NewIntegration {
                 display_name: name.clone(),
@@ -215,7 +227,7 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
             told(next_steps(&changed));
         }
         Verb::Verify { id, sts } => {
-            let prover = prover(sts, environment, clock)?;
+            let prover = prover(arguments, sts, environment, clock)?;
             let (integration, proof) = integrations.verify(&parse(id)?, &prover).await?;
             say(&verdict(&integration, &proof, integrations.now(), output));
             return Ok(exit_of(proof.verdict));
@@ -281,26 +293,63 @@ pub(crate) fn store_path(arguments: &StoreArguments, environment: &Environment) 
     state.or_else(home).unwrap_or_default().join("tidegate/tidegate.db")
 }
 
-/// Who Tidegate is before it takes on any customer's role.
-pub(crate) fn ours(sts: &StsArguments, environment: &Environment) -> Connection {
+/// Who Tidegate is before it takes on any customer's role: a connection of the file, or the default chain.
+pub(crate) fn ours(
+    arguments: &StoreArguments,
+    sts: Option<&StsArguments>,
+    connections: Option<&Path>,
+    keys: KeyRule,
+    environment: &Environment,
+) -> Result<Arc<ConnectionSpec>, String> {
+    let told = |faults: ConnectionFaults| ConfigFaults::from(faults).to_string();
+    if let Some(name) = &arguments.as_connection {
+        let Some(file) = connections else {
+            return Err(format!("--as {name} names a connection, and no file of them is given (--connections)"));
+        };
+        let connections = Connections::load(file, environment, keys).map_err(told)?;
+        let unknown = || format!("--as {name} is no connection of {}", file.display());
+        return connections.get(name).cloned().ok_or_else(unknown);
+    }
     let first = |names: &[&str]| names.iter().find_map(|name| environment.get(name));
-    let region = sts.region.clone().or_else(|| first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
-    let endpoint = sts.sts_endpoint.clone().or_else(|| first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]));
-    let sts = StsEndpoint { region: region.unwrap_or_else(|| "us-east-1".to_owned()), endpoint };
-    Connection { base: Base::DefaultChain, hops: Vec::new(), sts }
+    let region = sts.and_then(|sts| sts.region.clone()).or_else(|| first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
+    let asked = sts.and_then(|sts| sts.sts_endpoint.clone());
+    let mut endpoints = serde_json::Map::new();
+    let sts = asked.or_else(|| first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]));
+    for (service, url) in [("sts", sts), ("s3", first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]))] {
+        endpoints.extend(url.map(|url| (service.to_owned(), json!(url))));
+    }
+    const NAME: &str = "tidegate";
+    let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+    let table = json!({ "kind": "default-chain", "region": region, "endpoints": endpoints });
+    let text = json!({ "connections": { NAME: table } }).to_string();
+    let connections = Connections::read("the environment", &text, environment, keys).map_err(told)?;
+    Ok(connections.get(NAME).cloned().expect("it was just written down"))
 }
 
-fn prover(sts: &StsArguments, environment: &Environment, clock: Clock) -> Result<Prover, Failure> {
-    let clients = aws::Clients::new(clock.clone(), environment.clone());
-    let told = |error: identity::Error| Failure { exit: Exit::Usage, text: explain(&error) };
-    let asked = AwsSts::new(&clients, &ours(sts, environment)).map_err(told)?;
+fn prover(
+    arguments: &IntegrationArguments,
+    sts: &StsArguments,
+    environment: &Environment,
+    clock: Clock,
+) -> Result<Prover, Failure> {
+    let refused = |text| Failure { exit: Exit::Usage, text };
+    let keys = if arguments.no_static_keys { KeyRule::Refused } else { KeyRule::default() };
+    let ours = ours(&arguments.store, Some(sts), arguments.connections.as_deref(), keys, environment);
+    let connection = unfenced(&*ours.map_err(refused)?).bind("tidegate", Purpose::S3);
+    let clients = aws::Clients::with_keys(clock.clone(), environment.clone(), keys);
+    let asked = AwsSts::new(&clients, &connection).map_err(|error| refused(explain(&error)))?;
     Ok(Prover::new(Arc::new(asked), clock))
 }
 
-async fn our_principal(sts: &StsArguments, environment: &Environment, clock: Clock) -> Result<String, Failure> {
+async fn our_principal(
+    arguments: &IntegrationArguments,
+    sts: &StsArguments,
+    environment: &Environment,
+    clock: Clock,
+) -> Result<String, Failure> {
     let failed = |text| Failure { exit: Exit::Failed, text };
     let hint = "or say who Tidegate is with --principal ARN";
-    let caller = prover(sts, environment, clock)?.caller().await;
+    let caller = prover(arguments, sts, environment, clock)?.caller().await;
     let caller = caller.map_err(|error| failed(format!("{}; {hint}", explain(&error))))?;
     let principal = principal_of(&caller.arn);
     let principal = principal.ok_or_else(|| failed(format!("{} is neither a role nor a user; {hint}", caller.arn)))?;
@@ -484,7 +533,7 @@ mod tests {
     #[test]
     fn the_store_is_where_a_flag_the_environment_or_custom_says() {
         let path = |store: Option<&str>, variables: &[(&str, &str)]| {
-            let arguments = StoreArguments { store: store.map(PathBuf::from) };
+            let arguments = StoreArguments { store: store.map(PathBuf::from), as_connection: None };
             store_path(&arguments, &Environment::of(variables.iter().copied())).display().to_string()
         };
         let home = ("HOME", "/home/ana");

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use connectors::{CheckReport, ConfigFaults, ConnectorFile, WorkerConfig, WorkerRefusal};
+use identity::{ConnectionFaults, Connections, Integrations};
 use world::Environment;
 
 use crate::args::WorkerArguments;
@@ -25,6 +27,7 @@ impl Loaded {
 pub(crate) fn load(
     paths: &[PathBuf],
     arguments: &WorkerArguments,
+    integrations: Option<Arc<dyn Integrations>>,
     environment: &Environment,
 ) -> Result<Loaded, String> {
     let overrides = overrides(arguments, environment)?;
@@ -38,6 +41,20 @@ pub(crate) fn load(
                 None => return Ok(Loaded { reports, warnings: Vec::new() }),
             }
         }
+    };
+    let worker = match connections(arguments, environment) {
+        Ok(Some(connections)) => worker.with_connections(connections),
+        Ok(None) => worker,
+        Err(faults) => {
+            // Without them every connector that names one would be told to be wrong for a reason that is not its own.
+            reports.push(CheckReport::from(ConfigFaults::from(faults)));
+            return Ok(Loaded { reports, warnings: worker.warnings().iter().map(ToString::to_string).collect() });
+        }
+    };
+    let worker = worker.with_keys(arguments.keys());
+    let worker = match integrations {
+        Some(integrations) => worker.with_integrations(integrations),
+        None => worker,
     };
     // Reports come in the order of the command line; files that can be read are checked together, for their names.
     let loaded = connectors::load_connectors(paths);
@@ -53,6 +70,15 @@ pub(crate) fn load(
         });
     }
     Ok(Loaded { reports, warnings: worker.warnings().iter().map(ToString::to_string).collect() })
+}
+
+/// The file of connections, if one is given.
+fn connections(
+    arguments: &WorkerArguments,
+    environment: &Environment,
+) -> Result<Option<Connections>, ConnectionFaults> {
+    let Some(path) = &arguments.connections else { return Ok(None) };
+    Connections::load(path, environment, arguments.keys()).map(Some)
 }
 
 /// Settings from the environment, above them `--set`, above it `--bootstrap-server`.

@@ -3,6 +3,7 @@
 mod allocator;
 mod args;
 mod check;
+mod connection;
 mod demo;
 mod integrated;
 mod integration;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     let environment = Environment::process();
     match &arguments.command {
         Command::Check(check) => on_runtime(&screen, check::check(check, &environment, &screen)),
+        Command::Connection(command) => on_runtime(&screen, connection::connection(command, &environment, &screen)),
         Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
         Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),
         Command::Integration(arguments) => {

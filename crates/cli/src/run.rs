@@ -4,29 +4,30 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use connectors::ConnectorPlan;
-use control::Integrations;
 use fault::Retry;
+use identity::KeyRule;
 use runtime::{Connector, Drain, Metrics, Process, Server, State};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior};
 use world::{Clock, Environment};
 
 use crate::args::{Exit, LimitArguments, RunArguments};
-use crate::integrated::{guard, resolve};
+use crate::integrated::Known;
 use crate::load::load;
 use crate::screen::Screen;
 use crate::status::Status;
 
 /// `tidegate run`: connectors in the foreground until a signal, or until drained.
 pub(crate) async fn run(arguments: &RunArguments, environment: &Environment, screen: &Screen) -> Exit {
-    let mut loaded = match load(&arguments.connectors, &arguments.worker, environment) {
+    let integrations = Known::read(&arguments.store, &arguments.worker, environment).await;
+    let named = integrations.clone().map(|known| known as _);
+    let loaded = match load(&arguments.connectors, &arguments.worker, named, environment) {
         Ok(loaded) => loaded,
         Err(text) => {
             screen.print(format!("error: {text}\n").as_bytes());
             return Exit::Usage;
         }
     };
-    let integrations = resolve(&mut loaded.reports, &arguments.store, environment).await;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -43,18 +44,23 @@ pub(crate) async fn run(arguments: &RunArguments, environment: &Environment, scr
             tracing::warn!(connector = plan.name(), "{warning}");
         }
     }
-    let rules =
-        Rules { drain: arguments.drain.then_some(arguments.drain_timeout), exit_on_failure: arguments.exit_on_failure };
+    let rules = Rules {
+        drain: arguments.drain.then_some(arguments.drain_timeout),
+        exit_on_failure: arguments.exit_on_failure,
+        keys: arguments.worker.keys(),
+    };
     run_plans(plans, integrations, &arguments.limits, rules, environment, screen).await
 }
 
-/// When a run ends by itself.
+/// When a run ends by itself, and what it may use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     /// Once everything that was there at the start is committed; and if nothing moves for this long.
     pub(crate) drain: Option<Duration>,
     /// When all connectors have failed.
     pub(crate) exit_on_failure: bool,
+    /// Whether AWS keys that never end may be used.
+    pub(crate) keys: KeyRule,
 }
 
 /// How often states are looked at and the status line is drawn.
@@ -62,13 +68,15 @@ const LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) async fn run_plans(
     plans: Vec<Arc<ConnectorPlan>>,
-    integrations: Option<Integrations>,
+    integrations: Option<Arc<Known>>,
     limits: &LimitArguments,
     rules: Rules,
     environment: &Environment,
     screen: &Screen,
 ) -> Exit {
-    let process = match Process::start(limits.memory, limits.threads, Clock::system(), environment.clone()) {
+    let started =
+        Process::start_with_keys(limits.memory, limits.threads, Clock::system(), environment.clone(), rules.keys);
+    let process = match started {
         Ok(process) => process,
         Err(error) => {
             tracing::error!(%error, "could not start threads");
@@ -76,7 +84,8 @@ pub(crate) async fn run_plans(
         }
     };
     let metrics = Metrics::new(process.clone());
-    let Ok(_guards) = guard(&plans, integrations.as_ref(), &process, &metrics) else { return Exit::Refused };
+    let guard = integrations.as_ref().map_or(Ok(None), |known| known.guard(&plans, &process, &metrics));
+    let Ok(_guard) = guard else { return Exit::Refused };
     let _server = match limits.metrics_addr {
         None => None,
         Some(address) => match Server::start(address, metrics.clone()).await {
@@ -102,7 +111,7 @@ pub(crate) async fn run_plans(
     let mut drains = Vec::new();
     if let Some(patience) = rules.drain {
         for plan in &plans {
-            let seeing = tokio::time::timeout(patience, Drain::begin(Arc::clone(plan)));
+            let seeing = tokio::time::timeout(patience, Drain::begin(&process, Arc::clone(plan)));
             let drain = tokio::select! {
                 drain = seeing => drain,
                 () = signals.next() => return Exit::NoProgress,

@@ -12,6 +12,8 @@ fn tidegate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tidegate"))
         .args(arguments)
         .env_remove("TIDEGATE_BOOTSTRAP_SERVERS")
+        .env_remove("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+        .env_remove("AWS_CONTAINER_CREDENTIALS_FULL_URI")
         .stdin(Stdio::null())
         .output()
         .expect("the binary starts")
@@ -277,4 +279,70 @@ fn local_with_a_directory_comes_back_with_the_same_keys() {
     let (second, ended) = local_once(dir.path());
     assert_eq!(ended, Some(0), "{second}");
     assert_eq!(key(&second), key(&first));
+}
+
+#[test]
+fn connections_are_listed_checked_tested_and_imported() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    // Port 9 is closed: nobody is asked but this machine.
+    let file = write(
+        "connections.toml",
+        "[connections.lake]\nkind = \"keys\"\nregion = \"eu-central-1\"\naccess_key_id = \"AKIA1\"\n\
+         secret_access_key = \"hunter2hunter2\"\nendpoints = { sts = \"http://127.0.0.1:9\" }\n\
+         [connections.task]\nkind = \"container\"\nregion = \"eu-central-1\"\nbucket = \"lake\"\n\
+         [[connections.task.roles]]\narn = \"arn:aws:iam::111111111111:role/orders\"\n",
+    );
+    let run = |arguments: &[&str]| {
+        let output = tidegate(&[arguments, &["--connections", &file]].concat());
+        let all = text(&output.stdout) + &text(&output.stderr);
+        assert!(!all.contains("hunter2"), "{all}");
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, listed, _) = run(&["connection", "list"]);
+    assert_eq!(code, 0);
+    assert!(
+        listed.contains("the container's credentials endpoint -> role arn:aws:iam::111111111111:role/orders"),
+        "{listed}"
+    );
+    let (code, checked, _) = run(&["connection", "check", "task", "--connector", "orders"]);
+    assert!(code == 0 && checked.contains("tidegate-task of arn:aws:iam::111111111111:role/orders"), "{checked}");
+    assert!(checked.contains("may touch     s3://lake/") && checked.contains("\"arn:aws:s3:::lake/*\""), "{checked}");
+    let (code, _, told) = run(&["connection", "check", "lakes"]);
+    assert!(code == 2 && told.contains("did you mean lake?"), "{told}");
+    // No answer proves nothing; a place that is not there is a failure.
+    let (code, tested, _) = run(&["connection", "test", "lake"]);
+    assert!(code == 4 && tested.contains("[identity.unreachable]"), "{code} {tested}");
+    let (code, tested, _) = run(&["connection", "test", "task"]);
+    assert!(code == 3 && tested.contains("ECS and EKS set one of them"), "{code} {tested}");
+    let (code, _, told) = run(&["connection", "list", "--no-static-keys"]);
+    assert!(code == 2 && told.contains("connections.lake.kind: is keys, which never end"), "{code} {told}");
+
+    let export = write(
+        "export.json",
+        r#"{"Connection Name": "S3", "Access Key": "AKIA1", "Secret Key": "hunter2hunter2",
+        "Folder Path": "lake/in", "Region Name": "eu-central-1"}"#,
+    );
+    let (code, imported, told) = {
+        let output = tidegate(&["connection", "import", &export]);
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    };
+    assert!(code == 0 && imported.contains("secret_access_key = { env = \"S3_SECRET_ACCESS_KEY\" }"), "{imported}");
+    assert!(!(imported + &told).contains("hunter2") && told.contains("Best use a role"), "{told}");
+
+    let connector = write(
+        "orders.json",
+        r#"{"name": "orders", "connector.class": "AivenKafkaConnectS3Sink", "topics": "orders",
+            "aws.s3.bucket.name": "other", "tidegate.connection": "task",
+            "key.converter": "ByteArrayConverter", "value.converter": "ByteArrayConverter"}"#,
+    );
+    let (code, refused, _) = run(&["check", &connector]);
+    assert!(
+        code == 2 && refused.contains("bucket other is outside the fence of connection task: s3://lake/"),
+        "{refused}"
+    );
 }

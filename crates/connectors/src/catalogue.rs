@@ -84,7 +84,12 @@ pub fn plan(file: &ConnectorFile, worker: &WorkerConfig) -> Result<ConnectorPlan
     match made {
         Some(mut parts) if faults.is_empty() => {
             parts.warnings = warnings;
-            Ok(ConnectorPlan::new(parts))
+            let plan = ConnectorPlan::new(parts);
+            let beyond = plan.fence_faults();
+            if beyond.is_empty() {
+                return Ok(plan);
+            }
+            Err(ConfigFaults::new(plan.name(), beyond, plan.warnings().to_vec()))
         }
         _ => Err(ConfigFaults::new(config.get("name").unwrap_or(file.origin()), faults, warnings)),
     }
@@ -154,6 +159,7 @@ fn assemble(config: &Config, worker: &WorkerConfig, found: &mut Findings) -> Opt
         found.warn(key, format!("has no effect in a connector: set it for the worker (--worker, --set){here}"));
     }
     warn_unknown(config, |key| known.knows(key) || is_worker_key(key), &names, found);
+    let kafka_connection = crate::access::for_kafka(worker, name, found);
     let sink = (known.plan)(&values, config, worker, converters.as_ref(), found);
     Some(PlanParts {
         name: name.to_owned(),
@@ -167,6 +173,7 @@ fn assemble(config: &Config, worker: &WorkerConfig, found: &mut Findings) -> Opt
         write_mode: own::write_mode(&values),
         manifest_prefix: values.text("tidegate.manifest.prefix").map(str::to_owned),
         patience: worker.flush_timeout(),
+        kafka_connection,
         sink: sink?,
         warnings: Vec::new(),
     })
@@ -180,7 +187,7 @@ fn unknown_class(class: &str) -> ConfigFault {
     );
     let simple = CLASSES.iter().filter_map(|class| class.name.rsplit('.').next());
     let mut fault = ConfigFault::new("connector.class", Some(class.to_owned()), text).allowed(names.iter().copied());
-    let close = crate::suggest::suggest(class, names.iter().copied().chain(simple));
+    let close = fault::suggest(class, names.iter().copied().chain(simple));
     fault.hint = Some(close.map_or_else(
         || format!("set connector.class to one of: {}", names.join(", ")),
         |close| format!("did you mean {close}?"),

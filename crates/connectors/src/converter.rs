@@ -5,7 +5,7 @@ use format::text::Converters;
 
 use crate::config::Config;
 use crate::faults::{ConfigFault, Findings};
-use crate::suggest::suggest;
+use fault::suggest;
 
 /// The converters for keys and values.
 pub(crate) const CONVERTERS: &[&str] = &[

@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use fault::{Blame, Code, Diagnose, Retry};
+use identity::{ConnectionFaults, SpecFault};
 
 use crate::config::Config;
 
@@ -124,6 +125,19 @@ impl fmt::Display for ConfigFaults {
 }
 
 impl std::error::Error for ConfigFaults {}
+
+impl From<ConnectionFaults> for ConfigFaults {
+    fn from(found: ConnectionFaults) -> Self {
+        let fault = |fault: SpecFault| {
+            let SpecFault { key, text, allowed, hint } = fault;
+            ConfigFault { key, value: None, text, allowed, hint }
+        };
+        let faults = found.faults.into_iter().map(fault).collect();
+        let warnings =
+            found.warnings.into_iter().map(|warning| ConfigWarning::new(warning.key, warning.text)).collect();
+        Self::new(found.origin, faults, warnings)
+    }
+}
 
 impl Diagnose for ConfigFaults {
     fn code(&self) -> Code {

@@ -15,6 +15,7 @@
 //!
 //! Texts of faults are those of the connector that users come from, where it has one: people search for them.
 
+mod access;
 mod aiven;
 mod catalogue;
 mod clients;
@@ -30,7 +31,6 @@ mod own;
 mod pattern;
 mod plan;
 mod report;
-mod suggest;
 mod worker;
 
 pub use catalogue::{ConnectorClass, check, check_all, classes, client_properties, plan, plan_all};
@@ -42,8 +42,8 @@ pub use load::{ConnectorFile, LoadError, load_connectors, worker_overrides};
 pub use markdown::markdown;
 pub use pattern::Pattern;
 pub use plan::{
-    ConnectorPlan, DeadLetterQueue, ErrorPolicy, ExistingObject, NamedIntegration, PayloadSignature, Rotation, S3Retry,
-    S3Target, TopicSelection,
+    ConnectorPlan, DeadLetterQueue, ErrorPolicy, ExistingObject, PayloadSignature, Rotation, S3Retry, S3Target,
+    TopicSelection,
 };
 pub use report::CheckReport;
 pub use worker::{WorkerConfig, WorkerRefusal};

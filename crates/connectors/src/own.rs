@@ -1,16 +1,39 @@
-//! Our own keys, which no connector of Connect has. They begin with `tidegate.`, but for the one that Confluent has.
+//! Our own keys, which no connector of Connect has. They begin with `tidegate.`.
 
 use std::time::Duration;
 
+use iam::AccountId;
 use transit::WriteMode;
 
-use crate::define::{Check, Importance, KeyDef, Kind, Values};
+use crate::define::{Check, Complaint, Importance, KeyDef, Kind, Value, Values};
 use crate::plan::{ExistingObject, PayloadSignature, Rotation};
 
 const GROUP: &str = "Tidegate";
 
 /// The keys, for sinks that write objects to S3.
 pub(crate) const OWN_KEYS: &[KeyDef] = &[
+    KeyDef::new(
+        "tidegate.connection",
+        Kind::String,
+        "The name of a connection of the file that --connections names: who Tidegate is to AWS, region, endpoints, and the fence. See connections.md. Not set: what the keys of the class say.",
+    )
+    .check(Check::NonEmpty)
+    .group(GROUP, 0)
+    .importance(Importance::High),
+    KeyDef::new(
+        "provider.integration.id",
+        Kind::String,
+        "The id of an integration: a customer's role, taken on with the external ID that was made for it.",
+    )
+    .check(Check::NonEmpty)
+    .group(GROUP, 0),
+    KeyDef::new(
+        "tidegate.s3.bucket.owner",
+        Kind::String,
+        "The account (twelve digits) that the bucket must be in, sent with every request: a bucket that somebody else has made under the same name gets nothing. Not set: what the connection says, or whoever owns it.",
+    )
+    .check(Check::Rule(account))
+    .group(GROUP, 10),
     KeyDef::new(
         "tidegate.rotate.interval.ms",
         Kind::Long,
@@ -83,19 +106,22 @@ pub(crate) const OWN_KEYS: &[KeyDef] = &[
     .recommended(&["auto", "always", "never"])
     .group(GROUP, 9)
     .importance(Importance::Low),
-    KeyDef::new(
-        "provider.integration.id",
-        Kind::String,
-        "The integration whose role is taken on (cspi-..), made with tidegate integration create; Confluent's key. It must be proven, or the connector does not start. In place of aws.sts.role.arn, aws.sts.role.external.id and keys.",
-    )
-    .group(GROUP, 10),
 ];
 
 /// `Range.atLeast(1)` of a key that may be left out.
-fn at_least_one(value: Option<&crate::define::Value>) -> Result<(), crate::define::Complaint> {
+fn at_least_one(value: Option<&Value>) -> Result<(), Complaint> {
     match value {
         None => Ok(()),
         some => Check::Range(Some(1), None).run(some),
+    }
+}
+
+fn account(value: Option<&Value>) -> Result<(), Complaint> {
+    match value {
+        Some(Value::Text(text)) if text.parse::<AccountId>().is_err() => {
+            Err(Complaint::why("must be an account: twelve digits"))
+        }
+        _ => Ok(()),
     }
 }
 

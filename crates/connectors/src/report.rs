@@ -60,11 +60,6 @@ impl CheckReport {
         self.plan = None;
     }
 
-    /// Replaces the plan, if there is one, by what somebody else makes of it.
-    pub fn map_plan(&mut self, change: impl FnOnce(ConnectorPlan) -> ConnectorPlan) {
-        self.plan = self.plan.take().map(change);
-    }
-
     /// Adds what somebody else noticed.
     pub fn add_warning(&mut self, warning: ConfigWarning) {
         self.warnings.push(warning);

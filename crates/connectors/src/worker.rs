@@ -1,6 +1,8 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use identity::{Connections, Integrations, KeyRule};
 use world::Environment;
 
 use crate::clients::is_secret;
@@ -18,7 +20,16 @@ pub struct WorkerConfig {
     flush_interval: Duration,
     flush_timeout: Duration,
     local_zone: Zone,
+    reach: Reach,
     warnings: Vec<ConfigWarning>,
+}
+
+/// What connectors may refer to by name to reach AWS.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach {
+    pub(crate) connections: Option<Arc<Connections>>,
+    pub(crate) integrations: Option<Arc<dyn Integrations>>,
+    pub(crate) keys: KeyRule,
 }
 
 /// Why a worker's settings are refused, and what is left of them.
@@ -54,6 +65,8 @@ pub(crate) const WORKER_KEYS: &[KeyDef] = &[
     KeyDef::new("config.providers", Kind::List, "Names of providers for ${name:path:key} in configurations. Each has config.providers.NAME.class (FileConfigProvider, DirectoryConfigProvider, EnvVarConfigProvider) and config.providers.NAME.param.* (allowed.paths, allowlist.pattern).")
         .default("")
         .importance(Importance::Low),
+    KeyDef::new("tidegate.kafka.connection", Kind::String, "The name of a connection that signs for Kafka clusters of Amazon MSK (sasl.mechanism AWS_MSK_IAM, or OAUTHBEARER with MSK's callback handler). Not set: what sasl.jaas.config says, over the default chain.")
+        .check(Check::NonEmpty),
     KeyDef::new("connector.client.config.override.policy", Kind::String, "Which consumer.override.*, producer.override.* and admin.override.* a connector may set.")
         .default("All")
         .check(Check::OneOf(&["All", "None", "Principal"]))
@@ -205,6 +218,7 @@ impl WorkerConfig {
             config,
             providers,
             local_zone: Zone::local(),
+            reach: Reach::default(),
             warnings: found.warnings.clone(),
         };
         if found.faults.is_empty() {
@@ -219,6 +233,31 @@ impl WorkerConfig {
     pub fn with_local_zone(mut self, zone: Zone) -> Self {
         self.local_zone = zone;
         self
+    }
+
+    /// The same, whose connectors may refer to these connections (`tidegate.connection`).
+    #[must_use]
+    pub fn with_connections(mut self, connections: Connections) -> Self {
+        self.reach.connections = Some(Arc::new(connections));
+        self
+    }
+
+    /// The same, whose connectors may refer to these integrations (`provider.integration.id`).
+    #[must_use]
+    pub fn with_integrations(mut self, integrations: Arc<dyn Integrations>) -> Self {
+        self.reach.integrations = Some(integrations);
+        self
+    }
+
+    /// The same, which takes keys that never end only as `keys` says.
+    #[must_use]
+    pub fn with_keys(mut self, keys: KeyRule) -> Self {
+        self.reach.keys = keys;
+        self
+    }
+
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// All settings, references resolved.

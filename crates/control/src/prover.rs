@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use iam::Arn;
-use identity::AssumeRole;
+use identity::{AssumeRole, Lifetime};
 use jiff::Timestamp;
 use rand::RngExt;
 use tokio::time::Instant;
@@ -209,7 +209,7 @@ impl Run<'_> {
     ) -> u32 {
         let role = AssumeRole {
             external_id: external_id.map(|id| id.as_str().to_owned()),
-            duration: Some(SHORTEST),
+            duration: Lifetime::Exactly(SHORTEST),
             policy: Some(NOTHING.to_owned()),
             ..AssumeRole::new(self.role.as_str(), kind.session_name(self.id.as_str()))
         };

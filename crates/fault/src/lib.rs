@@ -10,7 +10,9 @@
 mod chain;
 mod diagnose;
 mod error;
+mod suggest;
 
 pub use chain::Chain;
 pub use diagnose::{Blame, Code, Diagnose, Retry};
 pub use error::Fault;
+pub use suggest::suggest;

@@ -1,7 +1,9 @@
 use std::fmt;
-use std::time::Duration;
 
 use iam::Arn;
+
+use crate::Lifetime;
+use crate::lifetime::{CHAINED, LONGEST, SHORTEST};
 
 /// A role to take on, and how. The fields are those of `sts:AssumeRole`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -12,8 +14,8 @@ pub struct AssumeRole {
     pub session_name: String,
     /// The secret-like value that the role's trust policy asks for; it keeps another tenant's role from being used.
     pub external_id: Option<String>,
-    /// How long the session shall live; `None` is AWS's own default of an hour.
-    pub duration: Option<Duration>,
+    /// How long the session shall live.
+    pub duration: Lifetime,
     /// A policy that the session is cut down to.
     pub policy: Option<String>,
     /// Session tags: key and value.
@@ -24,14 +26,8 @@ pub struct AssumeRole {
     pub source_identity: Option<String>,
 }
 
-/// The shortest and the longest session that `sts:AssumeRole` gives (STS API reference, `DurationSeconds`).
-const DURATIONS: std::ops::RangeInclusive<Duration> = Duration::from_mins(15)..=Duration::from_hours(12);
-
-/// The longest session of a role that is taken on by a role ("role chaining", IAM user guide).
-const CHAINED: Duration = Duration::from_hours(1);
-
 /// The longest inline session policy, in characters (STS API reference, `Policy`).
-const POLICY_CHARS: usize = 2048;
+pub(crate) const POLICY_CHARS: usize = 2048;
 
 /// The most session tags (STS API reference, `Tags`).
 const TAGS: usize = 50;
@@ -81,20 +77,17 @@ impl AssumeRole {
         {
             flaw("source identity", name, "must be 2 to 64 characters of A-Z a-z 0-9 _ + = , . @ -".into());
         }
-        if let Some(duration) = self.duration {
+        if let Some(duration) = self.duration.asked() {
             let seconds = duration.as_secs().to_string();
-            if !DURATIONS.contains(&duration) {
+            if !(SHORTEST..=LONGEST).contains(&duration) {
                 flaw("session duration", &seconds, "must be 900 to 43200 seconds".into());
             } else if chained && duration > CHAINED {
                 let rule = "must be at most 3600 seconds, because the role is taken on by another role (AWS calls it role chaining)";
                 flaw("session duration", &seconds, rule.into());
             }
         }
-        if let Some(policy) = &self.policy
-            && !(1..=POLICY_CHARS).contains(&policy.chars().count())
-        {
-            let length = format!("{} characters", policy.chars().count());
-            flaw("session policy of", &length, format!("must have 1 to {POLICY_CHARS}"));
+        if let Some((length, rule)) = self.policy.as_deref().and_then(policy_rule) {
+            flaw("session policy of", &length, rule);
         }
         if self.tags.len() > TAGS {
             flaw("session tags", &self.tags.len().to_string(), format!("must be at most {TAGS}"));
@@ -116,8 +109,15 @@ impl AssumeRole {
     }
 }
 
+/// What is wrong with `policy` as a session policy (its value as shown, and the rule), or `None`.
+pub(crate) fn policy_rule(policy: &str) -> Option<(String, String)> {
+    let length = policy.chars().count();
+    let shown = format!("{length} characters");
+    (!(1..=POLICY_CHARS).contains(&length)).then(|| (shown, format!("must have 1 to {POLICY_CHARS}")))
+}
+
 /// What is wrong with `arn` as a role's, or `None`.
-fn role_arn_rule(arn: &str) -> Option<String> {
+pub(crate) fn role_arn_rule(arn: &str) -> Option<String> {
     if arn.chars().any(char::is_whitespace) {
         return Some("must not hold blanks or line breaks".into());
     }
@@ -128,12 +128,14 @@ fn role_arn_rule(arn: &str) -> Option<String> {
     }
 }
 
-fn is_word(text: &str, length: std::ops::RangeInclusive<usize>, also: &str) -> bool {
+pub(crate) fn is_word(text: &str, length: std::ops::RangeInclusive<usize>, also: &str) -> bool {
     length.contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || also.contains(c))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn role() -> AssumeRole {
@@ -153,7 +155,7 @@ mod tests {
             role_arn: "arn:aws:iam::1111:role/orders".into(),
             session_name: "my session".into(),
             external_id: Some("x".into()),
-            duration: Some(Duration::from_mins(5)),
+            duration: Lifetime::Exactly(Duration::from_mins(5)),
             source_identity: Some("a b".into()),
             policy: Some(String::new()),
             tags: vec![("aws:x".into(), String::new())],
@@ -177,7 +179,7 @@ mod tests {
 
     #[test]
     fn two_hours_are_refused_only_where_a_role_takes_a_role() {
-        let role = AssumeRole { duration: Some(Duration::from_hours(2)), ..role() };
+        let role = AssumeRole { duration: Lifetime::Exactly(Duration::from_hours(2)), ..role() };
         assert_eq!(role.flaws(false), []);
         let flaws = role.flaws(true);
         assert_eq!(flaws.len(), 1);

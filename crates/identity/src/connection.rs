@@ -1,8 +1,10 @@
 use std::fmt;
-use std::path::PathBuf;
 
-use crate::roles_anywhere::RolesAnywhere;
-use crate::{AssumeRole, Flaw, StaticKeys};
+use iam::Arn;
+
+use crate::base::Base;
+use crate::region::partition_rule;
+use crate::{AssumeRole, Flaw};
 
 /// How to reach one AWS account: who we are at first, and which roles we take on from there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,77 +17,75 @@ pub struct Connection {
     pub sts: StsEndpoint,
 }
 
-/// Who we are before any role is taken on. Explicit: [`Base::DefaultChain`] is a kind that one must name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Base {
-    /// Keys that a user wrote down.
-    Keys(StaticKeys),
-    /// The first that is configured of: environment, profile, web identity, container, instance; as the AWS SDKs do.
-    DefaultChain,
-    /// A token file that STS exchanges for a role's session (EKS service accounts, OIDC).
-    WebIdentity(WebIdentity),
-    /// The container's credentials endpoint (ECS, EKS Pod Identity).
-    Container,
-    /// The instance's role, by IMDSv2.
-    Instance,
-    /// A certificate that IAM Roles Anywhere exchanges for a role's session.
-    RolesAnywhere(RolesAnywhere),
-    /// A profile of the shared config and credentials files; `None` is the one that `AWS_PROFILE` names.
-    Profile(Option<String>),
-}
-
-impl fmt::Display for Base {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Keys(keys) => write!(f, "access key {}", keys.access_key_id),
-            Self::DefaultChain => f.write_str("the default chain"),
-            Self::WebIdentity(web) => write!(f, "web identity of role {}", web.role_arn),
-            Self::Container => f.write_str("the container's credentials endpoint"),
-            Self::Instance => f.write_str("the instance's role"),
-            Self::RolesAnywhere(anywhere) => anywhere.fmt(f),
-            Self::Profile(Some(name)) => write!(f, "profile {name}"),
-            Self::Profile(None) => f.write_str("the default profile"),
-        }
-    }
-}
-
-/// A token that STS takes in place of a signature.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct WebIdentity {
-    /// The role that trusts the token's issuer.
-    pub role_arn: String,
-    /// The file that holds the token; read again for every exchange, because it is rotated in place.
-    pub token_file: PathBuf,
-    /// The session's name.
-    pub session_name: String,
-}
-
 /// Where STS is asked. A region's own endpoint unless `endpoint` says otherwise: sessions of the global one are not
 /// accepted in regions that an account has to opt in to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct StsEndpoint {
     /// The region that signs, and whose endpoint is asked.
     pub region: String,
     /// An URL in place of AWS's own.
     pub endpoint: Option<String>,
+    /// Whether AWS's own endpoint is the one with FIPS 140 cryptography.
+    pub fips: bool,
+    /// Whether AWS's own endpoint is the one that has IPv6 too.
+    pub dual_stack: bool,
+}
+
+impl StsEndpoint {
+    /// The endpoint of `region`.
+    pub fn new(region: impl Into<String>) -> Self {
+        Self { region: region.into(), ..Self::default() }
+    }
+
+    /// The same, asked at `url`.
+    #[must_use]
+    pub fn at(self, url: impl Into<String>) -> Self {
+        Self { endpoint: Some(url.into()), ..self }
+    }
 }
 
 impl Connection {
     /// Everything about it that can be refused before a call is made; empty if there is nothing.
     pub fn flaws(&self) -> Vec<Flaw> {
-        let mut flaws = Vec::new();
-        if let Base::RolesAnywhere(anywhere) = &self.base {
-            flaws.extend(anywhere.flaws());
-        }
-        // A web identity, a certificate and an instance are role sessions themselves, so their first hop is chained already. Of a
-        // default chain or a profile it is not known before AWS says it.
-        let mut chained =
-            matches!(self.base, Base::WebIdentity(_) | Base::RolesAnywhere(_) | Base::Container | Base::Instance);
-        for hop in &self.hops {
-            flaws.extend(hop.flaws(chained));
-            chained = true;
+        let mut flaws = self.base.flaws(&self.sts.region);
+        for index in 0..self.hops.len() {
+            flaws.extend(self.hop_flaws(index));
         }
         flaws
+    }
+
+    /// The same for one of its roles.
+    pub(crate) fn hop_flaws(&self, index: usize) -> Vec<Flaw> {
+        let hop = &self.hops[index];
+        let mut flaws = hop.flaws(index > 0 || self.base.is_role());
+        if let Some(rule) = partition_rule(&hop.role_arn, &self.sts.region) {
+            flaws.push(Flaw { field: "role ARN", value: hop.role_arn.clone(), rule });
+        }
+        if index == 0 && self.base == Base::Anonymous {
+            let rule = "cannot be taken on by nobody: STS wants a signature, so name another kind of connection";
+            flaws.push(Flaw { field: "role ARN", value: hop.role_arn.clone(), rule: rule.into() });
+        }
+        flaws
+    }
+
+    /// The role that it ends as; `None` where only AWS knows, or it is none.
+    pub fn last_role(&self) -> Option<Arn> {
+        let arn = match (self.hops.last(), &self.base) {
+            (Some(hop), _) => &hop.role_arn,
+            (None, Base::WebIdentity(web)) => &web.role_arn,
+            (None, Base::RolesAnywhere(anywhere)) => &anywhere.role_arn,
+            (None, _) => return None,
+        };
+        arn.parse().ok()
+    }
+
+    /// The policy that its last session is cut down to, where the last exchange takes one.
+    pub fn cut_down(&mut self) -> Option<&mut Option<String>> {
+        match (self.hops.last_mut(), &mut self.base) {
+            (Some(hop), _) => Some(&mut hop.policy),
+            (None, Base::WebIdentity(web)) => Some(&mut web.policy),
+            (None, _) => None,
+        }
     }
 }
 
@@ -96,5 +96,28 @@ impl fmt::Display for Connection {
             write!(f, " -> role {}", hop.role_arn)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(base: Base, region: &str) -> Connection {
+        let role = AssumeRole::new("arn:aws:iam::111111111111:role/orders", "tidegate");
+        Connection { base, hops: vec![role], sts: StsEndpoint::new(region) }
+    }
+
+    #[test]
+    fn a_role_of_another_partition_is_refused_before_any_call() {
+        assert_eq!(connection(Base::Instance, "eu-central-1").flaws(), []);
+        let flaws = connection(Base::Instance, "us-gov-west-1").flaws();
+        assert_eq!(flaws.len(), 1);
+        assert!(flaws[0].to_string().contains("is of partition aws, and region us-gov-west-1 is in"), "{}", flaws[0]);
+    }
+
+    #[test]
+    fn nobody_cannot_take_on_a_role() {
+        assert!(connection(Base::Anonymous, "eu-central-1").flaws()[0].rule.contains("STS wants a signature"));
     }
 }

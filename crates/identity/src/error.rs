@@ -48,6 +48,24 @@ pub enum Error {
         /// What was looked at, and why it was not that.
         tried: String,
     },
+    /// A base did not give what it should have, and it is known why.
+    #[error("{base}: {problem}")]
+    Base {
+        /// Which base.
+        base: String,
+        /// What happened, with the cause.
+        problem: String,
+        /// What to do about it.
+        hint: String,
+        /// Whether it may mend itself: a place that does not answer now.
+        passing: bool,
+    },
+    /// Keys that never end, where none are to be used.
+    #[error("{base} gives keys that never end, which are switched off here")]
+    StaticKeys {
+        /// Which base.
+        base: String,
+    },
     /// AWS answered with a session that is over, or nearly.
     #[error("the session for {target} came with {} s of life, less than the {} s that are kept free", left.as_secs(), floor.as_secs())]
     TooShort {
@@ -161,7 +179,31 @@ impl Refusal {
     }
 }
 
+/// Which limit a session's length has met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DurationLimit {
+    /// The hour of a role that is taken on by a role.
+    Chained,
+    /// The role's own maximum.
+    Role,
+}
+
 impl Error {
+    /// Which limit the asked length has met, if the exchange was refused for that. By AWS's very words, because the code,
+    /// `ValidationError`, stands for everything that can be wrong with a request.
+    pub(crate) fn duration_limit(&self) -> Option<DurationLimit> {
+        const EXCEEDS: &str = "The requested DurationSeconds exceeds the ";
+        let Self::Refused(refusal) = self else { return None };
+        let limit = refusal.message.strip_prefix(EXCEEDS).filter(|_| refusal.code == "ValidationError")?;
+        match limit {
+            _ if limit.starts_with("1 hour session limit for roles assumed by role chaining") => {
+                Some(DurationLimit::Chained)
+            }
+            _ if limit.starts_with("MaxSessionDuration set for this role") => Some(DurationLimit::Role),
+            _ => None,
+        }
+    }
+
     /// Whether the session that signed the exchange is what AWS did not accept.
     pub fn blames_signer(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.kind() == Kind::Signer)
@@ -184,6 +226,8 @@ impl Diagnose for Error {
             Self::Unreachable { .. } => "identity.unreachable",
             Self::TimedOut { .. } => "identity.timed-out",
             Self::NoCredentials { .. } => "identity.no-credentials",
+            Self::Base { .. } => "identity.base-failed",
+            Self::StaticKeys { .. } => "identity.static-keys",
             Self::TooShort { .. } => "identity.session-too-short",
             Self::Malformed { .. } => "identity.malformed-answer",
             Self::Certificate(error) => error.code(),
@@ -193,7 +237,9 @@ impl Diagnose for Error {
 
     fn blame(&self) -> Blame {
         match self {
-            Self::Flawed(_) | Self::NoCredentials { .. } => Blame::Operator,
+            Self::Flawed(_) | Self::NoCredentials { .. } | Self::Base { .. } | Self::StaticKeys { .. } => {
+                Blame::Operator
+            }
             Self::Refused(refusal) => match refusal.kind() {
                 Kind::Denied | Kind::Signer | Kind::Clock | Kind::RegionOff | Kind::Request => Blame::Operator,
                 Kind::Throttled | Kind::Unwell => Blame::Remote,
@@ -209,7 +255,12 @@ impl Diagnose for Error {
     fn retry(&self) -> Retry {
         match self {
             // A panic is to be seen, not tried on in silence.
-            Self::Flawed(_) | Self::NoCredentials { .. } | Self::Abandoned { .. } => Retry::Never,
+            Self::Flawed(_)
+            | Self::NoCredentials { .. }
+            | Self::StaticKeys { .. }
+            | Self::Base { passing: false, .. }
+            | Self::Abandoned { .. } => Retry::Never,
+            Self::Base { passing: true, .. } => Retry::Backoff,
             Self::Certificate(error) => error.retry(),
             Self::Refused(refusal) => match refusal.kind() {
                 Kind::Denied | Kind::Signer | Kind::RegionOff | Kind::Request => Retry::Never,
@@ -234,6 +285,12 @@ impl Diagnose for Error {
             Self::NoCredentials { .. } => {
                 Some("name the base explicitly: give keys, a profile, a web identity, or run where an instance or container role is attached".into())
             }
+            Self::Base { hint, .. } => Some(hint.clone().into()),
+            Self::StaticKeys { .. } => Some(
+                "use a role: name another kind of connection (instance-role, container, web-identity, roles-anywhere); \
+                 or leave --no-static-keys out"
+                    .into(),
+            ),
             Self::TooShort { .. } => {
                 Some("compare this machine's clock with AWS's; a clock that runs ahead makes fresh sessions look old".into())
             }

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use world::Secret;
@@ -107,14 +107,20 @@ pub enum Signer {
     Session(Arc<Session>),
     /// Keys, which do not.
     Keys(Arc<StaticKeys>),
+    /// Nothing: the request goes unsigned.
+    Anonymous,
 }
 
+/// What stands for a key where there is none.
+static NO_KEY: LazyLock<(AccessKeyId, Secret)> = LazyLock::new(|| (AccessKeyId::new("anonymous"), Secret::default()));
+
 impl Signer {
-    /// The public half of the key.
+    /// The public half of the key; `anonymous` where there is none.
     pub fn access_key_id(&self) -> &AccessKeyId {
         match self {
             Self::Session(session) => session.access_key_id(),
             Self::Keys(keys) => &keys.access_key_id,
+            Self::Anonymous => &NO_KEY.0,
         }
     }
 
@@ -123,6 +129,7 @@ impl Signer {
         match self {
             Self::Session(session) => session.secret(),
             Self::Keys(keys) => &keys.secret,
+            Self::Anonymous => &NO_KEY.1,
         }
     }
 
@@ -131,6 +138,7 @@ impl Signer {
         match self {
             Self::Session(session) => Some(session.token()),
             Self::Keys(keys) => keys.token.as_ref(),
+            Self::Anonymous => None,
         }
     }
 
@@ -138,7 +146,7 @@ impl Signer {
     pub fn expires_at(&self) -> Option<SystemTime> {
         match self {
             Self::Session(session) => Some(session.expires_at()),
-            Self::Keys(_) => None,
+            Self::Keys(_) | Self::Anonymous => None,
         }
     }
 
@@ -146,7 +154,7 @@ impl Signer {
     pub fn principal(&self) -> Option<&str> {
         match self {
             Self::Session(session) => session.principal(),
-            Self::Keys(_) => None,
+            Self::Keys(_) | Self::Anonymous => None,
         }
     }
 
@@ -155,7 +163,8 @@ impl Signer {
         match (self, other) {
             (Self::Session(a), Self::Session(b)) => Arc::ptr_eq(a, b),
             (Self::Keys(a), Self::Keys(b)) => Arc::ptr_eq(a, b),
-            (Self::Session(_), Self::Keys(_)) | (Self::Keys(_), Self::Session(_)) => false,
+            (Self::Anonymous, Self::Anonymous) => true,
+            (Self::Session(_) | Self::Keys(_) | Self::Anonymous, _) => false,
         }
     }
 }

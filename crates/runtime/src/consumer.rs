@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::{CheckReport, ClientProperties, Clients, ConfigFault, ConfigWarning, ConnectorPlan, TopicSelection};
+use fault::Fault;
 use kafka::ClientConfig;
 use kafka::admin::Isolation;
 use kafka::config::{Problem, Problems, Properties, Warning};
@@ -12,6 +13,8 @@ use kafka::fetch::{self, FetchOptions};
 use kafka::group::{Assignor, GroupOptions, GroupProtocol, OffsetReset, Subscription, TopicPattern};
 
 use crate::dead_letters;
+use crate::msk::{self, Tokens};
+use crate::process::Process;
 
 /// What the consumer of a connector needs.
 #[derive(Debug)]
@@ -26,12 +29,17 @@ pub(crate) struct Consumer {
 pub fn check_clients(mut report: CheckReport, clients: &Clients) -> CheckReport {
     let topics = report.plan().map(|plan| plan.topics().clone());
     let letters = report.plan().is_some_and(|plan| plan.errors().dead_letters.is_some());
-    let consumer = consumer_of(&clients.consumer, topics.as_ref()).map(|(_, warnings)| warnings);
+    let consumer =
+        consumer_of(&clients.consumer, topics.as_ref(), msk::unasked(&clients.consumer)).map(|(_, warnings)| warnings);
     let mut checked = vec![(&clients.consumer, consumer)];
     // Without a topic of dead letters nothing is produced and no topic is made.
     if letters {
-        checked.push((&clients.producer, dead_letters::producer(&clients.producer).map(|_| Vec::new())));
-        checked.push((&clients.admin, client(&clients.admin).map(|(_, warnings)| warnings)));
+        checked.push((
+            &clients.producer,
+            dead_letters::producer(&clients.producer, msk::unasked(&clients.producer)).map(|_| Vec::new()),
+        ));
+        checked
+            .push((&clients.admin, client(&clients.admin, msk::unasked(&clients.admin)).map(|(_, warnings)| warnings)));
     }
     for (properties, checked) in checked {
         match checked {
@@ -73,23 +81,25 @@ fn as_warning(properties: &ClientProperties, warning: Warning) -> ConfigWarning 
 }
 
 /// How a client of the plan reaches its cluster.
-pub(crate) fn client(properties: &ClientProperties) -> Result<(ClientConfig, Vec<Warning>), Problems> {
-    let checked = ClientConfig::from_properties(properties.as_map(), None)?;
+pub(crate) fn client(properties: &ClientProperties, tokens: Tokens) -> Result<(ClientConfig, Vec<Warning>), Problems> {
+    let checked = ClientConfig::from_properties(properties.as_map(), tokens)?;
     Ok((checked.config, checked.warnings))
 }
 
 /// Everything about the consumer of the plan.
-pub(crate) fn consumer(plan: &ConnectorPlan) -> Result<(Consumer, Vec<Warning>), Problems> {
-    consumer_of(plan.consumer(), Some(plan.topics()))
+pub(crate) fn consumer(process: &Process, plan: &ConnectorPlan) -> Result<Consumer, Fault> {
+    let tokens = msk::tokens(process, plan, plan.consumer())?;
+    Ok(consumer_of(plan.consumer(), Some(plan.topics()), tokens)?.0)
 }
 
 /// The same for settings whose connector may be wrong otherwise, and then has no topics.
 fn consumer_of(
     properties: &ClientProperties,
     topics: Option<&TopicSelection>,
+    tokens: Tokens,
 ) -> Result<(Consumer, Vec<Warning>), Problems> {
     let mut properties = Properties::new(properties.as_map());
-    let client = ClientConfig::read(&mut properties, None);
+    let client = ClientConfig::read(&mut properties, tokens);
     let group = group(topics, &mut properties);
     let fetch = fetch(&group, &mut properties);
     properties.ignore("enable.auto.commit", "offsets are committed with the objects they belong to");

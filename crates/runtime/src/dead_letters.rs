@@ -9,6 +9,8 @@ use kafka::{Cluster, ErrorCode};
 use transit::{DeadLetter, DeadLetters, Header};
 
 use crate::consumer;
+use crate::msk::{self, Tokens};
+use crate::process::Process;
 
 /// Reports unusable records as Connect's `errors.*` say: to the log, to a topic, to both, or to nobody.
 #[derive(Debug)]
@@ -28,18 +30,18 @@ struct Queue {
 
 impl ConnectDeadLetters {
     /// Makes the topic if there is one to make, and a producer for it.
-    pub(crate) async fn open(plan: &ConnectorPlan) -> Result<Self, Fault> {
+    pub(crate) async fn open(process: &Process, plan: &ConnectorPlan) -> Result<Self, Fault> {
         let errors = plan.errors();
         let queue = match &errors.dead_letters {
             None => None,
-            Some(queue) => Some(open_queue(plan, queue).await?),
+            Some(queue) => Some(open_queue(process, plan, queue).await?),
         };
         Ok(Self { connector: plan.name().into(), log: errors.log, log_records: errors.log_records, queue })
     }
 }
 
-async fn open_queue(plan: &ConnectorPlan, queue: &DeadLetterQueue) -> Result<Queue, Fault> {
-    let (admin, _) = consumer::client(plan.admin())?;
+async fn open_queue(process: &Process, plan: &ConnectorPlan, queue: &DeadLetterQueue) -> Result<Queue, Fault> {
+    let (admin, _) = consumer::client(plan.admin(), msk::tokens(process, plan, plan.admin())?)?;
     let admin = Cluster::connect(admin).await?;
     let topic: Arc<str> = queue.topic.as_str().into();
     let known = admin.all_topics().await?;
@@ -58,15 +60,18 @@ async fn open_queue(plan: &ConnectorPlan, queue: &DeadLetterQueue) -> Result<Que
             Err(source) => return Err(Fault::new(NoQueue { topic: queue.topic.clone(), source })),
         }
     }
-    let (client, config) = producer(plan.producer())?;
+    let (client, config) = producer(plan.producer(), msk::tokens(process, plan, plan.producer())?)?;
     let producer = Producer::new(Cluster::connect(client).await?, config);
     Ok(Queue { topic, context_headers: queue.context_headers, producer })
 }
 
 /// The settings of a producer.
-pub(crate) fn producer(properties: &ClientProperties) -> Result<(kafka::ClientConfig, ProducerConfig), Problems> {
+pub(crate) fn producer(
+    properties: &ClientProperties,
+    tokens: Tokens,
+) -> Result<(kafka::ClientConfig, ProducerConfig), Problems> {
     let mut properties = Properties::new(properties.as_map());
-    let client = kafka::ClientConfig::read(&mut properties, None);
+    let client = kafka::ClientConfig::read(&mut properties, tokens);
     let config = ProducerConfig::read(&mut properties);
     properties.finish()?;
     Ok((client, config))

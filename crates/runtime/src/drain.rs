@@ -10,6 +10,7 @@ use kafka::cluster::Metadata;
 use transit::{Offset, TopicPartition};
 
 use crate::consumer;
+use crate::process::Process;
 
 /// None of the topics that a drain is about exists: more likely a slip than a drain of nothing.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +85,8 @@ pub struct Drain {
 
 impl Drain {
     /// Looks where the connector's topics end now.
-    pub async fn begin(plan: Arc<ConnectorPlan>) -> Result<Self, Fault> {
-        let (consumer, _) = consumer::consumer(&plan)?;
+    pub async fn begin(process: &Process, plan: Arc<ConnectorPlan>) -> Result<Self, Fault> {
+        let consumer = consumer::consumer(process, &plan)?;
         let cluster = Cluster::connect(consumer.client).await?;
         let topics = match plan.topics() {
             TopicSelection::Named(names) => cluster.topics(names.iter().map(|name| Arc::from(name.as_str()))).await?,

@@ -14,6 +14,7 @@ mod consumer;
 mod dead_letters;
 mod drain;
 mod metrics;
+mod msk;
 mod open;
 mod process;
 mod server;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws::s3::{ExistingObject, Payload, S3Options, S3Sink, Sweep};
 use connectors::{ConnectorPlan, PayloadSignature, TopicSelection};
-use fault::{Blame, Code, Diagnose, Fault, Retry};
+use fault::Fault;
 use format::Encode;
 use format::text::Format;
 use kafka::Cluster;
@@ -48,23 +48,6 @@ impl Live {
     }
 }
 
-/// A plan names an integration, and nobody has said which role that is: it would run as Tidegate itself.
-#[derive(Debug, thiserror::Error)]
-#[error("the role of provider.integration.id is not known")]
-struct NoIntegration;
-
-impl Diagnose for NoIntegration {
-    fn code(&self) -> Code {
-        "connector.integration-unknown"
-    }
-    fn blame(&self) -> Blame {
-        Blame::Bug
-    }
-    fn retry(&self) -> Retry {
-        Retry::Never
-    }
-}
-
 /// Opens source and sink of `plan`. What is wrong with AWS shows at the first object, or here if orphans can be listed.
 pub(crate) async fn open(
     process: &Process,
@@ -72,13 +55,10 @@ pub(crate) async fn open(
     stats: Arc<TaskStats>,
     drain_to: HashMap<TopicPartition, Offset>,
 ) -> Result<Opened, Fault> {
-    if plan.awaits_integration() {
-        return Err(Fault::new(NoIntegration));
-    }
-    let (settings, _) = consumer::consumer(plan)?;
+    let settings = consumer::consumer(process, plan)?;
     let sink = Arc::new(process.clients().s3(plan.connection(), s3_options(plan))?);
     let cluster = Cluster::connect(settings.client).await?;
-    let letters = ConnectDeadLetters::open(plan).await?;
+    let letters = ConnectDeadLetters::open(process, plan).await?;
     // In the background: a store that does not answer now must not keep records from being read.
     let sweeping = tokio::spawn({
         let (plan, cluster, sink) = (Arc::clone(plan), cluster.clone(), Arc::clone(&sink));
@@ -145,6 +125,9 @@ fn s3_options(plan: &ConnectorPlan) -> S3Options {
     S3Options {
         endpoint: s3.endpoint.clone(),
         path_style: s3.path_style,
+        fips: s3.fips,
+        dual_stack: s3.dual_stack,
+        owner: s3.owner,
         server_side_encryption: s3.server_side_encryption.clone(),
         backoff: aws::Backoff { base: s3.retry.delay, cap: s3.retry.max_delay },
         existing: match s3.existing {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use identity::KeyRule;
 use rand::distr::{Alphanumeric, SampleString};
 use transit::{Budget, Compute};
 use world::{Clock, Environment};
@@ -24,6 +25,17 @@ const SLACK: usize = 8;
 impl Process {
     /// A process with `memory` bytes of budget and `threads` compute threads (0: one per core).
     pub fn start(memory: usize, threads: usize, clock: Clock, environment: Environment) -> std::io::Result<Self> {
+        Self::start_with_keys(memory, threads, clock, environment, KeyRule::default())
+    }
+
+    /// The same, which takes keys that never end only as `keys` says.
+    pub fn start_with_keys(
+        memory: usize,
+        threads: usize,
+        clock: Clock,
+        environment: Environment,
+        keys: KeyRule,
+    ) -> std::io::Result<Self> {
         let threads = match threads {
             0 => std::thread::available_parallelism()?.get(),
             threads => threads,
@@ -31,7 +43,7 @@ impl Process {
         Ok(Self(Arc::new(Inner {
             budget: Budget::new(memory - memory / SLACK),
             compute: Compute::start(threads)?,
-            clients: aws::Clients::new(clock.clone(), environment.clone()),
+            clients: aws::Clients::with_keys(clock.clone(), environment.clone(), keys),
             clock,
             environment,
         })))

@@ -1,8 +1,11 @@
 use std::time::Duration;
 
+use iam::AccountId;
+
 use crate::Backoff;
 
 /// How to write to a bucket.
+#[expect(clippy::struct_excessive_bools, reason = "each is one switch of S3's, and no two belong together")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Options {
     /// The bucket's name.
@@ -13,6 +16,13 @@ pub struct S3Options {
     pub endpoint: Option<String>,
     /// `https://host/bucket/key` in place of `https://bucket.host/key`. Always on with an endpoint.
     pub path_style: bool,
+    /// Whether AWS's own endpoint is the one with FIPS 140 cryptography.
+    pub fips: bool,
+    /// Whether AWS's own endpoint is the one that has IPv6 too.
+    pub dual_stack: bool,
+    /// The account that the bucket must be in (`x-amz-expected-bucket-owner`, with every request): a bucket that somebody
+    /// else has made under the name of one that was deleted gets nothing.
+    pub owner: Option<AccountId>,
     /// `AES256`, `aws:kms` or `aws:kms:dsse`; `None` leaves it to the bucket.
     pub server_side_encryption: Option<String>,
     /// The pauses between attempts.
@@ -41,6 +51,9 @@ impl S3Options {
             region: region.into(),
             endpoint: None,
             path_style: false,
+            fips: false,
+            dual_stack: false,
+            owner: None,
             server_side_encryption: None,
             backoff: Backoff::default(),
             existing: ExistingObject::Overwrite,

@@ -28,7 +28,12 @@ impl S3Sink {
         loop {
             let page = self
                 .persist(operation, prefix, || async {
-                    let request = self.client().list_objects_v2().bucket(&self.options().bucket).prefix(prefix);
+                    let request = self
+                        .client()
+                        .list_objects_v2()
+                        .bucket(&self.options().bucket)
+                        .set_expected_bucket_owner(self.owner())
+                        .prefix(prefix);
                     request.set_continuation_token(after.clone()).send().await.map_err(Failure::from)
                 })
                 .await;
@@ -55,7 +60,12 @@ impl S3Sink {
         let operation = Operation::GetObject;
         let read = self
             .persist(operation, name, || async {
-                let request = self.client().get_object().bucket(&self.options().bucket).key(&**name);
+                let request = self
+                    .client()
+                    .get_object()
+                    .bucket(&self.options().bucket)
+                    .set_expected_bucket_owner(self.owner())
+                    .key(&**name);
                 let answer = request.send().await.map_err(Failure::from)?;
                 match answer.body.collect().await {
                     Ok(body) => Ok(body.into_bytes()),

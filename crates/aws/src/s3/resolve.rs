@@ -112,7 +112,12 @@ impl S3Sink {
     async fn there(&self, name: &str, marker: &str) -> Result<There, Error> {
         let head = self
             .persist(Operation::HeadObject, name, || async {
-                let request = self.client().head_object().bucket(&self.options().bucket).key(name);
+                let request = self
+                    .client()
+                    .head_object()
+                    .bucket(&self.options().bucket)
+                    .set_expected_bucket_owner(self.owner())
+                    .key(name);
                 request.send().await.map_err(Failure::from)
             })
             .await;
@@ -139,7 +144,13 @@ impl S3Sink {
     async fn why_hidden(&self, name: &str) -> Result<There, Error> {
         let get = self
             .persist(Operation::GetObject, name, || async {
-                let request = self.client().get_object().bucket(&self.options().bucket).key(name).range("bytes=0-0");
+                let request = self
+                    .client()
+                    .get_object()
+                    .bucket(&self.options().bucket)
+                    .set_expected_bucket_owner(self.owner())
+                    .key(name)
+                    .range("bytes=0-0");
                 request.send().await.map_err(Failure::from)
             })
             .await;
@@ -158,7 +169,11 @@ impl S3Sink {
     async fn may_be_there(&self, object: &IntentObject) -> Result<bool, Error> {
         let list = self
             .persist(Operation::ListObjectsV2, &object.name, || async {
-                let request = self.client().list_objects_v2().bucket(&self.options().bucket);
+                let request = self
+                    .client()
+                    .list_objects_v2()
+                    .bucket(&self.options().bucket)
+                    .set_expected_bucket_owner(self.owner());
                 request.prefix(&*object.name).max_keys(1).send().await.map_err(Failure::from)
             })
             .await;

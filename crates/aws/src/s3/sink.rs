@@ -11,8 +11,7 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 use fault::{Chain, Diagnose as _, Retry};
-use iam::Partition;
-use identity::{Identity, Signer, StsEndpoint};
+use identity::{Identity, Signer, StsEndpoint, partition_of};
 use tokio::time::Instant;
 
 use crate::Clients;
@@ -116,7 +115,8 @@ impl S3Sink {
             .http_client(clients.http().clone())
             .region(Region::new(options.region.clone()))
             .force_path_style(options.path_style || options.endpoint.is_some())
-            .credentials_provider(CacheBridge(identity.clone()))
+            .use_fips(options.fips)
+            .use_dual_stack(options.dual_stack)
             .identity_cache(IdentityCache::no_cache())
             .time_source(ClockBridge(clients.clock().clone()))
             .disable_clock_skew_correction(true)
@@ -127,6 +127,11 @@ impl S3Sink {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         config.set_endpoint_url(options.endpoint.clone());
+        config = if identity.is_anonymous() {
+            config.allow_no_auth()
+        } else {
+            config.credentials_provider(CacheBridge(identity.clone()))
+        };
         Self(Arc::new(Inner {
             client: Client::from_conf(config.build()),
             clients: clients.clone(),
@@ -142,6 +147,11 @@ impl S3Sink {
     /// Where it writes to, and how.
     pub fn options(&self) -> &S3Options {
         &self.0.options
+    }
+
+    /// The account that must own the bucket, as a request says it.
+    pub(super) fn owner(&self) -> Option<String> {
+        self.options().owner.map(|account| account.to_string())
     }
 
     /// Who it writes as.
@@ -352,6 +362,7 @@ impl S3Sink {
         // A store of its own has no STS, and AWS's must not be told of its keys.
         let asks_aws = self.0.options.endpoint.is_none() || self.0.sts.endpoint.is_some();
         match signer.principal() {
+            None if self.0.identity.is_anonymous() => "nobody (unsigned)".to_owned(),
             None if asks_aws => self.0.clients.sts().as_whom(&self.0.sts, signer).await,
             None => format!("access key {}", signer.access_key_id()),
             Some(principal) => principal.to_owned(),
@@ -360,7 +371,7 @@ impl S3Sink {
 
     fn resource(&self, operation: Operation, name: &str) -> String {
         let S3Options { bucket, region, .. } = &self.0.options;
-        let partition = Partition::of_region(region).name();
+        let partition = partition_of(region).name();
         if operation.on_bucket() || name.is_empty() {
             format!("arn:{partition}:s3:::{bucket}")
         } else {

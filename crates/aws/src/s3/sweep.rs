@@ -59,7 +59,11 @@ impl S3Sink {
         loop {
             let page = self
                 .persist(operation, "", || async {
-                    let request = self.client().list_multipart_uploads().bucket(&self.options().bucket);
+                    let request = self
+                        .client()
+                        .list_multipart_uploads()
+                        .bucket(&self.options().bucket)
+                        .set_expected_bucket_owner(self.owner());
                     // What XML does to blanks and line ends must not change a name.
                     let request = request.prefix(sweep.prefix).encoding_type(EncodingType::Url);
                     let request = request.set_key_marker(after.0.clone()).set_upload_id_marker(after.1.clone());

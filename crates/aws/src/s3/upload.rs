@@ -42,6 +42,7 @@ impl Sink for S3Sink {
                     .client()
                     .create_multipart_upload()
                     .bucket(&self.options().bucket)
+                    .set_expected_bucket_owner(self.owner())
                     .key(&**name)
                     .content_type(CONTENT_TYPE)
                     .metadata(MARKER, header_text(marker))
@@ -74,6 +75,7 @@ impl Sink for S3Sink {
                     .client()
                     .upload_part()
                     .bucket(&self.options().bucket)
+                    .set_expected_bucket_owner(self.owner())
                     .key(&**name)
                     .upload_id(&**upload)
                     .part_number(number)
@@ -135,7 +137,12 @@ impl Sink for S3Sink {
         let operation = Operation::GetObject;
         let read = self
             .persist(operation, name, || async {
-                let request = self.client().get_object().bucket(&self.options().bucket).key(&**name);
+                let request = self
+                    .client()
+                    .get_object()
+                    .bucket(&self.options().bucket)
+                    .set_expected_bucket_owner(self.owner())
+                    .key(&**name);
                 let answer = request.send().await.map_err(Failure::from)?;
                 match answer.body.collect().await {
                     Ok(body) => Ok(body.into_bytes()),
@@ -152,7 +159,12 @@ impl Sink for S3Sink {
 
     async fn delete_manifest(&self, name: &ObjectName) {
         let delete = self.call(Operation::DeleteObject, name, || async {
-            let request = self.client().delete_object().bucket(&self.options().bucket).key(&**name);
+            let request = self
+                .client()
+                .delete_object()
+                .bucket(&self.options().bucket)
+                .set_expected_bucket_owner(self.owner())
+                .key(&**name);
             request.send().await.map_err(Failure::from)
         });
         match tokio::time::timeout(BEST_EFFORT, delete).await {
@@ -183,6 +195,7 @@ impl S3Sink {
                     .client()
                     .put_object()
                     .bucket(&self.options().bucket)
+                    .set_expected_bucket_owner(self.owner())
                     .key(&**name)
                     .content_type(CONTENT_TYPE)
                     .content_length(content.len() as i64)
@@ -228,6 +241,7 @@ impl S3Sink {
                     .client()
                     .complete_multipart_upload()
                     .bucket(&self.options().bucket)
+                    .set_expected_bucket_owner(self.owner())
                     .key(&*object.name)
                     .upload_id(&*object.upload)
                     .multipart_upload(upload.clone());
@@ -275,6 +289,7 @@ impl S3Sink {
                         .client()
                         .list_parts()
                         .bucket(&self.options().bucket)
+                        .set_expected_bucket_owner(self.owner())
                         .key(&*object.name)
                         .upload_id(&*object.upload)
                         .set_part_number_marker(after.clone());
@@ -321,7 +336,8 @@ impl S3Sink {
 
     async fn send_abort(&self, name: &str, upload: &str) -> Result<(), Failure> {
         let request = self.client().abort_multipart_upload();
-        let request = request.bucket(&self.options().bucket).key(name).upload_id(upload);
+        let request =
+            request.bucket(&self.options().bucket).set_expected_bucket_owner(self.owner()).key(name).upload_id(upload);
         request.send().await.map(drop).map_err(Failure::from)
     }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use aws::Clients;
 use fault::Blame;
-use identity::{Base, Connection, WebIdentity};
+use identity::{Base, Connection, Profile, WebIdentity};
 use transit::Sink as _;
 use world::Environment;
 
@@ -60,11 +60,11 @@ async fn a_profile_comes_before_the_instance_and_can_be_named() {
     assert_eq!(begun_as(&fake, Base::DefaultChain, environment(&[])).await.unwrap(), "AKIADEFAULT");
     let named = environment(&[("AWS_PROFILE", "orders")]);
     assert_eq!(begun_as(&fake, Base::DefaultChain, named).await.unwrap(), "AKIAORDERS");
-    let profile = Base::Profile(Some("orders".into()));
+    let profile = Base::Profile(Profile::named("orders"));
     assert_eq!(begun_as(&fake, profile, environment(&[])).await.unwrap(), "AKIAORDERS");
-    let missing = Base::Profile(Some("ordres".into()));
+    let missing = Base::Profile(Profile::named("ordres"));
     let fault = begun_as(&fake, missing, environment(&[])).await.unwrap_err();
-    assert_eq!(fault.code(), "identity.no-credentials");
+    assert_eq!((fault.code(), fault.hint().as_deref()), ("identity.base-failed", Some("did you mean orders?")));
     assert!(fault::Chain(fault.as_error()).to_string().contains("ordres"), "{}", fault::Chain(fault.as_error()));
 }
 
@@ -77,10 +77,7 @@ async fn a_web_identity_is_exchanged_with_the_token_as_it_is_now() {
     let variables = [("AWS_WEB_IDENTITY_TOKEN_FILE", path), ("AWS_ROLE_ARN", role)];
     assert_eq!(begun_as(&fake, Base::DefaultChain, bare(&variables)).await.unwrap(), "ASIAWEB1");
 
-    let web = |file: &str| {
-        let (role_arn, session_name) = (role.to_owned(), "tidegate".to_owned());
-        Base::WebIdentity(WebIdentity { role_arn, token_file: file.into(), session_name })
-    };
+    let web = |file: &str| Base::WebIdentity(WebIdentity::new(role, file, "tidegate"));
     assert_eq!(begun_as(&fake, web(path), bare(&[])).await.unwrap(), "ASIAWEB2");
     let rotten = file("not a token");
     let fault = begun_as(&fake, web(rotten.path().to_str().unwrap()), bare(&[])).await.unwrap_err();

@@ -7,7 +7,8 @@ use std::time::Duration;
 use aws::s3::{ExistingObject, S3Options, S3Sink, Sweep, Swept};
 use aws::{Backoff, Clients};
 use bytes::Bytes;
-use identity::{AccessKeyId, AssumeRole, Base, Connection, StaticKeys, StsEndpoint};
+use fault::Diagnose as _;
+use identity::{AccessKeyId, AssumeRole, Base, Connection, KeyRule, StaticKeys, StsEndpoint};
 use local::aws::{Aws, AwsOptions, Effect, FaultRule, NewUser};
 use transit::{Finished, ObjectName, Sink as _};
 use world::{Clock, Environment};
@@ -88,7 +89,7 @@ impl World {
     fn open(&self, user: &NewUser, hops: Vec<AssumeRole>, options: S3Options) -> S3Sink {
         let access_key_id = AccessKeyId::new(user.access_key_id.as_str());
         let keys = StaticKeys { access_key_id, secret: user.secret_access_key.clone(), token: None };
-        let sts = StsEndpoint { region: "eu-central-1".into(), endpoint: Some(self.aws.endpoint()) };
+        let sts = StsEndpoint::new("eu-central-1").at(self.aws.endpoint());
         let clients = Clients::new(self.clock.clone(), Environment::of::<String, String>([]));
         clients.s3(&Connection { base: Base::Keys(keys), hops, sts }, options).unwrap()
     }
@@ -412,4 +413,122 @@ async fn uploaded_and_published(sink: &S3Sink) -> Result<Finished, String> {
     let part = sink.part(&name(), &upload, 1, vec![Bytes::from_static(b"other")]).await.unwrap();
     let object = transit::IntentObject { marker: "cut-other".into(), ..object(&upload) };
     sink.publish(&object, &[part]).await.map_err(|fault| fault.code().to_owned())
+}
+
+/// A connection as a user writes it, over the vendor's keys to the role `orders`.
+fn fenced(world: &World, more: &str) -> Connection {
+    let text = format!(
+        "[connections.lake]\nkind = \"keys\"\nregion = \"eu-central-1\"\naccess_key_id = \"{}\"\n\
+         secret_access_key = {{ env = \"SECRET\" }}\nbucket = \"lake\"\nprefix = \"topics/\"\n{more}\n\
+         endpoints = {{ sts = \"{}\" }}\n[[connections.lake.roles]]\n\
+         arn = \"arn:aws:iam::111111111111:role/orders\"\nexternal_id = \"{EXTERNAL_ID}\"\n",
+        world.vendor.access_key_id,
+        world.aws.endpoint(),
+    );
+    let environment = Environment::of([("SECRET", world.vendor.secret_access_key.expose())]);
+    let connections = identity::Connections::read("test", &text, &environment, KeyRule::default()).unwrap();
+    connections.get("lake").unwrap().bind("orders", identity::Purpose::S3)
+}
+
+#[tokio::test]
+async fn a_session_cannot_leave_the_fence_though_its_role_may() {
+    let body = || Bytes::from_static(b"hello");
+    let world = World::new().await;
+    let clients = Clients::new(world.clock.clone(), Environment::of::<String, String>([]));
+    let sink = clients.s3(&fenced(&world, ""), world.options()).unwrap();
+    let inside: ObjectName = "topics/orders-0-0".into();
+    sink.put_manifest(&inside, body()).await.unwrap();
+    assert_eq!(sink.get_manifest(&inside).await.unwrap(), Some(body()));
+    sink.delete_manifest(&inside).await;
+    let outside: ObjectName = "elsewhere/orders-0-0".into();
+    let fault = sink.put_manifest(&outside, body()).await.unwrap_err();
+    assert_eq!(fault.code(), "s3.access-denied", "{fault}");
+    assert!(sink.begin(&outside, MARKER).await.is_err());
+    // The fence leaves what a sweep needs, and shows no names outside.
+    let sweep = Sweep { prefix: "topics/orders-", is_ours: &|_| true, keep: &HashSet::new(), older_than: Sweep::A_DAY };
+    sink.sweep(&sweep).await.unwrap();
+    assert_eq!(world.count("ListMultipartUploads", "AccessDenied"), 0);
+    sink.list("topics/").await.unwrap();
+    assert_eq!(sink.list("").await.unwrap_err().code(), "s3.access-denied");
+
+    let open = clients.s3(&fenced(&world, "fence = \"off\""), world.options()).unwrap();
+    open.put_manifest(&outside, body()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_bucket_of_another_owner_gets_nothing() {
+    let world = World::new().await;
+    let name: ObjectName = "orders-0-0".into();
+    let body = || Bytes::from_static(b"hello");
+    let owned = S3Options { owner: Some("111111111111".parse().unwrap()), ..world.options() };
+    world.sink_as("orders", owned).put_manifest(&name, body()).await.unwrap();
+    let sniped = S3Options { owner: Some("333333333333".parse().unwrap()), ..world.options() };
+    let sink = world.sink_as("orders", sniped);
+    assert_eq!(sink.put_manifest(&name, body()).await.unwrap_err().code(), "s3.access-denied");
+    assert!(sink.begin(&name, MARKER).await.is_err());
+    assert!(sink.get_manifest(&name).await.is_err());
+}
+
+#[tokio::test]
+async fn the_way_of_a_connection_is_walked_stop_by_stop() {
+    let world = World::new().await;
+    let clients = Clients::new(world.clock.clone(), Environment::of::<String, String>([]));
+    let stops = clients.walk(&fenced(&world, "")).await;
+    let arns: Vec<_> = stops.iter().map(|stop| stop.as_ref().unwrap().arn.clone().unwrap()).collect();
+    assert_eq!(
+        arns,
+        [world.vendor.arn.to_string(), "arn:aws:sts::111111111111:assumed-role/orders/tidegate-lake".to_owned()]
+    );
+    assert!(stops[1].as_ref().unwrap().expires_at.is_some());
+    let mut wrong = fenced(&world, "");
+    wrong.hops[0].external_id = Some("another".into());
+    let stops = clients.walk(&wrong).await;
+    assert!(stops[0].is_ok());
+    assert_eq!(stops[1].as_ref().unwrap_err().code(), "identity.access-denied");
+}
+
+#[tokio::test]
+async fn a_profile_leads_to_a_role_whose_session_lives_as_long_as_it_says() {
+    let world = World::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (config, credentials) = (dir.path().join("config"), dir.path().join("credentials"));
+    std::fs::write(
+        &config,
+        format!(
+            "[profile orders]\nrole_arn = arn:aws:iam::111111111111:role/orders\nsource_profile = vendor\n\
+             external_id = {EXTERNAL_ID}\nduration_seconds = 900\n"
+        ),
+    )
+    .unwrap();
+    let secret = world.vendor.secret_access_key.expose();
+    let id = &world.vendor.access_key_id;
+    let process = format!(
+        "[vendor]\ncredential_process = echo '{{\"Version\":1,\"AccessKeyId\":\"{id}\",\"SecretAccessKey\":\"{secret}\"}}'\n"
+    );
+    std::fs::write(&credentials, process).unwrap();
+    let profile = identity::Profile {
+        config_file: Some(config),
+        credentials_file: Some(credentials),
+        ..identity::Profile::named("orders")
+    };
+    let sts = StsEndpoint::new("eu-central-1").at(world.aws.endpoint());
+    let clients = Clients::new(world.clock.clone(), Environment::of::<String, String>([]));
+    let connection = Connection { base: Base::Profile(profile), hops: Vec::new(), sts };
+    let identity = clients.sessions().open(&connection).unwrap();
+    let signer = identity.signer().await.unwrap();
+    let left = signer.expires_at().unwrap().duration_since(world.clock.now()).unwrap();
+    assert!(left <= Duration::from_mins(15), "{left:?}");
+}
+
+#[tokio::test]
+async fn the_longest_session_of_a_role_is_found_out_at_sts() {
+    let world = World::new().await;
+    let mut connection = fenced(&world, "");
+    connection.hops[0].duration = identity::Lifetime::Longest;
+    let clients = Clients::new(world.clock.clone(), Environment::of::<String, String>([]));
+    let signer = clients.sessions().open(&connection).unwrap().signer().await.unwrap();
+    let left = signer.expires_at().unwrap().duration_since(world.clock.now()).unwrap();
+    // The role's maximum is IAM's default of an hour.
+    assert!(left > Duration::from_mins(59) && left <= Duration::from_hours(1), "{left:?}");
+    assert!(world.count("AssumeRole", "ValidationError") >= 1, "AWS's own words were met on the way");
 }

@@ -27,7 +27,7 @@ fn connection(fake: &Fake) -> Connection {
     Connection {
         base: Base::Keys(keys),
         hops: vec![AssumeRole::new("arn:aws:iam::111111111111:role/orders", "tidegate")],
-        sts: StsEndpoint { region: "eu-central-1".into(), endpoint: Some(fake.url()) },
+        sts: StsEndpoint::new("eu-central-1").at(fake.url()),
     }
 }
 

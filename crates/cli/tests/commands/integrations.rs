@@ -83,7 +83,6 @@ impl Desk {
             "aws.s3.bucket.name": "orders-archive",
             "aws.s3.region": "eu-central-1",
             "aws.s3.endpoint": self.aws.endpoint(),
-            "aws.sts.config.endpoint": self.aws.endpoint(),
             "provider.integration.id": integration,
         });
         config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -220,11 +219,14 @@ fn a_connector_is_refused_until_its_integration_is_proven() {
     let output = desk.command(&["check", &file]).output().unwrap();
     let plan = crate::text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{plan}");
-    assert!(plan.contains(&format!("role/orders-writer, of integration {id}")), "{plan}");
+    assert!(plan.contains(&"role/orders-writer"), "{plan}");
 
-    refused(&desk.connector(&id, &json!({"aws.sts.role.arn": "arn:aws:iam::1:role/x"})), "only one can say");
-    refused(&desk.connector("cspi-nowhere", &json!({})), "there is no integration cspi-nowhere");
-    refused(&desk.connector("orders", &json!({})), "\"orders\" is no integration id");
+    refused(
+        &desk.connector(&id, &json!({"aws.sts.role.arn": "arn:aws:iam::1:role/x"})),
+        "stands beside provider.integration.id",
+    );
+    refused(&desk.connector("cspi-nowhere", &json!({})), "integration cspi-nowhere is not in the store");
+    refused(&desk.connector("orders", &json!({})), "integration orders is not in the store");
     let elsewhere = desk.dir.path().join("elsewhere.db");
     let output = desk.command(&["check", &file, "--store", elsewhere.to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
@@ -282,7 +284,7 @@ fn a_connector_moves_records_as_its_integrations_role_and_metrics_show_the_state
     let wanted = format!("tidegate_integration_state{{integration=\"{id}\",state=\"proven\"}} 1");
     // The guard reads the store first: looked at for ten seconds at most.
     let shown = (0..1000).any(|_| {
-        desk.runtime.block_on(tokio::time::sleep(std::time::Duration::from_millis(10)));
+        desk.runtime.block_on(async { tokio::time::sleep(std::time::Duration::from_millis(10)).await });
         let mut stream = TcpStream::connect(&address).unwrap();
         stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         let mut text = String::new();

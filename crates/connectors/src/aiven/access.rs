@@ -1,44 +1,24 @@
 use std::time::Duration;
 
-use identity::{AccessKeyId, AssumeRole, Base, Connection, StaticKeys, StsEndpoint};
+use identity::{AccessKeyId, AssumeRole, Base, Connection, KeyRule, Profile, StaticKeys, StsEndpoint};
 
 use crate::config::Config;
 use crate::define::Values;
 use crate::faults::{ConfigFault, Findings};
-use crate::plan::NamedIntegration;
 
 const GLOBAL_STS: &str = "https://sts.amazonaws.com";
-const INTEGRATION: &str = "provider.integration.id";
-
-/// The integration whose role is taken on. It says everything about the role: another word about that contradicts it.
-pub(super) fn integration(values: &Values, found: &mut Findings) -> Option<NamedIntegration> {
-    let id = values.text(INTEGRATION).filter(|id| !id.is_empty())?;
-    for key in [
-        "aws.sts.role.arn",
-        "aws.sts.role.external.id",
-        "aws.access.key.id",
-        "aws.secret.access.key",
-        "aws_access_key_id",
-        "aws_secret_access_key",
-    ] {
-        if values.is_set(key) {
-            let text = format!("{INTEGRATION} and {key} are set, and only one can say who Tidegate is to AWS");
-            found.fault(ConfigFault::new(key, None, text).hint(format!("take out {key} or {INTEGRATION}")));
-        }
-    }
-    let duration = values.number("aws.sts.role.session.duration").and_then(|seconds| u64::try_from(seconds).ok());
-    Some(NamedIntegration {
-        id: id.to_owned(),
-        session_name: values.text("aws.sts.role.session.name").map(str::to_owned),
-        duration: duration.map(Duration::from_secs),
-    })
-}
 
 /// Who Tidegate is to AWS. Upstream's order: a role with its session name, the pair of keys, the old pair, the provider
 /// class, the default chain. The base of a role is the default chain, even if keys are given.
-pub(super) fn connection(values: &Values, config: &Config, region: &str, found: &mut Findings) -> Connection {
+pub(super) fn connection(
+    values: &Values,
+    config: &Config,
+    region: &str,
+    static_keys: KeyRule,
+    found: &mut Findings,
+) -> Connection {
     let endpoint = values.text("aws.sts.config.endpoint").filter(|endpoint| *endpoint != GLOBAL_STS);
-    let sts = StsEndpoint { region: region.to_owned(), endpoint: endpoint.map(str::to_owned) };
+    let sts = StsEndpoint { endpoint: endpoint.map(str::to_owned), ..StsEndpoint::new(region) };
     let pair = pair(values, "aws.access.key.id", "aws.secret.access.key")
         .or_else(|| pair(values, "aws_access_key_id", "aws_secret_access_key"));
     let half = ["aws.access.key.id", "aws.secret.access.key", "aws_access_key_id", "aws_secret_access_key"]
@@ -59,7 +39,7 @@ pub(super) fn connection(values: &Values, config: &Config, region: &str, found: 
         let duration = values.number("aws.sts.role.session.duration").and_then(|seconds| u64::try_from(seconds).ok());
         let role = AssumeRole {
             external_id: values.text("aws.sts.role.external.id").map(str::to_owned),
-            duration: duration.map(Duration::from_secs),
+            duration: duration.map(Duration::from_secs).into(),
             ..AssumeRole::new(arn, session)
         };
         let connection = Connection { base: Base::DefaultChain, hops: vec![role], sts };
@@ -80,7 +60,7 @@ pub(super) fn connection(values: &Values, config: &Config, region: &str, found: 
             "aws.sts.role.arn",
             "has no effect without aws.sts.role.session.name: the role is NOT taken on, as in Aiven's connector",
         ),
-        (None, Some(_)) if !values.is_set(INTEGRATION) => {
+        (None, Some(_)) => {
             found.warn("aws.sts.role.session.name", "has no effect without aws.sts.role.arn: no role is taken on");
         }
         _ => {}
@@ -90,7 +70,11 @@ pub(super) fn connection(values: &Values, config: &Config, region: &str, found: 
     {
         found.warn(key, "has no effect without the other half of the pair, as in Aiven's connector");
     }
-    let base = pair.map_or_else(|| provider(values, found), Base::Keys);
+    if let (Some(_), Some(key), false) = (&pair, half, static_keys.allows()) {
+        let text = "keys that never end are switched off here (--no-static-keys, or a build without them)";
+        found.fault(ConfigFault::new(key, None, text).hint("name a role, or a connection (tidegate.connection)"));
+    }
+    let base = pair.map_or_else(|| provider(values), Base::Keys);
     Connection { base, hops: Vec::new(), sts }
 }
 
@@ -99,19 +83,39 @@ fn pair(values: &Values, id: &str, secret: &str) -> Option<StaticKeys> {
     Some(StaticKeys { access_key_id: AccessKeyId::new(id.expose()), secret: secret.clone(), token: None })
 }
 
-fn provider(values: &Values, found: &mut Findings) -> Base {
+/// What the providers of the AWS SDK for Java (1 and 2) stand for.
+fn provider(values: &Values) -> Base {
     let class = values.text("aws.credentials.provider").unwrap_or_default();
     match class.rsplit('.').next().unwrap_or_default() {
         "EC2ContainerCredentialsProviderWrapper" | "ContainerCredentialsProvider" => Base::Container,
         "InstanceProfileCredentialsProvider" => Base::Instance,
-        "ProfileCredentialsProvider" => Base::Profile(None),
-        name @ ("EnvironmentVariableCredentialsProvider" | "WebIdentityTokenCredentialsProvider") => {
-            found.warn(
-                "aws.credentials.provider",
-                format!("{name} stands for the default chain here, which asks the same place among others"),
-            );
-            Base::DefaultChain
-        }
+        "ProfileCredentialsProvider" => Base::Profile(Profile::default()),
+        "EnvironmentVariableCredentialsProvider" => Base::Environment,
+        "WebIdentityTokenCredentialsProvider" | "WebIdentityTokenFileCredentialsProvider" => Base::AmbientWebIdentity,
+        "AnonymousCredentialsProvider" => Base::Anonymous,
         _ => Base::DefaultChain,
+    }
+}
+
+/// Who Tidegate is to AWS is said once: by the connection, or by these keys.
+pub(super) fn refuse_beside(values: &Values, config: &Config, found: &mut Findings) {
+    for key in [
+        "aws.access.key.id",
+        "aws.secret.access.key",
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws.credentials.provider",
+        "aws.sts.role.arn",
+        "aws.sts.role.session.name",
+        "aws.sts.role.session.duration",
+        "aws.sts.role.external.id",
+        "aws.sts.config.endpoint",
+    ] {
+        if values.is_set(key) {
+            let which =
+                if config.has("tidegate.connection") { "tidegate.connection" } else { "provider.integration.id" };
+            let text = format!("stands beside {which}, which says already who Tidegate is to AWS");
+            found.fault(ConfigFault::new(key, None, text).hint(format!("leave {key} or {which} out")));
+        }
     }
 }

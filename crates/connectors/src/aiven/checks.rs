@@ -27,7 +27,8 @@ pub(super) fn password(value: Option<&Value>) -> Result<(), Complaint> {
     }
 }
 
-/// The providers of the AWS SDK for Java 1 that stand for something here; see `access.rs`.
+/// The providers of the AWS SDK for Java that stand for something here; see `access.rs`. Aiven's connector has version 1,
+/// and connectors that use version 2 the others.
 pub(super) const PROVIDERS: &[&str] = &[
     "com.amazonaws.auth.DefaultAWSCredentialsProviderChain",
     "com.amazonaws.auth.EC2ContainerCredentialsProviderWrapper",
@@ -36,6 +37,13 @@ pub(super) const PROVIDERS: &[&str] = &[
     "com.amazonaws.auth.InstanceProfileCredentialsProvider",
     "com.amazonaws.auth.WebIdentityTokenCredentialsProvider",
     "com.amazonaws.auth.profile.ProfileCredentialsProvider",
+    "software.amazon.awssdk.auth.credentials.AnonymousCredentialsProvider",
+    "software.amazon.awssdk.auth.credentials.ContainerCredentialsProvider",
+    "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
+    "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider",
+    "software.amazon.awssdk.auth.credentials.InstanceProfileCredentialsProvider",
+    "software.amazon.awssdk.auth.credentials.ProfileCredentialsProvider",
+    "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider",
 ];
 
 pub(super) fn provider(value: Option<&Value>) -> Result<(), Complaint> {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use data::{Converter, ConverterKind};
 use format::text::{Converters, Field, Kind, Layout, ValueEncoding};
 use format::{Codec, Compression};
+use identity::ConnectionSpec;
 
 use crate::aiven::{access, checks, names, region};
 use crate::config::Config;
@@ -35,10 +36,18 @@ pub(crate) fn plan(
     let compression = compression(codec, values, found);
     let layout = layout(values, config, found);
     let naming = names::naming(values, config, codec, worker.local_zone(), found);
-    let s3 = s3(values, config, found);
-    let region = values.text("aws.s3.region").or(values.text("aws_s3_region")).unwrap_or("us-east-1").to_owned();
-    let connection = access::connection(values, config, &region, found);
-    let integration = access::integration(values, found);
+    let connector = values.text("name").unwrap_or_default();
+    let spec = crate::access::named(values, connector, worker.reach(), found);
+    let region = values.text("aws.s3.region").or(values.text("aws_s3_region"));
+    let region = region.or(spec.as_ref().map(|spec| spec.region.as_str())).unwrap_or("us-east-1").to_owned();
+    let s3 = s3(values, config, &region, spec.as_deref(), found);
+    let connection = match &spec {
+        Some(spec) => {
+            access::refuse_beside(values, config, found);
+            crate::access::bind(spec, connector, &region, found)
+        }
+        None => access::connection(values, config, &region, worker.reach().keys, found),
+    };
     without_effect(values, naming.as_ref(), found);
     if let Some(converters) = converters {
         if let Some(layout) = &layout {
@@ -48,7 +57,7 @@ pub(crate) fn plan(
             name(naming, converters, found);
         }
     }
-    Some(SinkPlan { layout: layout?, compression: compression?, naming: naming?, s3: s3?, connection, integration })
+    Some(SinkPlan { layout: layout?, compression: compression?, naming: naming?, s3: s3?, connection, spec })
 }
 
 /// `file.compression.type`, else `output_compression`, else gzip.
@@ -106,19 +115,27 @@ fn field(name: &str) -> Option<Field> {
         .find(|field| field.name().eq_ignore_ascii_case(name))
 }
 
-fn s3(values: &Values, config: &Config, found: &mut Findings) -> Option<S3Target> {
+fn s3(
+    values: &Values,
+    config: &Config,
+    region: &str,
+    spec: Option<&ConnectionSpec>,
+    found: &mut Findings,
+) -> Option<S3Target> {
     let new_or_old = |new: &str, old: &str| values.text(new).or_else(|| values.text(old)).map(str::to_owned);
     let bucket = new_or_old("aws.s3.bucket.name", "aws_s3_bucket");
     if !config.has("aws.s3.bucket.name") && !config.has("aws_s3_bucket") {
         let text = "Neither aws.s3.bucket.name nor aws_s3_bucket properties have been set";
         found.fault(ConfigFault::new("aws.s3.bucket.name", None, text).hint("set aws.s3.bucket.name"));
     }
-    let region = new_or_old("aws.s3.region", "aws_s3_region");
-    if let Some(young) = region.as_deref().filter(|name| region::is_young(name)) {
+    let written = new_or_old("aws.s3.region", "aws_s3_region");
+    if let Some(young) = written.as_deref().filter(|name| region::is_young(name)) {
         found
             .warn("aws.s3.region", format!("{young} is a region that Aiven's connector does not know; taken as it is"));
     }
     let endpoint = new_or_old("aws.s3.endpoint", "aws_s3_endpoint").map(|endpoint| checks::with_scheme(&endpoint));
+    let endpoint = endpoint.or_else(|| spec.and_then(|spec| spec.endpoints.s3.clone()));
+    let owner = values.text("tidegate.s3.bucket.owner").and_then(|account| account.parse().ok());
     let sse = values.text("aws.s3.sse.algorithm");
     if let Some(other) = sse.filter(|sse| !["AES256", "aws:kms", "aws:kms:dsse"].contains(sse)) {
         found.warn("aws.s3.sse.algorithm", format!("{other} is none that S3 knows: AES256, aws:kms, aws:kms:dsse"));
@@ -140,7 +157,10 @@ fn s3(values: &Values, config: &Config, found: &mut Findings) -> Option<S3Target
     }
     Some(S3Target {
         bucket: bucket?,
-        region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+        region: region.to_owned(),
+        fips: spec.is_some_and(|spec| spec.fips),
+        dual_stack: spec.is_some_and(|spec| spec.dual_stack),
+        owner: owner.or_else(|| spec.and_then(|spec| spec.bucket_owner)),
         path_style: endpoint.is_some(),
         endpoint,
         server_side_encryption: sse.map(str::to_owned),

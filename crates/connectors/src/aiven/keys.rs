@@ -16,7 +16,7 @@ pub(crate) const AIVEN_KEYS: &[KeyDef] = &[
     KeyDef::new("aws.secret.access.key", Kind::Password, "Secret of aws.access.key.id.")
         .check(Check::Rule(checks::password))
         .group(AWS, 2),
-    KeyDef::new("aws.credentials.provider", Kind::Class, "Who Tidegate is to AWS if neither keys nor a role are given: a provider class of the AWS SDK for Java 1, taken for what it does. Not set: the default chain.")
+    KeyDef::new("aws.credentials.provider", Kind::Class, "Who Tidegate is to AWS if neither keys nor a role are given: a provider class of the AWS SDK for Java, taken for what it does. Not set: the default chain.")
         .check(Check::RuleOf(checks::provider, checks::PROVIDERS))
         .group(AWS, 3),
     KeyDef::new("aws.s3.bucket.name", Kind::String, "The bucket that objects go to.")

@@ -383,7 +383,7 @@ fn a_role_counts_with_its_session_name_alone() {
     assert_eq!(connection.base, Base::DefaultChain);
     assert_eq!(connection.hops[0].role_arn, arn);
     assert_eq!(connection.hops[0].external_id.as_deref(), Some("c-7f3"));
-    assert_eq!(connection.hops[0].duration, Some(Duration::from_mins(15)));
+    assert_eq!(connection.hops[0].duration.asked(), Some(Duration::from_mins(15)));
     assert_eq!((connection.sts.region.as_str(), connection.sts.endpoint.as_deref()), ("eu-west-1", None));
     assert!(plan.warnings().iter().any(|warning| warning.key == "aws.access.key.id"));
     let alone = planned(&[("aws.sts.role.arn", arn)]);
@@ -431,7 +431,10 @@ fn provider_classes_stand_for_kinds_of_connections() {
     let base = |class: &str| planned(&[("aws.credentials.provider", class)]).connection().base.clone();
     assert_eq!(base("com.amazonaws.auth.InstanceProfileCredentialsProvider"), Base::Instance);
     assert_eq!(base("com.amazonaws.auth.EC2ContainerCredentialsProviderWrapper"), Base::Container);
-    assert_eq!(base("com.amazonaws.auth.profile.ProfileCredentialsProvider"), Base::Profile(None));
+    assert_eq!(
+        base("com.amazonaws.auth.profile.ProfileCredentialsProvider"),
+        Base::Profile(identity::Profile::default())
+    );
     assert_eq!(base("com.amazonaws.auth.DefaultAWSCredentialsProviderChain"), Base::DefaultChain);
 }
 

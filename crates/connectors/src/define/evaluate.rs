@@ -1,7 +1,7 @@
 use crate::config::Config;
 use crate::define::{Complaint, KeyDef, Kind, Value, Values};
 use crate::faults::{ConfigFault, Findings, HIDDEN};
-use crate::suggest::suggest;
+use fault::suggest;
 
 /// Reads and checks every key of the tables, as Kafka's `ConfigDef.validate`: all faults, not the first one. A value
 /// that cannot be read is checked too, as null, so that a bad number may yield two faults, as it does there.

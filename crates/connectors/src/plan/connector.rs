@@ -3,17 +3,17 @@ use std::time::Duration;
 
 use format::Compression;
 use format::text::{Converters, Layout};
-use identity::Connection;
+use identity::{Connection, ConnectionSpec};
 use transit::WriteMode;
 
 use crate::clients::{ClientProperties, Clients};
-use crate::faults::ConfigWarning;
+use crate::faults::{ConfigFault, ConfigWarning};
 use crate::naming::{NamePattern, ObjectNaming, ObjectRouter};
-use crate::plan::{ErrorPolicy, NamedIntegration, S3Target, TopicSelection};
+use crate::plan::{ErrorPolicy, S3Target, TopicSelection};
 
 /// A connector's configuration, proven consistent: everything that is needed to run it, as plain data.
 #[derive(Debug, Clone)]
-pub struct ConnectorPlan(pub(crate) Arc<PlanParts>, pub(crate) Option<Arc<Connection>>);
+pub struct ConnectorPlan(Arc<PlanParts>);
 
 /// What a plan is made of.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub(crate) struct PlanParts {
     pub(crate) write_mode: WriteMode,
     pub(crate) manifest_prefix: Option<String>,
     pub(crate) patience: Duration,
+    pub(crate) kafka_connection: Option<Arc<ConnectionSpec>>,
     pub(crate) sink: SinkPlan,
     pub(crate) warnings: Vec<ConfigWarning>,
 }
@@ -41,7 +42,8 @@ pub(crate) struct SinkPlan {
     pub(crate) naming: ObjectNaming,
     pub(crate) s3: S3Target,
     pub(crate) connection: Connection,
-    pub(crate) integration: Option<NamedIntegration>,
+    /// What the connection is made from, if it has a name.
+    pub(crate) spec: Option<Arc<ConnectionSpec>>,
 }
 
 /// When objects are published. Whatever comes first.
@@ -57,7 +59,7 @@ pub struct Rotation {
 
 impl ConnectorPlan {
     pub(crate) fn new(parts: PlanParts) -> Self {
-        Self(Arc::new(parts), None)
+        Self(Arc::new(parts))
     }
 
     /// The connector's name.
@@ -132,6 +134,11 @@ impl ConnectorPlan {
         self.0.manifest_prefix.clone().unwrap_or_else(default)
     }
 
+    /// What is wrong with its names in the eyes of its connection's fence.
+    pub(crate) fn fence_faults(&self) -> Vec<ConfigFault> {
+        self.0.sink.spec.as_ref().map_or_else(Vec::new, |spec| crate::access::fence_faults(self, spec))
+    }
+
     /// What sends each record to its object.
     pub fn router(&self) -> ObjectRouter {
         self.naming().router(self.converters().key.clone())
@@ -174,7 +181,17 @@ impl ConnectorPlan {
 
     /// Who Tidegate is to AWS.
     pub fn connection(&self) -> &Connection {
-        self.1.as_deref().unwrap_or(&self.0.sink.connection)
+        &self.0.sink.connection
+    }
+
+    /// The connection that signs for its Kafka cluster, if that is Amazon MSK and one is named.
+    pub fn kafka_connection(&self) -> Option<&Arc<ConnectionSpec>> {
+        self.0.kafka_connection.as_ref()
+    }
+
+    /// The connection that it names, if it names one.
+    pub fn connection_spec(&self) -> Option<&Arc<ConnectionSpec>> {
+        self.0.sink.spec.as_ref()
     }
 
     /// How long a stop, or giving a partition up, may wait for what is being published.

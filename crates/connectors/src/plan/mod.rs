@@ -2,7 +2,6 @@
 
 mod connector;
 mod errors;
-mod integration;
 mod needs;
 mod s3;
 mod show;
@@ -11,6 +10,5 @@ mod topics;
 pub use connector::{ConnectorPlan, Rotation};
 pub(crate) use connector::{PlanParts, SinkPlan};
 pub use errors::{DeadLetterQueue, ErrorPolicy};
-pub use integration::NamedIntegration;
 pub use s3::{ExistingObject, PayloadSignature, S3Retry, S3Target};
 pub use topics::TopicSelection;

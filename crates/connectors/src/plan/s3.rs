@@ -1,6 +1,9 @@
 use std::time::Duration;
 
+use iam::AccountId;
+
 /// Where objects go, and how.
+#[expect(clippy::struct_excessive_bools, reason = "each is one key of the configuration")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Target {
     /// The bucket.
@@ -9,6 +12,12 @@ pub struct S3Target {
     pub region: String,
     /// A URL in place of AWS's own.
     pub endpoint: Option<String>,
+    /// Whether AWS's endpoints with FIPS 140 cryptography are asked.
+    pub fips: bool,
+    /// Whether AWS's endpoints that have IPv6 too are asked.
+    pub dual_stack: bool,
+    /// The account that the bucket must be in.
+    pub owner: Option<AccountId>,
     /// Whether the bucket stands in the path and not in the host's name.
     pub path_style: bool,
     /// `AES256`, `aws:kms` or `aws:kms:dsse`; `None` leaves it to the bucket.

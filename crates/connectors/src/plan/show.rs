@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use data::{Offset, TopicPartition};
 use format::text::{Kind, ValueEncoding};
-use identity::Base;
+use identity::{Base, Lifetime};
 use serde_json::{Value, json};
 use transit::{Lanes, WriteMode};
 
@@ -81,12 +81,15 @@ impl ConnectorPlan {
                 "region": s3.region,
                 "endpoint": s3.endpoint,
                 "path_style": s3.path_style,
+                "fips": s3.fips,
+                "dual_stack": s3.dual_stack,
+                "bucket_owner": s3.owner.map(|owner| owner.to_string()),
                 "server_side_encryption": s3.server_side_encryption,
                 "part_size": s3.part_size,
                 "existing_object": existing(s3.existing),
             },
-            "integration": self.integration().map(|named| &named.id),
             "session": {
+                "connection": self.connection_spec().map(|spec| spec.name.as_str()),
                 "hops": self.hops(),
                 "sts": {
                     "region": self.connection().sts.region,
@@ -109,12 +112,20 @@ impl ConnectorPlan {
     fn hops(&self) -> Vec<Value> {
         let connection = self.connection();
         let base = match &connection.base {
+            Base::Anonymous => json!({ "kind": "anonymous" }),
             Base::Keys(keys) => json!({ "kind": "keys", "access_key_id": keys.access_key_id.as_str() }),
+            Base::Environment => json!({ "kind": "environment" }),
             Base::DefaultChain => json!({ "kind": "default-chain" }),
-            Base::WebIdentity(web) => json!({ "kind": "web-identity", "role_arn": web.role_arn }),
+            Base::WebIdentity(web) => json!({
+                "kind": "web-identity",
+                "role_arn": web.role_arn,
+                "session_name": web.session_name,
+                "session_policy": web.policy,
+            }),
+            Base::AmbientWebIdentity => json!({ "kind": "web-identity" }),
             Base::Container => json!({ "kind": "container" }),
-            Base::Instance => json!({ "kind": "instance" }),
-            Base::Profile(profile) => json!({ "kind": "profile", "profile": profile }),
+            Base::Instance => json!({ "kind": "instance-role" }),
+            Base::Profile(profile) => json!({ "kind": "profile", "profile": profile.name }),
             Base::RolesAnywhere(anywhere) => json!({
                 "kind": "roles-anywhere",
                 "role_arn": anywhere.role_arn,
@@ -128,7 +139,11 @@ impl ConnectorPlan {
                 "role_arn": hop.role_arn,
                 "session_name": hop.session_name,
                 "external_id": hop.external_id,
-                "duration_seconds": hop.duration.map(|duration| duration.as_secs()),
+                "duration_seconds": match hop.duration {
+                    Lifetime::Longest => Value::from("auto"),
+                    duration => duration.asked().map(|duration| duration.as_secs()).into(),
+                },
+                "session_policy": hop.policy,
             })
         });
         std::iter::once(base).chain(roles).collect()
@@ -216,8 +231,11 @@ impl fmt::Display for ConnectorPlan {
             "published",
             &format!("{when}; {}; existing objects: {}", mode(self.write_mode()), existing(s3.existing)),
         )?;
-        let named = self.integration().map_or_else(String::new, |named| format!(", of integration {}", named.id));
-        line("session", &format!("{}{named}", self.connection()))?;
+        let fenced = self.connection_spec().filter(|spec| spec.fence.is_up()).map_or_else(String::new, |spec| {
+            let places: Vec<_> = spec.fence.places.iter().map(ToString::to_string).collect();
+            format!("; may touch {}", places.join(", "))
+        });
+        line("session", &format!("{}{fenced}", self.connection()))?;
         line(
             "memory",
             &format!("open objects: {}; up to {} of each before they go up", self.open_objects(), size(s3.part_size)),

@@ -57,7 +57,7 @@ impl World {
             secret: user.secret_access_key.clone(),
             token: None,
         };
-        let sts = StsEndpoint { region: "eu-central-1".into(), endpoint: Some(self.aws.endpoint()) };
+        let sts = StsEndpoint::new("eu-central-1").at(self.aws.endpoint());
         let ours = Connection { base: Base::Keys(keys), hops, sts };
         let clients = aws::Clients::new(self.clock.clone(), Environment::of::<String, String>([]));
         Prover::new(Arc::new(AwsSts::new(&clients, &ours).unwrap()), self.clock.clone())

@@ -4,6 +4,7 @@
 //! parts of a client (group, fetch, producer) read their own keys from the same [`Properties`].
 
 mod client;
+mod iam;
 mod jaas;
 mod jks;
 mod problem;
@@ -14,5 +15,6 @@ mod ssl;
 mod stores;
 
 pub use client::{Checked, ClientConfig, Tls};
+pub use iam::IamLogin;
 pub use problem::{Problem, Problems, Warning};
 pub use properties::{Properties, is_secret};

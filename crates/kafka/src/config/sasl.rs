@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use world::{Clock, Secret};
 
 use super::Properties;
+use super::iam;
 use super::jaas::{self, LoginModule};
 use super::stores::{self, STORE_TYPES};
 use crate::net::tls::{self, Material};
@@ -74,11 +75,8 @@ pub(super) fn read(properties: &mut Properties<'_>, tokens: Option<Arc<dyn Token
         }
         Mechanism::OAuthBearer if iam_handler => external(properties, tokens),
         Mechanism::OAuthBearer => read_oauth(properties),
-        Mechanism::MskIam => {
-            // Credentials are the connector's, whatever profile the login module names.
-            properties.secret(JAAS);
-            external(properties, tokens)
-        }
+        // MSK's own mechanism carries the same signature in another form, and its listeners have both.
+        Mechanism::MskIam => external(properties, tokens),
     };
     properties.ignore_prefix("sasl.kerberos.", "Kerberos is not supported");
     properties.ignore_prefix("sasl.login.", "a token is asked for whenever a connection authenticates");
@@ -87,7 +85,7 @@ pub(super) fn read(properties: &mut Properties<'_>, tokens: Option<Arc<dyn Token
 }
 
 fn external(properties: &mut Properties<'_>, tokens: Option<Arc<dyn TokenProvider>>) -> Option<Sasl> {
-    properties.secret(JAAS);
+    iam::check(properties);
     if tokens.is_none() {
         properties.problem(MECHANISM, "needs AWS credentials, and there are none in this place");
     }

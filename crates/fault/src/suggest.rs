@@ -2,7 +2,7 @@
 ///
 /// Counts insertions, deletions, changes, and swaps of neighbours (optimal string alignment). A third of the word's
 /// letters may be wrong, at most three: beyond that a suggestion misleads.
-pub(crate) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     // "_" for "." and the wrong case are the commonest slips of configuration keys: they cost nothing.
     let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], ".");

@@ -1,0 +1,238 @@
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use aws::{Clients, Stop};
+use fault::{Chain, Diagnose as _, Retry};
+use identity::{ConnectionFaults, ConnectionSpec, Connections, Error, ImportSource, Purpose};
+use serde_json::{Value, json};
+use world::{Clock, Environment};
+
+use crate::args::{
+    ConnectionArguments, ConnectionCheckArguments, ConnectionCommand, ConnectionTestArguments, Exit, Exporter,
+    ImportArguments, Output,
+};
+use crate::screen::Screen;
+
+/// `tidegate connection`: the connections of a file.
+pub(crate) async fn connection(command: &ConnectionCommand, environment: &Environment, screen: &Screen) -> Exit {
+    match command {
+        ConnectionCommand::List(arguments) => list(arguments, environment, screen),
+        ConnectionCommand::Check(arguments) => check(arguments, environment, screen),
+        ConnectionCommand::Test(arguments) => test(arguments, environment, screen).await,
+        ConnectionCommand::Import(arguments) => import(arguments, screen),
+    }
+}
+
+fn load(arguments: &ConnectionArguments, environment: &Environment, screen: &Screen) -> Option<Connections> {
+    match Connections::load(&arguments.connections, environment, arguments.keys()) {
+        Ok(connections) => Some(connections),
+        Err(ConnectionFaults { origin, faults, warnings }) => {
+            let mut text = format!("{origin}: refused, {} at fault\n", faults.len());
+            text.extend(faults.iter().map(|fault| format!("  error    {fault}\n")));
+            text.extend(warnings.iter().map(|warning| format!("  warning  {warning}\n")));
+            screen.print(text.as_bytes());
+            None
+        }
+    }
+}
+
+fn find(connections: &Connections, name: &str, screen: &Screen) -> Option<Arc<ConnectionSpec>> {
+    let found = connections.get(name).cloned();
+    if found.is_none() {
+        let names: Vec<_> = connections.names().collect();
+        let meant = connections
+            .suggest(name)
+            .map_or_else(|| format!("there are: {}", names.join(", ")), |close| format!("did you mean {close}?"));
+        screen.print(format!("error: there is no connection {name}; {meant}\n").as_bytes());
+    }
+    found
+}
+
+fn list(arguments: &ConnectionArguments, environment: &Environment, screen: &Screen) -> Exit {
+    let Some(connections) = load(arguments, environment, screen) else { return Exit::Refused };
+    let rows: Vec<_> = connections.iter().map(|spec| (spec, way(spec, "connector"))).collect();
+    let out = match arguments.output {
+        Output::Json => {
+            let listed: Vec<_> = rows.iter().map(|(spec, _)| show(spec, "connector")).collect();
+            format!("{:#}\n", json!({ "connections": listed }))
+        }
+        Output::Text => {
+            let width = rows.iter().map(|(spec, _)| spec.name.len()).max().unwrap_or(0);
+            rows.iter().fold(String::new(), |mut out, (spec, way)| {
+                writeln!(out, "{:width$}  {:14}  {way}", spec.name, spec.region)
+                    .expect("writing to a String does not fail");
+                out
+            })
+        }
+    };
+    print(&out);
+    Exit::Done
+}
+
+fn check(arguments: &ConnectionCheckArguments, environment: &Environment, screen: &Screen) -> Exit {
+    let Some(connections) = load(&arguments.file, environment, screen) else { return Exit::Refused };
+    let chosen: Vec<Arc<ConnectionSpec>> = match &arguments.name {
+        None => connections.iter().cloned().collect(),
+        Some(name) => match find(&connections, name, screen) {
+            Some(spec) => vec![spec],
+            None => return Exit::Refused,
+        },
+    };
+    let out = match arguments.file.output {
+        Output::Json => {
+            let shown: Vec<_> = chosen.iter().map(|spec| show(spec, &arguments.connector)).collect();
+            format!("{:#}\n", json!({ "connections": shown }))
+        }
+        Output::Text => chosen.iter().map(|spec| describe(spec, &arguments.connector)).collect(),
+    };
+    print(&out);
+    Exit::Done
+}
+
+async fn test(arguments: &ConnectionTestArguments, environment: &Environment, screen: &Screen) -> Exit {
+    let Some(connections) = load(&arguments.file, environment, screen) else { return Exit::Refused };
+    let Some(spec) = find(&connections, &arguments.name, screen) else { return Exit::Refused };
+    let clients = Clients::with_keys(Clock::system(), environment.clone(), arguments.file.keys());
+    let connection = spec.bind(&arguments.connector, Purpose::S3);
+    let stops = clients.walk(&connection).await;
+    let now = clients.clock().now();
+    let out = match arguments.file.output {
+        Output::Json => {
+            let stops: Vec<_> = stops.iter().map(|stop| stop_json(stop, now)).collect();
+            format!("{:#}\n", json!({ "connection": spec.name, "stops": stops }))
+        }
+        Output::Text => stops.iter().map(|stop| stop_text(stop, now)).collect(),
+    };
+    print(&out);
+    match stops.last() {
+        Some(Err(error)) if error.retry() == Retry::Never => Exit::Failed,
+        // AWS could not be asked: nothing is proven, neither way.
+        Some(Err(_)) => Exit::NoProgress,
+        Some(Ok(_)) | None => {
+            screen.print(b"a session was had; what it may do was not tried\n");
+            Exit::Done
+        }
+    }
+}
+
+fn import(arguments: &ImportArguments, screen: &Screen) -> Exit {
+    let text = match std::fs::read_to_string(&arguments.file) {
+        Ok(text) => text,
+        Err(error) => {
+            screen.print(format!("error: could not read {}: {error}\n", arguments.file.display()).as_bytes());
+            return Exit::Usage;
+        }
+    };
+    let source = arguments.from.map(|from| match from {
+        Exporter::Informatica => ImportSource::Informatica,
+        Exporter::Boomi => ImportSource::Boomi,
+    });
+    match identity::import(&text, source, arguments.name.as_deref()) {
+        Ok(imported) => {
+            for warning in &imported.warnings {
+                screen.print(format!("warning: {warning}\n").as_bytes());
+            }
+            print(&imported.toml);
+            Exit::Done
+        }
+        Err(why) => {
+            screen.print(format!("error: {}: {why}\n", arguments.file.display()).as_bytes());
+            Exit::Refused
+        }
+    }
+}
+
+fn way(spec: &ConnectionSpec, connector: &str) -> String {
+    spec.bind(connector, Purpose::S3).to_string()
+}
+
+fn describe(spec: &ConnectionSpec, connector: &str) -> String {
+    let connection = spec.bind(connector, Purpose::S3);
+    let mut out = format!("{}: ok\n", spec.name);
+    let mut line =
+        |what: &str, text: String| writeln!(out, "  {what:13} {text}").expect("writing to a String does not fail");
+    line("kind", spec.kind.to_owned());
+    line("region", spec.region.clone());
+    line("way", connection.to_string());
+    for hop in &connection.hops {
+        let external = if hop.external_id.is_some() { ", with an external ID" } else { "" };
+        line("session", format!("{} of {}, {}{external}", hop.session_name, hop.role_arn, hop.duration));
+    }
+    let places: Vec<_> = spec.fence.places.iter().map(ToString::to_string).collect();
+    if spec.fence.is_up() {
+        line("may touch", places.join(", "));
+    }
+    if let Some(owner) = spec.bucket_owner {
+        line("bucket owner", owner.to_string());
+    }
+    let policy = connection.clone().cut_down().and_then(|policy| policy.clone());
+    if let Some(policy) = policy {
+        line("policy", policy);
+    }
+    for warning in spec.warnings() {
+        line("warning", warning.to_string());
+    }
+    out
+}
+
+fn show(spec: &ConnectionSpec, connector: &str) -> Value {
+    let connection = spec.bind(connector, Purpose::S3);
+    let roles: Vec<_> = connection
+        .hops
+        .iter()
+        .map(|hop| {
+            json!({
+                "arn": hop.role_arn,
+                "session_name": hop.session_name,
+                "external_id": hop.external_id,
+                "duration": hop.duration.to_string(),
+                "session_policy": hop.policy,
+            })
+        })
+        .collect();
+    json!({
+        "name": spec.name,
+        "kind": spec.kind,
+        "region": spec.region,
+        "way": connection.to_string(),
+        "roles": roles,
+        "fence": spec.fence.places.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "bucket_owner": spec.bucket_owner.map(|owner| owner.to_string()),
+        "warnings": spec.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+fn stop_text(stop: &Result<Stop, Error>, now: std::time::SystemTime) -> String {
+    match stop {
+        Ok(stop) => {
+            let who = stop.arn.as_deref().unwrap_or("nobody: requests go unsigned");
+            let end = stop.expires_at.map_or_else(
+                || ", without an end".to_owned(),
+                |end| format!(", for {} s", end.duration_since(now).unwrap_or_default().as_secs()),
+            );
+            let end = if stop.arn.is_some() { end } else { String::new() };
+            format!("ok      {} -> {who}{end}\n", stop.what)
+        }
+        Err(error) => {
+            let hint = error.hint().map_or_else(String::new, |hint| format!("        hint: {hint}\n"));
+            format!("failed  {} [{}]\n{hint}", Chain(error), error.code())
+        }
+    }
+}
+
+fn stop_json(stop: &Result<Stop, Error>, now: std::time::SystemTime) -> Value {
+    match stop {
+        Ok(stop) => json!({
+            "what": stop.what,
+            "arn": stop.arn,
+            "seconds_left": stop.expires_at.map(|end| end.duration_since(now).unwrap_or_default().as_secs()),
+        }),
+        Err(error) => json!({ "code": error.code(), "error": Chain(error).to_string(), "hint": error.hint() }),
+    }
+}
+
+fn print(out: &str) {
+    // A reader that has seen enough (`| head`) is no failure.
+    std::io::stdout().write_all(out.as_bytes()).ok();
+}
