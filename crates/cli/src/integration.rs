@@ -318,12 +318,11 @@ pub(crate) fn ours(
     for (service, url) in [("sts", sts), ("s3", first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]))] {
         endpoints.extend(url.map(|url| (service.to_owned(), json!(url))));
     }
-    const NAME: &str = "tidegate";
     let region = region.unwrap_or_else(|| "us-east-1".to_owned());
     let table = json!({ "kind": "default-chain", "region": region, "endpoints": endpoints });
-    let text = json!({ "connections": { NAME: table } }).to_string();
+    let text = json!({ "connections": { "tidegate": table } }).to_string();
     let connections = Connections::read("the environment", &text, environment, keys).map_err(told)?;
-    Ok(connections.get(NAME).cloned().expect("it was just written down"))
+    Ok(connections.get("tidegate").cloned().expect("it was just written down"))
 }
 
 fn prover(

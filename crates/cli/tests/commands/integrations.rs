@@ -219,7 +219,7 @@ fn a_connector_is_refused_until_its_integration_is_proven() {
     let output = desk.command(&["check", &file]).output().unwrap();
     let plan = crate::text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{plan}");
-    assert!(plan.contains(&"role/orders-writer"), "{plan}");
+    assert!(plan.contains("role/orders-writer"), "{plan}");
 
     refused(
         &desk.connector(&id, &json!({"aws.sts.role.arn": "arn:aws:iam::1:role/x"})),
