@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use identity::KeyRule;
 use local::aws::Effect;
 
-use crate::integration::IntegrationArguments;
+use crate::integration::{IntegrationArguments, StoreArguments};
 use crate::policy::PolicyArguments;
 
 /// How every command ends.
@@ -107,6 +107,8 @@ pub(crate) struct RunArguments {
     pub(crate) worker: WorkerArguments,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
     /// End once everything up to the end offsets seen at the start is committed; stopped before that, with exit code 4.
     #[arg(long)]
     pub(crate) drain: bool,
@@ -138,6 +140,8 @@ pub(crate) struct CheckArguments {
     pub(crate) connectors: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) worker: WorkerArguments,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
     /// How the result looks on stdout.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

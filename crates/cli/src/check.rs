@@ -4,12 +4,15 @@ use serde_json::json;
 use world::Environment;
 
 use crate::args::{CheckArguments, Exit, Output};
+use crate::integrated::Known;
 use crate::load::load;
 use crate::screen::Screen;
 
 /// `tidegate check`: everything that is wrong with connector files, and what they would do.
-pub(crate) fn check(arguments: &CheckArguments, environment: &Environment, screen: &Screen) -> Exit {
-    let loaded = match load(&arguments.connectors, &arguments.worker, environment) {
+pub(crate) async fn check(arguments: &CheckArguments, environment: &Environment, screen: &Screen) -> Exit {
+    let integrations = Known::read(&arguments.store, &arguments.worker, environment).await;
+    let loaded = match load(&arguments.connectors, &arguments.worker, integrations.map(|known| known as _), environment)
+    {
         Ok(loaded) => loaded,
         Err(text) => {
             screen.print(format!("error: {text}\n").as_bytes());

@@ -1,19 +1,22 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use connectors::ConfigFaults;
 use control::{
     AwsSts, Error, Integration, IntegrationId, Integrations, IssuedId, NewIntegration, Outcome, Probe, Proof, Prover,
-    Verdict, placeholder_policy, principal_of,
+    Verdict, principal_of,
 };
-use identity::{Base, Connection, StsEndpoint};
+use iam::generate::{Form, Subject as Written, placeholder_policy, render};
+use identity::{ConnectionFaults, ConnectionSpec, Connections, KeyRule, Purpose};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use world::{Clock, Environment};
 
 use crate::args::{Exit, Output};
+use crate::integrated::unfenced;
 use crate::place::explain;
 use crate::screen::Screen;
 
@@ -23,6 +26,12 @@ pub(crate) struct IntegrationArguments {
     verb: Verb,
     #[command(flatten)]
     store: StoreArguments,
+    /// Connections to AWS by name, TOML or JSON, for --as.
+    #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_CONNECTIONS")]
+    connections: Option<PathBuf>,
+    /// Refuse AWS keys that never end, wherever they come from.
+    #[arg(long, global = true, env = "TIDEGATE_NO_STATIC_KEYS")]
+    no_static_keys: bool,
     /// How the result looks on stdout.
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -33,6 +42,10 @@ pub(crate) struct StoreArguments {
     /// The file that integrations are kept in. Not set: tidegate/tidegate.db under XDG_STATE_HOME (~/.local/state).
     #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_STORE")]
     pub(crate) store: Option<PathBuf>,
+    /// The connection as which Tidegate takes on the roles of integrations. Not set: the default chain, with the region
+    /// and endpoints of AWS_REGION and AWS_ENDPOINT_URL.
+    #[arg(long = "as", global = true, value_name = "CONNECTION", env = "TIDEGATE_AS")]
+    pub(crate) as_connection: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -65,7 +78,7 @@ enum Verb {
         /// As list shows it.
         id: String,
     },
-    /// Print the trust policy that the customer's role must have (JSON).
+    /// Print the trust policy that the customer's role must have.
     Policy {
         /// As list shows it.
         #[arg(required_unless_present = "placeholder")]
@@ -73,6 +86,12 @@ enum Verb {
         /// The trust policy of a role that is made first: it lets in nobody.
         #[arg(long, conflicts_with = "id")]
         placeholder: bool,
+        /// What it is written as: the document alone, or with the role that it belongs to.
+        #[arg(long, value_enum, default_value_t = As::Json)]
+        form: As,
+        /// How the role is to be called, where there is none yet.
+        #[arg(long, value_name = "NAME", default_value = "tidegate")]
+        role_name: String,
     },
     /// Give an integration its role. Another role than it had has to be proven anew.
     SetRole {
@@ -105,6 +124,15 @@ enum Verb {
         #[arg(long)]
         force: bool,
     },
+}
+
+/// What a policy is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum As {
+    Json,
+    Terraform,
+    Cloudformation,
+    AwsCli,
 }
 
 #[derive(Debug, Args)]
@@ -152,8 +180,9 @@ impl From<Error> for Failure {
 }
 
 async fn act(arguments: &IntegrationArguments, environment: &Environment, screen: &Screen) -> Result<Exit, Failure> {
-    if let Verb::Policy { placeholder: true, .. } = arguments.verb {
-        say(&format!("{:#}\n", placeholder_policy()));
+    if let Verb::Policy { placeholder: true, form, role_name, .. } = &arguments.verb {
+        let trust = placeholder_policy();
+        say(&written(Written::Role { role: role_name, trust: &trust, permission: None }, *form)?);
         return Ok(Exit::Done);
     }
     let clock = Clock::system();
@@ -164,7 +193,7 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         Verb::Create { name, role_arn, principal, environment: tenant, sts } => {
             let principal = match principal {
                 Some(principal) => principal.clone(),
-                None => our_principal(sts, environment, clock).await?,
+                None => our_principal(arguments, sts, environment, clock).await?,
             };
             let new = NewIntegration {
                 display_name: name.clone(),
@@ -178,9 +207,14 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         Verb::List { environment } => list(&integrations.list(environment.as_deref()).await?, output),
         Verb::Show { id } => show(&integrations.get(&parse(id)?).await?, integrations.now(), output),
-        Verb::Policy { id, .. } => {
+        Verb::Policy { id, form, role_name, .. } => {
             let integration = integrations.get(&parse(id.as_deref().unwrap_or_default())?).await?;
-            say(&format!("{:#}\n", integration.trust_policy(integrations.now())));
+            let trust = &integration.trust_policy(integrations.now());
+            let subject = match integration.role.as_ref().and_then(|role| role.role_name()) {
+                Some(role) => Written::RoleTrust { role, trust },
+                None => Written::Role { role: role_name, trust, permission: None },
+            };
+            say(&written(subject, *form)?);
             if integration.live_ids(integrations.now()).count() > 1 {
                 told(
                     "two statements, because the external ID is being rotated: the role must accept both\n".to_owned(),
@@ -193,7 +227,7 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
             told(next_steps(&changed));
         }
         Verb::Verify { id, sts } => {
-            let prover = prover(sts, environment, clock)?;
+            let prover = prover(arguments, sts, environment, clock)?;
             let (integration, proof) = integrations.verify(&parse(id)?, &prover).await?;
             say(&verdict(&integration, &proof, integrations.now(), output));
             return Ok(exit_of(proof.verdict));
@@ -230,6 +264,16 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
     Ok(Exit::Done)
 }
 
+fn written(subject: Written<'_>, form: As) -> Result<String, Failure> {
+    let form = match form {
+        As::Json => Form::Json,
+        As::Terraform => Form::Terraform,
+        As::Cloudformation => Form::CloudFormation,
+        As::AwsCli => Form::AwsCli,
+    };
+    render(subject, form).map_err(|error| Failure { exit: Exit::Usage, text: explain(&error) })
+}
+
 /// Opens the store that is named by a flag, by the environment, or by custom.
 pub(crate) async fn open(
     arguments: &StoreArguments,
@@ -239,7 +283,7 @@ pub(crate) async fn open(
     Integrations::open(store_path(arguments, environment), clock).await
 }
 
-fn store_path(arguments: &StoreArguments, environment: &Environment) -> PathBuf {
+pub(crate) fn store_path(arguments: &StoreArguments, environment: &Environment) -> PathBuf {
     if let Some(path) = &arguments.store {
         return path.clone();
     }
@@ -249,27 +293,62 @@ fn store_path(arguments: &StoreArguments, environment: &Environment) -> PathBuf 
     state.or_else(home).unwrap_or_default().join("tidegate/tidegate.db")
 }
 
-/// Who Tidegate is before it takes on any customer's role.
-pub(crate) fn ours(sts: &StsArguments, environment: &Environment) -> Connection {
+/// Who Tidegate is before it takes on any customer's role: a connection of the file, or the default chain.
+pub(crate) fn ours(
+    arguments: &StoreArguments,
+    sts: Option<&StsArguments>,
+    connections: Option<&Path>,
+    keys: KeyRule,
+    environment: &Environment,
+) -> Result<Arc<ConnectionSpec>, String> {
+    let told = |faults: ConnectionFaults| ConfigFaults::from(faults).to_string();
+    if let Some(name) = &arguments.as_connection {
+        let Some(file) = connections else {
+            return Err(format!("--as {name} names a connection, and no file of them is given (--connections)"));
+        };
+        let connections = Connections::load(file, environment, keys).map_err(told)?;
+        let unknown = || format!("--as {name} is no connection of {}", file.display());
+        return connections.get(name).cloned().ok_or_else(unknown);
+    }
     let first = |names: &[&str]| names.iter().find_map(|name| environment.get(name));
-    let region = sts.region.clone().or_else(|| first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
-    let endpoint = sts.sts_endpoint.clone().or_else(|| first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]));
+    let region = sts.and_then(|sts| sts.region.clone()).or_else(|| first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
+    let asked = sts.and_then(|sts| sts.sts_endpoint.clone());
+    let mut endpoints = serde_json::Map::new();
+    let sts = asked.or_else(|| first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]));
+    for (service, url) in [("sts", sts), ("s3", first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]))] {
+        endpoints.extend(url.map(|url| (service.to_owned(), json!(url))));
+    }
     let region = region.unwrap_or_else(|| "us-east-1".to_owned());
-    let sts = StsEndpoint { endpoint, ..StsEndpoint::new(region) };
-    Connection { base: Base::DefaultChain, hops: Vec::new(), sts }
+    let table = json!({ "kind": "default-chain", "region": region, "endpoints": endpoints });
+    let text = json!({ "connections": { "tidegate": table } }).to_string();
+    let connections = Connections::read("the environment", &text, environment, keys).map_err(told)?;
+    Ok(connections.get("tidegate").cloned().expect("it was just written down"))
 }
 
-fn prover(sts: &StsArguments, environment: &Environment, clock: Clock) -> Result<Prover, Failure> {
-    let clients = aws::Clients::new(clock.clone(), environment.clone());
-    let told = |error: identity::Error| Failure { exit: Exit::Usage, text: explain(&error) };
-    let asked = AwsSts::new(&clients, &ours(sts, environment)).map_err(told)?;
+fn prover(
+    arguments: &IntegrationArguments,
+    sts: &StsArguments,
+    environment: &Environment,
+    clock: Clock,
+) -> Result<Prover, Failure> {
+    let refused = |text| Failure { exit: Exit::Usage, text };
+    let keys = if arguments.no_static_keys { KeyRule::Refused } else { KeyRule::default() };
+    let ours = ours(&arguments.store, Some(sts), arguments.connections.as_deref(), keys, environment);
+    let connection = unfenced(&*ours.map_err(refused)?).bind("tidegate", Purpose::S3);
+    let clients = aws::Clients::with_keys(clock.clone(), environment.clone(), keys);
+    let asked = AwsSts::new(&clients, &connection).map_err(|error| refused(explain(&error)))?;
     Ok(Prover::new(Arc::new(asked), clock))
 }
 
-async fn our_principal(sts: &StsArguments, environment: &Environment, clock: Clock) -> Result<String, Failure> {
+async fn our_principal(
+    arguments: &IntegrationArguments,
+    sts: &StsArguments,
+    environment: &Environment,
+    clock: Clock,
+) -> Result<String, Failure> {
     let failed = |text| Failure { exit: Exit::Failed, text };
     let hint = "or say who Tidegate is with --principal ARN";
-    let caller = prover(sts, environment, clock)?.caller().await;
+    let caller = prover(arguments, sts, environment, clock)?.caller().await;
     let caller = caller.map_err(|error| failed(format!("{}; {hint}", explain(&error))))?;
     let principal = principal_of(&caller.arn);
     let principal = principal.ok_or_else(|| failed(format!("{} is neither a role nor a user; {hint}", caller.arn)))?;
@@ -453,7 +532,7 @@ mod tests {
     #[test]
     fn the_store_is_where_a_flag_the_environment_or_custom_says() {
         let path = |store: Option<&str>, variables: &[(&str, &str)]| {
-            let arguments = StoreArguments { store: store.map(PathBuf::from) };
+            let arguments = StoreArguments { store: store.map(PathBuf::from), as_connection: None };
             store_path(&arguments, &Environment::of(variables.iter().copied())).display().to_string()
         };
         let home = ("HOME", "/home/ana");

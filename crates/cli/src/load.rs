@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use connectors::{CheckReport, ConfigFaults, ConnectorFile, WorkerConfig, WorkerRefusal};
-use identity::{ConnectionFaults, Connections};
+use identity::{ConnectionFaults, Connections, Integrations};
 use world::Environment;
 
 use crate::args::WorkerArguments;
@@ -26,6 +27,7 @@ impl Loaded {
 pub(crate) fn load(
     paths: &[PathBuf],
     arguments: &WorkerArguments,
+    integrations: Option<Arc<dyn Integrations>>,
     environment: &Environment,
 ) -> Result<Loaded, String> {
     let overrides = overrides(arguments, environment)?;
@@ -50,6 +52,10 @@ pub(crate) fn load(
         }
     };
     let worker = worker.with_keys(arguments.keys());
+    let worker = match integrations {
+        Some(integrations) => worker.with_integrations(integrations),
+        None => worker,
+    };
     // Reports come in the order of the command line; files that can be read are checked together, for their names.
     let loaded = connectors::load_connectors(paths);
     let files: Vec<ConnectorFile> = loaded.iter().filter_map(|file| file.as_ref().ok().cloned()).collect();

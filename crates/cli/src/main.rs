@@ -6,6 +6,7 @@ mod check;
 mod connection;
 mod demo;
 mod fault;
+mod integrated;
 mod integration;
 mod keyless;
 mod load;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     }
     let environment = Environment::process();
     match &arguments.command {
-        Command::Check(check) => check::check(check, &environment, &screen).into(),
+        Command::Check(check) => on_runtime(&screen, check::check(check, &environment, &screen)),
         Command::Connection(command) => on_runtime(&screen, connection::connection(command, &environment, &screen)),
         Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
         Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),

@@ -12,13 +12,16 @@ use tokio::time::{Instant, MissedTickBehavior};
 use world::{Clock, Environment};
 
 use crate::args::{Exit, LimitArguments, RunArguments};
+use crate::integrated::Known;
 use crate::load::load;
 use crate::screen::Screen;
 use crate::status::Status;
 
 /// `tidegate run`: connectors in the foreground until a signal, or until drained.
 pub(crate) async fn run(arguments: &RunArguments, environment: &Environment, screen: &Screen) -> Exit {
-    let loaded = match load(&arguments.connectors, &arguments.worker, environment) {
+    let integrations = Known::read(&arguments.store, &arguments.worker, environment).await;
+    let named = integrations.clone().map(|known| known as _);
+    let loaded = match load(&arguments.connectors, &arguments.worker, named, environment) {
         Ok(loaded) => loaded,
         Err(text) => {
             screen.print(format!("error: {text}\n").as_bytes());
@@ -46,7 +49,7 @@ pub(crate) async fn run(arguments: &RunArguments, environment: &Environment, scr
         exit_on_failure: arguments.exit_on_failure,
         keys: arguments.worker.keys(),
     };
-    run_plans(plans, &arguments.limits, rules, environment, screen).await
+    run_plans(plans, integrations, &arguments.limits, rules, environment, screen).await
 }
 
 /// When a run ends by itself, and what it may use.
@@ -65,6 +68,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) async fn run_plans(
     plans: Vec<Arc<ConnectorPlan>>,
+    integrations: Option<Arc<Known>>,
     limits: &LimitArguments,
     rules: Rules,
     environment: &Environment,
@@ -80,6 +84,8 @@ pub(crate) async fn run_plans(
         }
     };
     let metrics = Metrics::new(process.clone());
+    let guard = integrations.as_ref().map_or(Ok(None), |known| known.guard(&plans, &process, &metrics));
+    let Ok(_guard) = guard else { return Exit::Refused };
     let _server = match limits.metrics_addr {
         None => None,
         Some(address) => match Server::start(address, metrics.clone()).await {

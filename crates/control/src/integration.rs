@@ -202,8 +202,8 @@ impl Integration {
         crate::trust_policy(&self.principal, self.live_ids(now).map(|issued| &issued.value))
     }
 
-    /// The role to take on, if it is proven.
-    pub(crate) fn connection(&self, now: Timestamp) -> Result<AssumeRole, Error> {
+    /// The role to take on, with the external ID that was proven last; refused, with the reason, unless it is proven.
+    pub fn connection(&self, now: Timestamp) -> Result<AssumeRole, Error> {
         let not_proven = || Error::NotProven {
             id: self.id.clone(),
             state: self.state,

@@ -42,4 +42,4 @@ pub use probe::{Outcome, Probe, ProbeKind};
 pub use proof::{Proof, Verdict};
 pub use prover::{Patience, Prover};
 pub use sts::{AwsSts, Caller, LetIn, Sts, principal_of};
-pub use trust::{placeholder_policy, trust_policy};
+pub use trust::trust_policy;

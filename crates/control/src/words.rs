@@ -91,11 +91,13 @@ fn denied(proof: &Proof, integration: &Integration) -> String {
     if message.contains("role trust policy") {
         return format!("{begin}: STS says that it is the role's trust policy");
     }
-    if message.contains("sts:TagSession") {
-        return format!(
-            "{begin}: the session of {principal} hands on session tags, and the trust policy does not allow sts:TagSession \
-             beside sts:AssumeRole"
-        );
+    for (action, what) in [("sts:TagSession", "session tags"), ("sts:SetSourceIdentity", "a source identity")] {
+        if message.contains(action) {
+            return format!(
+                "{begin}: the session of {principal} hands on {what}, and the role's trust policy, or the policies of \
+                 {principal}, do not allow {action} beside sts:AssumeRole"
+            );
+        }
     }
     let changed = match integration.proven_at {
         Some(at) => format!(" It did not on {at}, so something has been changed since."),

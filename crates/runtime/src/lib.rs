@@ -23,7 +23,7 @@ mod state;
 pub use connector::Connector;
 pub use consumer::check_clients;
 pub use drain::Drain;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Readings};
 pub use process::Process;
 pub use server::Server;
 pub use state::{Failure, State, StateCell};

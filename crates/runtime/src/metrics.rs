@@ -15,6 +15,24 @@ use crate::process::Process;
 pub struct Metrics {
     process: Process,
     connectors: Arc<RwLock<Vec<Arc<Connector>>>>,
+    gauges: Arc<RwLock<Vec<Gauge>>>,
+}
+
+/// Values of a gauge with their labels.
+pub type Readings = Vec<(Vec<(&'static str, String)>, f64)>;
+
+/// A gauge of something that this crate does not know.
+#[derive(Clone)]
+struct Gauge {
+    name: &'static str,
+    help: &'static str,
+    read: Arc<dyn Fn() -> Readings + Send + Sync>,
+}
+
+impl fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 type Of = [(&'static str, String); 1];
@@ -22,12 +40,23 @@ type Of = [(&'static str, String); 1];
 impl Metrics {
     /// The metrics of `process`, with no connector yet.
     pub fn new(process: Process) -> Self {
-        Self { process, connectors: Arc::default() }
+        Self { process, connectors: Arc::default(), gauges: Arc::default() }
     }
 
     /// Shows `connector` from now on.
     pub fn add(&self, connector: Arc<Connector>) {
         self.connectors.write().unwrap_or_else(PoisonError::into_inner).push(connector);
+    }
+
+    /// Shows a gauge from now on, whose values `read` gives at the moment of asking. It must not wait for anything.
+    pub fn add_gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> Readings + Send + Sync + 'static,
+    ) {
+        let gauge = Gauge { name, help, read: Arc::new(read) };
+        self.gauges.write().unwrap_or_else(PoisonError::into_inner).push(gauge);
     }
 
     /// The connectors that are shown.
@@ -91,6 +120,11 @@ impl Collector for Metrics {
         states(encoder, &connectors)?;
         sessions(encoder, &self.process)?;
         requests(encoder, &self.process)?;
+        let gauges = self.gauges.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for Gauge { name, help, read } in gauges {
+            let samples = read().into_iter().map(|(labels, value)| Sample(labels, value)).collect();
+            put(encoder, MetricType::Gauge, name, help, samples)?;
+        }
         let budget = self.process.budget();
         let none: [(&str, &str); 0] = [];
         put(

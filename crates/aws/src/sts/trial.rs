@@ -4,7 +4,7 @@ use aws_sdk_sts::operation::RequestId;
 use identity::{AssumeRole, Error, Signer, StsEndpoint};
 use world::Secret;
 
-use super::Asked;
+use super::{Asked, seconds};
 use crate::Clients;
 
 /// STS gave a session, and it was thrown away unread.
@@ -46,7 +46,6 @@ impl Clients {
     ) -> Result<Won, Error> {
         const OPERATION: &str = "sts:AssumeRole";
         let target = format!("role {}", role.role_arn);
-        let duration = role.duration.asked().map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX));
         let call = self
             .sts()
             .client(sts, Some(signer))
@@ -54,7 +53,7 @@ impl Clients {
             .role_arn(&role.role_arn)
             .role_session_name(&role.session_name)
             .set_external_id(role.external_id.clone())
-            .set_duration_seconds(duration)
+            .set_duration_seconds(seconds(role.duration))
             .set_policy(role.policy.clone());
         match call.send().await {
             Ok(answer) => {

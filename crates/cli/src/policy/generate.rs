@@ -256,7 +256,7 @@ fn plans(arguments: &NeedArguments, environment: &Environment, screen: &Screen) 
         return Ok(Vec::new());
     }
     let loaded =
-        load(&arguments.connectors, &arguments.worker, environment).map_err(|text| Failure(Exit::Usage, text))?;
+        load(&arguments.connectors, &arguments.worker, None, environment).map_err(|text| Failure(Exit::Usage, text))?;
     let mut plans = Vec::new();
     for report in loaded.reports {
         match report.plan() {

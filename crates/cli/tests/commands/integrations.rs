@@ -1,9 +1,15 @@
 //! `tidegate integration`, against an embedded AWS in this process.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
+use kafka::produce::{Producer, ProducerConfig, Record};
+use kafka::{ClientConfig, Cluster};
 use local::aws::{Account, Aws, AwsOptions, NewUser};
+use local::broker::{Broker, BrokerOptions};
 use serde_json::{Value, json};
 
 const CUSTOMER: &str = "444455556666";
@@ -47,8 +53,12 @@ impl Desk {
     }
 
     fn call(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_tidegate"))
-            .arg("integration")
+        self.command(&[&["integration"], arguments].concat()).output().expect("the binary starts")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command
             .args(arguments)
             .env("TIDEGATE_STORE", self.store().join("state/tidegate.db"))
             .env("AWS_ENDPOINT_URL", self.aws.endpoint())
@@ -57,9 +67,28 @@ impl Desk {
             .env("AWS_REGION", "eu-central-1")
             .env_remove("AWS_ENDPOINT_URL_STS")
             .env_remove("AWS_SESSION_TOKEN")
-            .stdin(Stdio::null())
-            .output()
-            .expect("the binary starts")
+            .env_remove("TIDEGATE_BOOTSTRAP_SERVERS")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// A connector that names an integration, written to a file.
+    fn connector(&self, integration: &str, more: &Value) -> String {
+        let mut config = json!({
+            "connector.class": "AivenKafkaConnectS3SinkConnector",
+            "topics": "orders",
+            "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+            "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+            "format.output.type": "jsonl",
+            "aws.s3.bucket.name": "orders-archive",
+            "aws.s3.region": "eu-central-1",
+            "aws.s3.endpoint": self.aws.endpoint(),
+            "provider.integration.id": integration,
+        });
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let path = self.dir.path().join("orders.json");
+        std::fs::write(&path, json!({"name": "orders", "config": config}).to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
     }
 
     /// stdout, of a call that ends with `code`.
@@ -155,4 +184,115 @@ fn what_cannot_be_tried_is_unproven_and_nothing_secret_is_printed() {
     assert!(!all.contains(desk.user.secret_access_key.expose()), "our own key");
     assert!(!all.contains("SecretAccessKey>") && !all.contains("SessionToken>"), "a session that was won");
     assert_eq!(desk.call(&["show", "orders"]).status.code(), Some(1), "a name is no id");
+}
+
+/// The integration of a role that may write to bucket orders-archive, which is there.
+fn integrated(desk: &Desk) -> String {
+    let made = desk.json(0, &["create", "orders"]);
+    let id = made["id"].as_str().unwrap().to_owned();
+    let trust = desk.text(0, &["policy", &id]);
+    let permissions = json!({"Version": "2012-10-17", "Statement":
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}});
+    let role = desk.runtime.block_on(async {
+        desk.customer().bucket("orders-archive").region("eu-central-1").create().await.unwrap();
+        desk.customer().role("orders-writer", &trust).policy(&permissions.to_string()).create().await.unwrap()
+    });
+    desk.text(0, &["set-role", &id, role.as_str()]);
+    id
+}
+
+#[test]
+fn a_connector_is_refused_until_its_integration_is_proven() {
+    let desk = Desk::new();
+    let id = integrated(&desk);
+    let refused = |file: &str, words: &str| {
+        for verb in ["check", "run"] {
+            let output = desk.command(&[verb, file]).output().unwrap();
+            let all = crate::text(&output.stdout) + &crate::text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{all}");
+            assert!(all.contains("provider.integration.id") && all.contains(words), "{verb}: {all}");
+        }
+    };
+    let file = desk.connector(&id, &json!({}));
+    refused(&file, &format!("integration {id} is pending and not proven"));
+    desk.text(0, &["verify", &id]);
+    let output = desk.command(&["check", &file]).output().unwrap();
+    let plan = crate::text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{plan}");
+    assert!(plan.contains("role/orders-writer"), "{plan}");
+
+    refused(
+        &desk.connector(&id, &json!({"aws.sts.role.arn": "arn:aws:iam::1:role/x"})),
+        "stands beside provider.integration.id",
+    );
+    refused(&desk.connector("cspi-nowhere", &json!({})), "integration cspi-nowhere is not in the store");
+    refused(&desk.connector("orders", &json!({})), "integration orders is not in the store");
+    let elsewhere = desk.dir.path().join("elsewhere.db");
+    let output = desk.command(&["check", &file, "--store", elsewhere.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!elsewhere.exists(), "looking makes no store");
+}
+
+#[test]
+fn a_connector_moves_records_as_its_integrations_role_and_metrics_show_the_state() {
+    let desk = Desk::new();
+    let id = integrated(&desk);
+    desk.text(0, &["verify", &id]);
+    let broker = desk.runtime.block_on(async {
+        let broker = Broker::start(BrokerOptions::default()).await.unwrap();
+        broker.create_topic("orders", 1, &[]).await.unwrap();
+        let cluster = Cluster::connect(ClientConfig::plaintext([broker.bootstrap()])).await.unwrap();
+        let producer = Producer::new(cluster, ProducerConfig::default());
+        let topic: Arc<str> = "orders".into();
+        let record =
+            Record { topic: &topic, partition: None, key: None, value: Some(b"one"), headers: &[], timestamp: None };
+        let delivery = producer.send(&record).await.unwrap();
+        producer.flush().await;
+        delivery.acked().await.unwrap();
+        broker
+    });
+    let file = desk.connector(&id, &json!({}));
+    let servers = broker.bootstrap();
+    let drained = desk.command(&["run", &file, "--bootstrap-server", &servers, "--drain"]).output().unwrap();
+    assert_eq!(drained.status.code(), Some(0), "{}", crate::text(&drained.stderr));
+    assert_eq!(desk.aws.tally().objects, 1);
+
+    let mut running = desk
+        .command(&[
+            "run",
+            &file,
+            "--bootstrap-server",
+            &servers,
+            "--metrics-addr",
+            "127.0.0.1:0",
+            "--log-format",
+            "json",
+        ])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(running.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let address = lines
+        .find_map(|line| {
+            let line: Value = serde_json::from_str(&line).ok()?;
+            line["message"]
+                .as_str()?
+                .starts_with("serving metrics")
+                .then(|| line["address"].as_str().unwrap().to_owned())
+        })
+        .expect("it says where it serves metrics");
+    let wanted = format!("tidegate_integration_state{{integration=\"{id}\",state=\"proven\"}} 1");
+    // The guard reads the store first: looked at for ten seconds at most.
+    let shown = (0..1000).any(|_| {
+        desk.runtime.block_on(async { tokio::time::sleep(std::time::Duration::from_millis(10)).await });
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text.contains(&wanted) && text.contains("tidegate_integration_proof_age_seconds{")
+    });
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(shown, "{wanted} is not among the metrics");
+    desk.runtime.block_on(async { broker.shutdown().await.unwrap() });
 }

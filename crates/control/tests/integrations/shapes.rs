@@ -237,3 +237,43 @@ async fn another_callers_proof_is_none() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_caller_that_hands_on_tags_and_a_source_identity_is_let_in_by_the_policy_as_told() {
+    bounded(async {
+        let world = World::new().await;
+        let vendor = world.aws.account(crate::world::VENDOR.parse().unwrap());
+        let all = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"];
+        let may = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": all, "Resource": "*"}});
+        let user = vendor.user("node").policy(&may.to_string()).create().await.unwrap();
+        let trust = json!({"Version": "2012-10-17", "Statement":
+            {"Effect": "Allow", "Principal": {"AWS": user.arn.as_str()}, "Action": all}});
+        let pod = vendor.role("pod", &trust.to_string()).path("/eks/").policy(&may.to_string());
+        let pod = pod.create().await.unwrap();
+        let hop = identity::AssumeRole {
+            tags: vec![("namespace".into(), "tidegate".into())],
+            transitive_tag_keys: vec!["namespace".into()],
+            source_identity: Some("node-1".into()),
+            ..identity::AssumeRole::new(pod.as_str(), "i-0abc")
+        };
+        let prover = world.prover_through(&user, vec![hop]).with_patience(crate::world::AT_ONCE);
+        let new = control::NewIntegration {
+            display_name: "orders".into(),
+            environment: "test".into(),
+            principal: pod.as_str().into(),
+            role: Some("arn:aws:iam::111111111111:role/orders".into()),
+        };
+        let made = world.integrations.create(new).await.unwrap();
+        let short = json!({"Version": "2012-10-17", "Statement":
+            crate::world::good(pod.as_str(), made.external_ids[0].value.as_str())});
+        world.customer().role("orders", &short.to_string()).create().await.unwrap();
+        let (_, proof) = world.integrations.verify(&made.id, &prover).await.unwrap();
+        assert_eq!(proof.verdict, Verdict::Denied);
+        assert!(proof.reason.contains("hands on session tags"), "{}", proof.reason);
+        world.trust_as_told(&made).await;
+        let (good, proof) = world.integrations.verify(&made.id, &prover).await.unwrap();
+        assert_eq!(good.state, State::Proven, "{}", proof.reason);
+        assert_eq!(proof.caller.as_deref(), Some("arn:aws:sts::222222222222:assumed-role/pod/i-0abc"));
+    })
+    .await;
+}

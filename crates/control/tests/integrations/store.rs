@@ -29,8 +29,14 @@ async fn those_who_create_at_once_get_names_and_ids_of_their_own() {
     bounded(async {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/tidegate.db");
-        // Two processes' worth of connections to one file, made at the same moment.
-        let (first, second) = tokio::join!(open(&path), open(&path));
+        // Several processes' worth of connections to one file, made at the same moment.
+        let mut opening = tokio::task::JoinSet::new();
+        for _ in 0..12 {
+            let path = path.clone();
+            opening.spawn(async move { open(&path).await });
+        }
+        let mut opened = opening.join_all().await;
+        let (first, second) = (opened.pop().unwrap(), opened.pop().unwrap());
         let mut tasks = tokio::task::JoinSet::new();
         for number in 0..64 {
             let integrations = if number % 2 == 0 { first.clone() } else { second.clone() };

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use ::world::{Clock, Environment};
 use control::{AwsSts, Integration, Integrations, NewIntegration, Patience, Proof, Prover};
-use identity::{AccessKeyId, Base, Connection, StaticKeys, StsEndpoint};
+use identity::{AccessKeyId, AssumeRole, Base, Connection, StaticKeys, StsEndpoint};
 use local::aws::{Account, Aws, AwsOptions, NewUser};
 use serde_json::{Value, json};
 
@@ -47,13 +47,18 @@ impl World {
     }
 
     pub(crate) fn prover_as(&self, user: &NewUser) -> Prover {
+        self.prover_through(user, Vec::new())
+    }
+
+    /// A prover that acts as the last of `hops`, which `user` takes on.
+    pub(crate) fn prover_through(&self, user: &NewUser, hops: Vec<AssumeRole>) -> Prover {
         let keys = StaticKeys {
             access_key_id: AccessKeyId::new(user.access_key_id.clone()),
             secret: user.secret_access_key.clone(),
             token: None,
         };
-        let sts = StsEndpoint { region: "eu-central-1".into(), endpoint: Some(self.aws.endpoint()) };
-        let ours = Connection { base: Base::Keys(keys), hops: Vec::new(), sts };
+        let sts = StsEndpoint::new("eu-central-1").at(self.aws.endpoint());
+        let ours = Connection { base: Base::Keys(keys), hops, sts };
         let clients = aws::Clients::new(self.clock.clone(), Environment::of::<String, String>([]));
         Prover::new(Arc::new(AwsSts::new(&clients, &ours).unwrap()), self.clock.clone())
     }
