@@ -70,7 +70,7 @@ impl Place {
             .map_err(|error| told(&error))?;
         let host_role = ours
             .role("tidegate-host", &host_trust(ours.id()).to_string())
-            .policy(&allow(&["sts:AssumeRole"], &[&role]).to_string())
+            .policy(&allow(&["sts:AssumeRole", "sts:SetSourceIdentity"], &[&role]).to_string())
             .ensure()
             .await
             .map_err(|error| told(&error))?;
@@ -157,7 +157,8 @@ fn trust(principals: &[&str], external_id: &str) -> Value {
         "Statement": [{
             "Effect": "Allow",
             "Principal": { "AWS": principals },
-            "Action": "sts:AssumeRole",
+            // A certificate's session carries its subject as source identity, which goes on to the next one.
+            "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
             "Condition": { "StringEquals": { "sts:ExternalId": external_id } }
         }]
     })

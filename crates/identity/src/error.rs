@@ -154,6 +154,12 @@ pub(crate) enum Kind {
 }
 
 impl Refusal {
+    /// The permission that a role's session needs beside `sts:AssumeRole`, where that is what AWS did not find.
+    fn also_needs(&self) -> Option<&'static str> {
+        let needs = |action: &&str| self.message.contains(&format!("to perform: {action}"));
+        ["sts:SetSourceIdentity", "sts:TagSession"].into_iter().find(needs)
+    }
+
     /// Whether AWS complains about the hour of the signature.
     pub fn blames_clock(&self) -> bool {
         self.kind() == Kind::Clock
@@ -306,6 +312,16 @@ fn refusal_hint(refusal: &Refusal) -> Option<Cow<'static, str>> {
         return Some(hint);
     }
     match refusal.kind() {
+        // The session before it carries a source identity (a certificate's subject) or tags, which go on.
+        Kind::Denied if refusal.operation == "sts:AssumeRole" && refusal.also_needs().is_some() => {
+            let action = refusal.also_needs().unwrap_or_default();
+            Some(
+                format!(
+                    "allow {action} beside sts:AssumeRole, in the trust policy of {target} and in the policies of {as_whom}"
+                )
+                .into(),
+            )
+        }
         // AWS gives one answer for all of these, so the hint ranks them rather than guess one.
         Kind::Denied if refusal.operation == "sts:AssumeRole" => {
             let external_id = if refusal.with_external_id {
@@ -386,6 +402,15 @@ mod tests {
         );
         assert_eq!((error.code(), error.retry()), ("identity.access-denied", Retry::Never));
         assert!(error.hint().unwrap().contains("the same external ID as is configured here"));
+    }
+
+    #[test]
+    fn what_a_session_hands_on_is_named_where_it_is_not_allowed() {
+        let error =
+            refusal("AccessDenied", 403, "User: x is not authorized to perform: sts:SetSourceIdentity on resource: y");
+        assert!(error.hint().unwrap().contains("allow sts:SetSourceIdentity beside sts:AssumeRole"));
+        let error = refusal("AccessDenied", 403, "User: x is not authorized to perform: sts:AssumeRole on resource: y");
+        assert!(error.hint().unwrap().contains("external ID"));
     }
 
     #[test]
