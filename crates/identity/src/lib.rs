@@ -56,7 +56,7 @@ pub use identity::Identity;
 pub use integrations::Integrations;
 pub use key_rule::KeyRule;
 pub use lifetime::Lifetime;
-pub use region::domain_of;
+pub use region::{domain_of, is_region};
 pub use registry::Sessions;
 pub use session::{AccessKeyId, Session, Signer, StaticKeys};
 pub use spec::{

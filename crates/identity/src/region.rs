@@ -15,7 +15,7 @@ pub fn domain_of(partition: Partition) -> &'static str {
 
 /// Whether a name is formed as AWS forms regions: area, direction, number. Regions open faster than programs are released,
 /// so that there is no list.
-pub(crate) fn is_region(name: &str) -> bool {
+pub fn is_region(name: &str) -> bool {
     const DIRECTIONS: [&str; 9] =
         ["central", "north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest"];
     let parts: Vec<_> = name.split('-').collect();

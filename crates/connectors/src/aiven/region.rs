@@ -1,3 +1,5 @@
+use identity::is_region;
+
 use crate::define::{Complaint, Value};
 
 /// The regions that upstream 3.4.2 names in its error, in its order.
@@ -11,7 +13,7 @@ const NAMED: &str = "us-gov-west-1, us-gov-east-1, us-east-1, us-east-2, us-west
 /// them is enough: area, direction, number.
 pub(super) fn region(value: Option<&Value>) -> Result<(), Complaint> {
     match value {
-        Some(Value::Text(name)) if !is_formed(name) => Err(Complaint::why(format!("Supported values are: {NAMED}"))),
+        Some(Value::Text(name)) if !is_region(name) => Err(Complaint::why(format!("Supported values are: {NAMED}"))),
         _ => Ok(()),
     }
 }
@@ -21,16 +23,6 @@ pub(super) fn is_young(name: &str) -> bool {
     !NAMED.split(", ").any(|known| known == name)
 }
 
-fn is_formed(name: &str) -> bool {
-    const DIRECTIONS: [&str; 9] =
-        ["central", "north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest"];
-    let parts: Vec<_> = name.split('-').collect();
-    let [area @ .., direction, number] = parts.as_slice() else { return false };
-    let is_number = (1..=2).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
-    let is_area = |part: &&str| (2..=5).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase());
-    is_number && DIRECTIONS.contains(direction) && (1..=2).contains(&area.len()) && area.iter().all(is_area)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,10 +30,10 @@ mod tests {
     #[test]
     fn regions_are_known_by_their_form() {
         for name in NAMED.split(", ").chain(["mx-central-1", "ap-southeast-7", "eusc-de-east-1", "us-isof-south-1"]) {
-            assert!(is_formed(name), "{name}");
+            assert!(is_region(name), "{name}");
         }
         for name in ["", "mars-1", "us-east", "us_east_1", "US-EAST-1", "us-east-1a", "auto", "eu-central-one"] {
-            assert!(!is_formed(name), "{name}");
+            assert!(!is_region(name), "{name}");
         }
         assert!(is_young("mx-central-1") && !is_young("eu-west-1"));
     }
