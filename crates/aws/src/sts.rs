@@ -94,9 +94,13 @@ impl Sts {
     pub(crate) async fn web_identity(&self, web: &WebIdentity, sts: &StsEndpoint) -> Result<Session, Error> {
         const OPERATION: &str = "sts:AssumeRoleWithWebIdentity";
         let target = format!("role {}", web.role_arn);
-        let token = tokio::fs::read_to_string(&web.token_file).await.map_err(|error| Error::NoCredentials {
-            base: Base::WebIdentity(web.clone()).to_string(),
-            tried: format!("token file {} ({error})", web.token_file.display()),
+        let token = tokio::fs::read_to_string(&web.token_file).await.map_err(|error| {
+            crate::ambient::failed(
+                &Base::WebIdentity(web.clone()),
+                format!("token file {} could not be read ({error})", web.token_file.display()),
+                "let the identity provider write its token there (in EKS: the pod's projected service account token), readable \
+                 for the user that Tidegate runs as; or correct the path",
+            )
         })?;
         let call = self.client(sts, None).assume_role_with_web_identity();
         let answer = call

@@ -2,14 +2,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connectors::ConnectorPlan;
-use control::{AwsSts, Guard, GuardOptions, IntegrationId, Integrations, Prover, State};
+use control::{AwsSts, Guard, GuardOptions, Integration, IntegrationId, Integrations, Prover, State};
 use fault::{Chain, Diagnose as _};
 use identity::{AssumeRole, ConnectionSpec, Fence, Purpose};
+use jiff::Timestamp;
 use runtime::{Metrics, Process};
 use world::{Clock, Environment};
 
 use crate::args::WorkerArguments;
 use crate::integration::{StoreArguments, open, ours, store_path};
+
+/// What is to be had of an integration.
+type ConnectionOf = fn(&Integration, Timestamp) -> Result<AssumeRole, control::Error>;
 
 /// The integrations that connectors may name, read once: what may be used of them, and why not where it may not.
 #[derive(Debug)]
@@ -27,11 +31,29 @@ impl Known {
         worker: &WorkerArguments,
         environment: &Environment,
     ) -> Option<Arc<Self>> {
+        Self::read_as(arguments, worker, environment, Integration::connection).await
+    }
+
+    /// The same, with roles that are not proven too: for who writes their policies, and never takes them on.
+    pub(crate) async fn read_unproven(
+        arguments: &StoreArguments,
+        worker: &WorkerArguments,
+        environment: &Environment,
+    ) -> Option<Arc<Self>> {
+        Self::read_as(arguments, worker, environment, Integration::unproven_connection).await
+    }
+
+    async fn read_as(
+        arguments: &StoreArguments,
+        worker: &WorkerArguments,
+        environment: &Environment,
+        connection: ConnectionOf,
+    ) -> Option<Arc<Self>> {
         if !store_path(arguments, environment).exists() {
             return None;
         }
         let ours = ours(arguments, None, worker.connections.as_deref(), worker.keys(), environment);
-        let (store, roles) = match Self::read_all(arguments, environment).await {
+        let (store, roles) = match Self::read_all(arguments, environment, connection).await {
             Ok((store, roles)) => (Some(store), Ok(roles)),
             Err(error) => (None, Err(told(&error))),
         };
@@ -41,11 +63,12 @@ impl Known {
     async fn read_all(
         arguments: &StoreArguments,
         environment: &Environment,
+        connection: ConnectionOf,
     ) -> Result<(Integrations, BTreeMap<String, Result<AssumeRole, String>>), control::Error> {
         let store = open(arguments, environment, Clock::system()).await?;
         let mut roles = BTreeMap::new();
         for integration in store.list(None).await? {
-            let role = integration.connection(store.now()).map_err(|error| told(&error));
+            let role = connection(&integration, store.now()).map_err(|error| told(&error));
             roles.insert(integration.id.to_string(), role);
         }
         Ok((store, roles))

@@ -87,8 +87,8 @@ enum Verb {
         #[arg(long, conflicts_with = "id")]
         placeholder: bool,
         /// What it is written as: the document alone, or with the role that it belongs to.
-        #[arg(long, value_enum, default_value_t = As::Json)]
-        form: As,
+        #[arg(long, alias = "form", value_enum, default_value_t = As::Json)]
+        format: As,
         /// How the role is to be called, where there is none yet.
         #[arg(long, value_name = "NAME", default_value = "tidegate")]
         role_name: String,
@@ -132,6 +132,8 @@ enum As {
     Json,
     Terraform,
     Cloudformation,
+    /// Commands of the AWS CLI.
+    #[value(name = "cli", alias = "aws-cli")]
     AwsCli,
 }
 
@@ -180,9 +182,9 @@ impl From<Error> for Failure {
 }
 
 async fn act(arguments: &IntegrationArguments, environment: &Environment, screen: &Screen) -> Result<Exit, Failure> {
-    if let Verb::Policy { placeholder: true, form, role_name, .. } = &arguments.verb {
+    if let Verb::Policy { placeholder: true, format, role_name, .. } = &arguments.verb {
         let trust = placeholder_policy();
-        say(&written(Written::Role { role: role_name, trust: &trust, permission: None }, *form)?);
+        say(&written(Written::Role { role: role_name, trust: &trust, permission: None }, *format)?);
         return Ok(Exit::Done);
     }
     let clock = Clock::system();
@@ -207,14 +209,14 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         Verb::List { environment } => list(&integrations.list(environment.as_deref()).await?, output),
         Verb::Show { id } => show(&integrations.get(&parse(id)?).await?, integrations.now(), output),
-        Verb::Policy { id, form, role_name, .. } => {
+        Verb::Policy { id, format, role_name, .. } => {
             let integration = integrations.get(&parse(id.as_deref().unwrap_or_default())?).await?;
             let trust = &integration.trust_policy(integrations.now());
             let subject = match integration.role.as_ref().and_then(|role| role.role_name()) {
                 Some(role) => Written::RoleTrust { role, trust },
                 None => Written::Role { role: role_name, trust, permission: None },
             };
-            say(&written(subject, *form)?);
+            say(&written(subject, *format)?);
             if integration.live_ids(integrations.now()).count() > 1 {
                 told(
                     "two statements, because the external ID is being rotated: the role must accept both\n".to_owned(),

@@ -59,6 +59,11 @@ async fn serve(arguments: &LocalArguments, screen: &Screen) -> Result<(), String
     for line in connector.lines() {
         writeln!(text, "#   {line}").expect("writing to a string does not fail");
     }
+    let connection = connection(&place);
+    text += "# the same as a connection, to be written to connections.toml, for a connector that says tidegate.connection=local\n";
+    for line in connection.lines() {
+        writeln!(text, "#   {line}").expect("writing to a string does not fail");
+    }
     text += &crate::keyless::open(&place, dir, arguments.trust_anchor.as_deref()).await?;
     let mut stdout = std::io::stdout();
     // A reader that has seen enough (`| head`) is no failure.
@@ -72,4 +77,21 @@ async fn serve(arguments: &LocalArguments, screen: &Screen) -> Result<(), String
     screen.print(b"up until stopped (SIGINT, SIGTERM)\n");
     signals.next().await;
     place.stop().await
+}
+
+/// A connection to the role. Whoever we are at first, the environment says: what is printed is to be exported.
+fn connection(place: &Place) -> String {
+    let endpoint = place.aws.endpoint();
+    format!(
+        "[connections.local]\n\
+         kind = \"default-chain\"\n\
+         region = \"{REGION}\"\n\
+         bucket = \"{BUCKET}\"\n\
+         endpoints = {{ s3 = \"{endpoint}\", sts = \"{endpoint}\", rolesanywhere = \"{endpoint}\" }}\n\
+         [[connections.local.roles]]\n\
+         arn = \"{role}\"\n\
+         external_id = \"{external_id}\"\n",
+        role = place.role,
+        external_id = place.external_id,
+    )
 }

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
             Some(plane) => on_runtime(&screen, fault::fault(plane, &screen)),
             None => on_runtime(&screen, local::local(local, &screen)),
         },
-        Command::Policy(policy) => policy::policy(policy, &environment, &screen).into(),
+        Command::Policy(policy) => on_runtime(&screen, policy::policy(policy, &environment, &screen)),
     }
 }
 

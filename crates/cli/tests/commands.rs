@@ -186,6 +186,10 @@ fn policies_for_a_connector_are_generated_linted_clean_and_told_apart() {
         "{commands}"
     );
     assert_eq!(commands.lines().count(), 2, "{commands}");
+    // A whole role would be made anew, in place of a change to the one that is there.
+    let existing = ["policy", "generate", "--connector", connector, "--existing-role", "--format", "cloudformation"];
+    let output = tidegate(&[&existing, &principal[..]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     for policy in [&permission, &trust] {
         let output = tidegate_with(policy, &["policy", "lint", "-", "--strict", "--account", "111111111111"]);
         assert_eq!((output.status.code(), &*text(&output.stdout)), (Some(0), "stdin: nothing to say\n"));
@@ -257,6 +261,7 @@ struct Local {
     process: std::process::Child,
     variables: Vec<(String, String)>,
     connector: serde_json::Value,
+    connection: String,
 }
 
 impl Local {
@@ -268,20 +273,22 @@ impl Local {
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        let (mut variables, mut connector) = (Vec::new(), String::new());
+        let (mut variables, mut connector, mut connection) = (Vec::new(), String::new(), String::new());
         for line in BufReader::new(process.stdout.take().expect("piped")).lines() {
             let line = line.expect("UTF-8");
             if let Some((name, value)) = line.strip_prefix("export ").and_then(|line| line.split_once('=')) {
                 variables.push((name.to_owned(), value.to_owned()));
             } else if let Some(line) = line.strip_prefix("#   ") {
-                connector.push_str(line);
-            }
-            if line == "#   }" {
+                let ended = connector.ends_with("\n}\n");
+                let text = if ended { &mut connection } else { &mut connector };
+                text.push_str(line);
+                text.push('\n');
+            } else if !connection.is_empty() {
                 break;
             }
         }
         let connector = serde_json::from_str(&connector).expect("the connector is JSON");
-        Self { process, variables, connector }
+        Self { process, variables, connector, connection }
     }
 
     fn tidegate(&self, arguments: &[&str]) -> Output {
@@ -354,6 +361,18 @@ fn local_once(dir: &Path) -> (String, Option<i32>) {
     let status = process.wait().expect("it was ours");
     assert!(killed.success(), "it had ended by itself with {status}: {printed}");
     (printed, status.code())
+}
+
+#[test]
+fn the_connection_that_local_prints_leads_to_its_role() {
+    let local = Local::start();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("connections.toml");
+    fs::write(&path, &local.connection).unwrap();
+    let output = local.tidegate(&["connection", "test", "local", "--connections", path.to_str().unwrap()]);
+    let stdout = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{stdout}{}", text(&output.stderr));
+    assert!(stdout.contains("444455556666:assumed-role/orders-writer/tidegate-local"), "{stdout}");
 }
 
 #[test]

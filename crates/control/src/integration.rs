@@ -214,10 +214,27 @@ impl Integration {
             return Err(not_proven());
         }
         let external_id = self.used_id(now).ok_or_else(not_proven)?;
-        Ok(AssumeRole {
+        Ok(self.assume(role, external_id))
+    }
+
+    /// The role, proven or not, with the external ID that is proven or else the newest: to write policies for it. Whoever
+    /// is to take it on asks for [`connection`](Self::connection).
+    ///
+    /// # Errors
+    /// [`Error::NoRole`].
+    pub fn unproven_connection(&self, now: Timestamp) -> Result<AssumeRole, Error> {
+        let no_role = || Error::NoRole { id: self.id.clone() };
+        let role = self.role.as_ref().ok_or_else(no_role)?;
+        let newest = || self.live_ids(now).next().map(|issued| &issued.value);
+        let external_id = self.used_id(now).or_else(newest).ok_or_else(no_role)?;
+        Ok(self.assume(role, external_id))
+    }
+
+    fn assume(&self, role: &Arn, external_id: &ExternalId) -> AssumeRole {
+        AssumeRole {
             external_id: Some(external_id.as_str().to_owned()),
             ..AssumeRole::new(role.as_str(), format!("tidegate-{}", self.id))
-        })
+        }
     }
 
     /// Gives it another role: what was known of the old one holds no more.

@@ -87,7 +87,7 @@ pub enum Error {
         missing: &'static str,
     },
     /// A certificate and its key are not used; nothing was sent.
-    #[error("{0}")]
+    #[error(transparent)]
     Certificate(CertificateError),
     /// The exchange's task ended without a result: it panicked, or the runtime is shutting down.
     #[error("the exchange for {target} was abandoned")]
@@ -311,6 +311,11 @@ fn refusal_hint(refusal: &Refusal) -> Option<Cow<'static, str>> {
     {
         return Some(hint);
     }
+    if refusal.operation == "sts:AssumeRoleWithWebIdentity"
+        && let Some(hint) = web_identity_hint(refusal)
+    {
+        return Some(hint.into());
+    }
     match refusal.kind() {
         // The session before it carries a source identity (a certificate's subject) or tags, which go on.
         Kind::Denied if refusal.operation == "sts:AssumeRole" && refusal.also_needs().is_some() => {
@@ -360,6 +365,25 @@ fn refusal_hint(refusal: &Refusal) -> Option<Cow<'static, str>> {
     }
 }
 
+/// A token is not a key: what is wrong with it, its issuer and the role's trust policy decide.
+fn web_identity_hint(refusal: &Refusal) -> Option<String> {
+    let Refusal { target, as_whom, code, .. } = refusal;
+    match code.as_str() {
+        "InvalidIdentityToken" => Some(format!(
+            "look into the token of {as_whom}: it must be a JWT, whose issuer (iss) and audience (aud) the account of {target} \
+             has as an OIDC provider"
+        )),
+        "ExpiredToken" | "ExpiredTokenException" => {
+            Some(format!("have a new token written for {as_whom}: the one that is there has ended"))
+        }
+        _ if refusal.kind() == Kind::Denied => Some(format!(
+            "check in the trust policy of {target} that it allows sts:AssumeRoleWithWebIdentity for the token's issuer, with \
+             the audience (aud) and subject (sub) that the token of {as_whom} has"
+        )),
+        _ => None,
+    }
+}
+
 struct Listed<'a>(&'a [Flaw]);
 
 impl fmt::Display for Listed<'_> {
@@ -379,8 +403,12 @@ mod tests {
     use super::*;
 
     fn refusal(code: &str, status: u16, message: &str) -> Error {
+        refusal_of("sts:AssumeRole", code, status, message)
+    }
+
+    fn refusal_of(operation: &'static str, code: &str, status: u16, message: &str) -> Error {
         Error::Refused(Arc::new(Refusal {
-            operation: "sts:AssumeRole",
+            operation,
             target: "role arn:aws:iam::111111111111:role/orders".into(),
             as_whom: "arn:aws:iam::222222222222:user/vendor".into(),
             endpoint: "sts.eu-central-1.amazonaws.com".into(),
@@ -422,6 +450,24 @@ mod tests {
         assert_eq!(refusal("SignatureDoesNotMatch", 403, "Signature expired: 1 is now").retry(), Retry::Backoff);
         assert!(refusal("ExpiredToken", 403, "").blames_signer());
         assert!(!refusal("AccessDenied", 403, "").blames_signer());
+    }
+
+    #[test]
+    fn a_refused_token_is_mended_at_the_token_or_the_trust_policy() {
+        let hint = |code| refusal_of("sts:AssumeRoleWithWebIdentity", code, 400, "").hint().unwrap().into_owned();
+        assert!(hint("InvalidIdentityToken").contains("issuer (iss) and audience (aud)"));
+        assert!(hint("ExpiredTokenException").starts_with("have a new token written"));
+        assert!(
+            hint("AccessDenied").starts_with("check in the trust policy of role arn:aws:iam::111111111111:role/orders")
+        );
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_read_is_told_with_the_reason() {
+        let source = Arc::new(std::io::Error::other("no such file"));
+        let error = CertificateError::Unreadable { place: "certificate file /c.pem".to_owned(), source };
+        let told = fault::Chain(&Error::Certificate(error)).to_string();
+        assert_eq!(told, "certificate file /c.pem cannot be read: no such file");
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl From<Option<Duration>> for Lifetime {
 impl fmt::Display for Lifetime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usual => f.write_str("usual"),
+            Self::Usual => f.write_str("an hour"),
             Self::Exactly(duration) => write!(f, "{} s", duration.as_secs()),
             Self::Longest => f.write_str("auto"),
         }

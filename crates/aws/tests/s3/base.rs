@@ -85,7 +85,9 @@ async fn a_web_identity_is_exchanged_with_the_token_as_it_is_now() {
     let text = fault::Chain(fault.as_error()).to_string();
     assert!(text.contains("InvalidIdentityToken (400)") && !text.contains("not a token"), "{text}");
     let fault = begun_as(&fake, web("/nonexistent/token"), bare(&[])).await.unwrap_err();
-    assert_eq!((fault.code(), fault.blame()), ("identity.no-credentials", Blame::Operator));
+    assert_eq!((fault.code(), fault.blame()), ("identity.base-failed", Blame::Operator));
+    let hint = fault.hint().unwrap().into_owned();
+    assert!(hint.contains("write its token there"), "nothing else is to be used in its place: {hint}");
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ use iam::{AccountId, Arn, Document, Partition};
 use world::Environment;
 
 use crate::args::{Exit, WorkerArguments};
+use crate::integrated::Known;
+use crate::integration::StoreArguments;
 use crate::load::load;
 use crate::policy::print;
 use crate::screen::Screen;
@@ -58,7 +60,7 @@ enum Format {
     #[value(name = "cloudformation")]
     CloudFormation,
     /// Commands of the AWS CLI.
-    #[value(name = "cli")]
+    #[value(name = "cli", alias = "aws-cli")]
     AwsCli,
 }
 
@@ -81,6 +83,8 @@ struct NeedArguments {
     connectors: Vec<PathBuf>,
     #[command(flatten)]
     worker: WorkerArguments,
+    #[command(flatten)]
+    store: StoreArguments,
     /// A bucket to write to, without a connector.
     #[arg(long, value_name = "NAME", conflicts_with = "connectors")]
     bucket: Option<String>,
@@ -193,8 +197,8 @@ impl From<GenerateError> for Failure {
 }
 
 /// `tidegate policy generate`: policies made to measure.
-pub(super) fn generate(arguments: &GenerateArguments, environment: &Environment, screen: &Screen) -> Exit {
-    match written(arguments, environment, screen) {
+pub(super) async fn generate(arguments: &GenerateArguments, environment: &Environment, screen: &Screen) -> Exit {
+    match written(arguments, environment, screen).await {
         Ok(out) => {
             print(&out);
             Exit::Done
@@ -206,8 +210,8 @@ pub(super) fn generate(arguments: &GenerateArguments, environment: &Environment,
     }
 }
 
-fn written(arguments: &GenerateArguments, environment: &Environment, screen: &Screen) -> Result<String, Failure> {
-    let plans = plans(&arguments.needs, environment, screen)?;
+async fn written(arguments: &GenerateArguments, environment: &Environment, screen: &Screen) -> Result<String, Failure> {
+    let plans = plans(&arguments.needs, environment, screen).await?;
     let trust = match (arguments.trust, arguments.placeholder) {
         (true, _) => Some(trust(&arguments.trusted, &plans)?),
         (false, true) => Some(placeholder_policy()),
@@ -228,15 +232,16 @@ fn written(arguments: &GenerateArguments, environment: &Environment, screen: &Sc
         (Some(_), _, None) => {
             return Err(Failure(Exit::Usage, "--role is needed: a trust policy is part of a role".to_owned()));
         }
+        (Some(_), _, Some(_)) if arguments.names.existing_role && arguments.format == Format::CloudFormation => {
+            let text =
+                "CloudFormation cannot change the trust of a role that it has not made: leave out --existing-role";
+            return Err(Failure(Exit::Usage, text.to_owned()));
+        }
         (Some(trust), permission, Some(role)) if arguments.names.existing_role => {
             let mut out = render(Subject::RoleTrust { role, trust }, arguments.format.into())?;
             if let Some(permission) = permission {
                 let subject = Subject::RolePolicy { role, name, permission };
                 let more = render(subject, arguments.format.into())?;
-                if arguments.format == Format::CloudFormation {
-                    let text = "CloudFormation cannot change a role that it has not made: leave out --existing-role";
-                    return Err(Failure(Exit::Usage, text.to_owned()));
-                }
                 out.push_str(&more);
             }
             return Ok(out);
@@ -251,12 +256,19 @@ fn written(arguments: &GenerateArguments, environment: &Environment, screen: &Sc
     Ok(render(subject, arguments.format.into())?)
 }
 
-fn plans(arguments: &NeedArguments, environment: &Environment, screen: &Screen) -> Result<Vec<ConnectorPlan>, Failure> {
+async fn plans(
+    arguments: &NeedArguments,
+    environment: &Environment,
+    screen: &Screen,
+) -> Result<Vec<ConnectorPlan>, Failure> {
     if arguments.connectors.is_empty() {
         return Ok(Vec::new());
     }
-    let loaded =
-        load(&arguments.connectors, &arguments.worker, None, environment).map_err(|text| Failure(Exit::Usage, text))?;
+    // A role gets its policies before it is proven.
+    let integrations = Known::read_unproven(&arguments.store, &arguments.worker, environment).await;
+    let integrations = integrations.map(|known| known as _);
+    let loaded = load(&arguments.connectors, &arguments.worker, integrations, environment)
+        .map_err(|text| Failure(Exit::Usage, text))?;
     let mut plans = Vec::new();
     for report in loaded.reports {
         match report.plan() {

@@ -80,11 +80,11 @@ impl From<Kind> for PolicyKind {
 }
 
 /// `tidegate policy ..`: the policy language at the command line.
-pub(crate) fn policy(arguments: &PolicyArguments, environment: &Environment, screen: &Screen) -> Exit {
+pub(crate) async fn policy(arguments: &PolicyArguments, environment: &Environment, screen: &Screen) -> Exit {
     match &arguments.command {
         PolicyCommand::Eval(EvalArguments { stdin: _ }) => eval::stdin(screen),
         PolicyCommand::Lint(arguments) => lint::lint(arguments, screen),
-        PolicyCommand::Generate(arguments) => generate::generate(arguments, environment, screen),
+        PolicyCommand::Generate(arguments) => generate::generate(arguments, environment, screen).await,
         PolicyCommand::Explain(arguments) => explain::explain(arguments, screen),
         PolicyCommand::Diff(arguments) => diff::diff(arguments, screen),
     }

@@ -215,6 +215,17 @@ fn a_connector_is_refused_until_its_integration_is_proven() {
     };
     let file = desk.connector(&id, &json!({}));
     refused(&file, &format!("integration {id} is pending and not proven"));
+    // Its role needs its policies before that.
+    for (arguments, words) in [
+        (&["--permission", "--format", "cli"][..], "aws iam put-role-policy --role-name orders-writer"),
+        (&["--trust", "--principal", "arn:aws:iam::111111111111:user/tidegate"], "sts:ExternalId"),
+    ] {
+        let generate = [&["policy", "generate", "--connector", &file], arguments].concat();
+        let output = desk.command(&generate).output().unwrap();
+        let policy = crate::text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{}", crate::text(&output.stderr));
+        assert!(policy.contains(words), "{policy}");
+    }
     desk.text(0, &["verify", &id]);
     let output = desk.command(&["check", &file]).output().unwrap();
     let plan = crate::text(&output.stdout);

@@ -163,8 +163,8 @@ pub(crate) fn hint(refusal: &Refusal) -> Option<Cow<'static, str>> {
     let says = |words: &str| message.to_ascii_lowercase().contains(words);
     Some(if says("untrusted") && says("certificate") {
         format!(
-            "give the intermediates between {as_whom} and the trust anchor's authority as chain, or name the trust anchor \
-             of the authority that has issued it"
+            "give the intermediates between {as_whom} and the trust anchor's authority in `intermediates`, or name the \
+             trust anchor of the authority that has issued it"
         )
         .into()
     } else if says("rolesessionname") {

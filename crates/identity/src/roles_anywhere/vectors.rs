@@ -343,7 +343,7 @@ async fn an_answer_is_a_session_or_an_explained_refusal() {
     assert_eq!(declared.read(&pair, 201, None, None, b"{}").unwrap_err().code(), "identity.malformed-answer");
 
     for (status, code, message, expected, hint) in [
-        (403, "AccessDeniedException", "Untrusted signing certificate", "identity.access-denied", "as chain"),
+        (403, "AccessDeniedException", "Untrusted signing certificate", "identity.access-denied", "in `intermediates`"),
         (
             403,
             "AccessDeniedException",

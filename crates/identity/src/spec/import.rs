@@ -95,6 +95,13 @@ impl Form {
         found
     }
 
+    /// The DNS name of a service's VPC endpoint: forms and exports differ in the words around the two.
+    fn take_dns_name(&mut self, service: &str) -> Option<String> {
+        let is_it = |key: &&String| key.contains("dnsname") && (key.starts_with(service) || key.ends_with(service));
+        let key = self.fields.keys().find(is_it)?.clone();
+        self.take(&[&key])
+    }
+
     fn is_on(&mut self, keys: &[&str]) -> bool {
         self.take(keys).is_some_and(|value| ["true", "yes", "1", "on"].contains(&value.to_ascii_lowercase().as_str()))
     }
@@ -114,6 +121,11 @@ impl Form {
     }
 }
 
+/// Whether a choice is the one of nothing.
+fn is_none(choice: &str) -> bool {
+    choice.eq_ignore_ascii_case("none")
+}
+
 /// Which kind it is, Informatica says by which boxes are empty; here it is said once.
 fn informatica(form: &mut Form, name: &str) -> Result<String, String> {
     let access_key = form.take(&["accesskey", "accesskeyid"]);
@@ -123,8 +135,8 @@ fn informatica(form: &mut Form, name: &str) -> Result<String, String> {
     let by_instance = form.is_on(&["useec2roletoassumerole", "useec2role"]);
     let profile_file = form.take(&["credentialprofilefilepath", "profilefilepath"]);
     let profile = form.take(&["profilename"]);
-    let authentication = form.take(&["otherauthenticationtype", "authenticationtype"]).filter(|kind| kind != "None");
-    let idp = form.take(&["federatedssoidp", "ssoidp"]).filter(|idp| idp != "None");
+    let authentication = form.take(&["otherauthenticationtype", "authenticationtype"]).filter(|kind| !is_none(kind));
+    let idp = form.take(&["federatedssoidp", "ssoidp"]).filter(|idp| !is_none(idp));
     form.drop(
         &["federatedusername", "federateduserpassword", "idpssourl", "samlidentityproviderarn"],
         "belongs to single sign-on",
@@ -144,6 +156,9 @@ fn informatica(form: &mut Form, name: &str) -> Result<String, String> {
         table.text("profile", profile.as_deref().unwrap_or("default"));
         if let Some(path) = profile_file {
             table.text("credentials_file", &path);
+        }
+        if has_keys {
+            form.warn("Access Key, Secret Key: left out, because the profile's count");
         }
     } else if has_keys && !by_instance {
         keys(&mut table, form, name, access_key.is_some());
@@ -166,9 +181,9 @@ fn informatica(form: &mut Form, name: &str) -> Result<String, String> {
         }
     }
     let endpoints: Vec<(&str, Option<String>)> = vec![
-        ("s3", form.take(&["restendpoint", "s3vpcendpointdnsname", "dnsnamefors3", "s3vpcendpoint"])),
-        ("sts", form.take(&["stsvpcendpointdnsname", "dnsnameforsts", "stsvpcendpoint"])),
-        ("kms", form.take(&["kmsvpcendpointdnsname", "dnsnameforkms", "kmsvpcendpoint"])),
+        ("s3", form.take(&["restendpoint", "s3vpcendpoint"]).or(form.take_dns_name("s3"))),
+        ("sts", form.take(&["stsvpcendpoint"]).or(form.take_dns_name("sts"))),
+        ("kms", form.take(&["kmsvpcendpoint"]).or(form.take_dns_name("kms"))),
     ];
     let urls: Vec<String> = endpoints
         .into_iter()
@@ -192,7 +207,10 @@ fn informatica(form: &mut Form, name: &str) -> Result<String, String> {
     }
     form.drop(&["mastersymmetrickey"], "encryption by the client is not done here; use kms_key");
     form.drop(&["runtimeenvironment", "runtimeenvironmentid", "agentid", "secureagent"], "belongs to the Secure Agent");
-    form.drop(&["s3accounttype", "s3vpcendpointtype", "type", "instancename"], "follows from the other fields");
+    form.drop(
+        &["s3accounttype", "s3vpcendpointtype", "stsvpcendpointtype", "kmsvpcendpointtype", "type", "instancename"],
+        "follows from the other fields",
+    );
     form.drop(&["description"], "left out");
     Ok(table.finish())
 }

@@ -136,6 +136,10 @@ fn read_one(
     if let Some(kind) = kind {
         let known: Vec<&str> = COMMON.iter().chain(kind.keys).copied().collect();
         reader.refuse_unknown(&known, |key| base::belongs(key, kind));
+    } else {
+        // Which keys belong to it is not known; those that belong to none are.
+        let known: Vec<&str> = COMMON.iter().chain(KINDS.iter().flat_map(|kind| kind.keys)).copied().collect();
+        reader.refuse_unknown(&known, |_| None);
     }
     let region = region(&mut reader);
     let made = kind.and_then(|kind| base::read(&mut reader, kind, region.as_deref(), keys));

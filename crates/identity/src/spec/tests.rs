@@ -220,15 +220,28 @@ fn a_fence_is_dropped_only_by_a_spoken_setting() {
 }
 
 #[test]
+fn an_unknown_kind_hides_no_misspelt_key() {
+    let all = faults("[connections.a]\nkind = \"keyz\"\nregoin = \"eu-central-1\"\naccess_key_id = \"A\"\n");
+    assert!(all.iter().any(|fault| fault.contains("regoin") && fault.contains("did you mean region?")), "{all:?}");
+    assert!(!all.iter().any(|fault| fault.contains("access_key_id")), "{all:?}");
+}
+
+#[test]
 fn informaticas_boxes_become_a_kind() {
     let export = r#"{"name": "S3 lake", "type": "TOOLKIT_CCI", "connParams": {"Use EC2 Role to Assume Role": true,
         "IAM Role ARN": "arn:aws:iam::111111111111:role/orders", "External Id": "c-7f3", "Region Name": "EU (Frankfurt)",
-        "Folder Path": "lake/topics", "Runtime Environment": "agent", "Colour": "red"}}"#;
+        "Folder Path": "lake/topics", "Runtime Environment": "agent", "Colour": "red",
+        "Endpoint DNS Name for S3": "b.vpce", "DNS Name of VPC Endpoint for STS": "s.vpce", "kmsVpcEndpointDnsName": "k"}}"#;
     let imported = import(export, None, None).unwrap();
     assert_eq!(imported.source, ImportSource::Informatica);
     let spec = one(&imported.toml);
     assert_eq!((spec.name.as_str(), spec.kind, spec.region.as_str()), ("S3-lake", "instance-role", "eu-central-1"));
     assert_eq!(spec.fence.places[0].to_string(), "s3://lake/topics/");
+    assert!(
+        imported.toml.contains(r#"endpoints = { s3 = "https://b.vpce", sts = "https://s.vpce", kms = "https://k" }"#),
+        "{}",
+        imported.toml
+    );
     let connection = spec.bind("x", Purpose::S3);
     assert_eq!(connection.hops[0].external_id.as_deref(), Some("c-7f3"));
     assert!(imported.warnings.iter().any(|warning| warning.starts_with("Colour:")), "{:?}", imported.warnings);
@@ -246,6 +259,13 @@ fn an_import_takes_no_secret_along() {
     let environment = Environment::of([("LAKE_ACCESS_KEY_ID", "AKIA1"), ("LAKE_SECRET_ACCESS_KEY", "s")]);
     let read = Connections::read("c", &imported.toml, &environment, KeyRule::default()).unwrap();
     assert_eq!(read.get("lake").unwrap().bind("x", Purpose::S3).hops.len(), 1);
+    // A choice of nothing is no profile, however it is written; keys that a profile takes the place of are named.
+    let none = r#"{"Other Authentication Type": "NONE", "Federated SSO IdP": "none", "Access Key": "AKIASECRETID",
+        "Secret Key": "hunter2hunter2", "Folder Path": "x", "Region Name": "us-east-1"}"#;
+    assert!(import(none, None, None).unwrap().toml.contains("kind = \"keys\""));
+    let profile = none.replace("NONE", "Credential Profile File");
+    let warnings = import(&profile, None, None).unwrap().warnings;
+    assert!(warnings.iter().any(|warning| warning.starts_with("Access Key, Secret Key: left out")), "{warnings:?}");
     let single_sign_on = r#"{"Federated SSO IdP": "ADFS 3.0", "Folder Path": "x"}"#;
     assert!(import(single_sign_on, None, None).unwrap_err().contains("ADFS"));
 }
