@@ -1,5 +1,7 @@
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use aws::{Clients, Stop};
@@ -13,6 +15,9 @@ use crate::args::{
     ImportArguments, Output,
 };
 use crate::screen::Screen;
+
+/// The largest export that is read.
+const MAX_EXPORT: u64 = 1 << 20;
 
 /// `tidegate connection`: the connections of a file.
 pub(crate) async fn connection(command: &ConnectionCommand, environment: &Environment, screen: &Screen) -> Exit {
@@ -117,11 +122,11 @@ async fn test(arguments: &ConnectionTestArguments, environment: &Environment, sc
 }
 
 fn import(arguments: &ImportArguments, screen: &Screen) -> Exit {
-    let text = match std::fs::read_to_string(&arguments.file) {
+    let text = match read_export(&arguments.file) {
         Ok(text) => text,
         Err(error) => {
             screen.print(format!("error: could not read {}: {error}\n", arguments.file.display()).as_bytes());
-            return Exit::Usage;
+            return Exit::Refused;
         }
     };
     let source = arguments.from.map(|from| match from {
@@ -141,6 +146,15 @@ fn import(arguments: &ImportArguments, screen: &Screen) -> Exit {
             Exit::Refused
         }
     }
+}
+
+fn read_export(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    // A device has no end.
+    if File::open(path)?.take(MAX_EXPORT + 1).read_to_string(&mut text)? as u64 > MAX_EXPORT {
+        return Err(io::Error::other("it is larger than 1 MiB, and no connection is"));
+    }
+    Ok(text)
 }
 
 fn way(spec: &ConnectionSpec, connector: &str) -> String {

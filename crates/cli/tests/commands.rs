@@ -211,6 +211,22 @@ fn policies_for_a_connector_are_generated_linted_clean_and_told_apart() {
 }
 
 #[test]
+fn what_is_no_text_of_a_policy_is_said_in_words() {
+    let policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
+    // As editors on Windows save it.
+    let output = tidegate_with(&format!("\u{feff}{policy}"), &["policy", "explain", "-"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    for (input, files, exit, said) in [
+        ("", &["-"][..], 2, "error: stdin: is empty, and a policy is a JSON object with a Statement\n"),
+        (policy, &["-", "-"], 1, "error: only one of the policies can come from stdin\n"),
+    ] {
+        let output = tidegate_with(input, &[&["policy", "lint"], files].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*stderr), (Some(exit), said));
+    }
+}
+
+#[test]
 fn a_policy_is_refused_for_its_errors_and_mended() {
     let open = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::222222222222:role/v"},
         "Action":"sts:AssumeRole","Condition":{"StringLike":{"sts:ExternalId":"*"}}}]}"#;
@@ -462,6 +478,12 @@ fn connections_are_listed_checked_tested_and_imported() {
     };
     assert!(code == 0 && imported.contains("secret_access_key = { env = \"S3_SECRET_ACCESS_KEY\" }"), "{imported}");
     assert!(!(imported + &told).contains("hunter2") && told.contains("Best use a role"), "{told}");
+
+    let endless = write("endless.json", &"x".repeat((1 << 20) + 1));
+    for (export, said) in [(&*format!("{endless}.none"), "No such file"), (&*endless, "larger than 1 MiB")] {
+        let output = tidegate(&["connection", "import", export]);
+        assert!(output.status.code() == Some(2) && text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
 
     let connector = write(
         "orders.json",

@@ -61,6 +61,11 @@ impl Context {
         self.get(key).is_some()
     }
 
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<&Values> {
         self.keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, values)| values)
     }

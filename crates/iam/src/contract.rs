@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::raw::{MAX_KEYS, Object};
 use crate::{
     AccountId, Arn, Caller, Context, Decision, Document, Place, Policies, PolicyKind, Request, ResourcePolicy, evaluate,
 };
@@ -113,7 +114,8 @@ impl<'a> Line<'a> {
             (None, None) => None,
         };
         let request = self.request.ok_or("the line has no request")?;
-        let asked: Asked = serde_json::from_str(request.get()).map_err(|error| format!("request: {error}"))?;
+        let Object(asked): Object<Asked> =
+            serde_json::from_str(request.get()).map_err(|error| format!("request: {error}"))?;
         let caller = asked.caller()?;
         let request = Request {
             caller: &caller,
@@ -283,6 +285,9 @@ impl<'de> Deserialize<'de> for Keys {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
                 let mut context = Context::new();
                 while let Some(key) = map.next_key::<String>()? {
+                    if context.len() == MAX_KEYS {
+                        return Err(A::Error::custom(format_args!("more than {MAX_KEYS} condition keys")));
+                    }
                     if context.has(&key) {
                         return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
                     }

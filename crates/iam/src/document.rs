@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::raw::{RawDocument, RawPrincipals, RawStatement, Text};
+use crate::raw::{Object, RawDocument, RawPrincipals, RawStatement, Text};
 use crate::{Actions, Condition, PolicyError, PolicyKind, Principal, Principals, Resources};
 
 /// The language that a document is written in.
@@ -47,12 +47,12 @@ pub struct Statement {
 impl Document {
     /// Reads a document of any kind. Follow it with [`Document::check`].
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        let raw: RawDocument = serde_json::from_str(text).map_err(|error| grammar(&error))?;
+        let Object(raw): Object<RawDocument> = serde_json::from_str(text).map_err(|error| grammar(&error))?;
         let variables = raw.version == Some(Version::V2012);
         if raw.statement.0.is_empty() {
             return Err(PolicyError::Document { reason: "the policy has no statement".to_owned() });
         }
-        let compile = |(index, raw): (usize, RawStatement)| {
+        let compile = |(index, Object(raw)): (usize, Object<RawStatement>)| {
             let statement = statement_name(index, raw.sid.as_deref());
             Statement::compile(raw, variables).map_err(|reason| PolicyError::Statement { statement, reason })
         };

@@ -17,7 +17,7 @@ pub(crate) struct RawDocument {
     pub(crate) version: Option<Version>,
     #[serde(default, deserialize_with = "present")]
     pub(crate) id: Option<String>,
-    pub(crate) statement: OneOrMany<RawStatement>,
+    pub(crate) statement: OneOrMany<Object<RawStatement>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,6 +41,33 @@ pub(crate) struct RawStatement {
     #[serde(default)]
     pub(crate) condition: RawConditions,
 }
+
+/// An object, and nothing that could be taken for one: what serde derives reads a list as the fields in their order, and
+/// AWS knows no such policies.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Read<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_any(Read(PhantomData))
+    }
+}
+
+/// The most keys that are read in one object whose names are compared with each other: more than a document of AWS's
+/// largest size can hold.
+pub(crate) const MAX_KEYS: usize = 4096;
 
 /// An element may be missing, but `null` is not how it is missing.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
@@ -240,6 +267,9 @@ impl<'de> Deserialize<'de> for Keys {
                 while let Some(key) = map.next_key::<String>()? {
                     if keys.iter().any(|(known, _)| known.eq_ignore_ascii_case(&key)) {
                         return Err(A::Error::custom(format_args!("duplicate field `{key}`")));
+                    }
+                    if keys.len() == MAX_KEYS {
+                        return Err(A::Error::custom(format_args!("more than {MAX_KEYS} condition keys")));
                     }
                     keys.push((key, map.next_value::<OneOrMany<Scalar>>()?.0));
                 }

@@ -21,8 +21,16 @@ pub(super) struct Input {
 /// `kind` says.
 pub(super) fn read(path: &str, kind: Option<PolicyKind>) -> Result<Input, String> {
     let name = if path == "-" { "stdin".to_owned() } else { path.to_owned() };
-    let text = text(path).map_err(|error| format!("{name}: {error}"))?;
-    let document = Document::parse(&text).map_err(|error| format!("{name}: {}", fault::Chain(&error)))?;
+    let bytes = bytes(path).map_err(|error| format!("{name}: {error}"))?;
+    let text = str::from_utf8(&bytes).map_err(|error| {
+        format!("{name}: byte {} is not UTF-8; save the file as UTF-8 text", error.valid_up_to() + 1)
+    })?;
+    // What editors on Windows put in front of UTF-8.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err(format!("{name}: is empty, and a policy is a JSON object with a Statement"));
+    }
+    let document = Document::parse(text).map_err(|error| format!("{name}: {}", fault::Chain(&error)))?;
     if document.size() > MAX_SIZE {
         return Err(format!(
             "{name}: has {} characters, and AWS takes no policy of more than {MAX_SIZE}",
@@ -36,17 +44,17 @@ pub(super) fn read(path: &str, kind: Option<PolicyKind>) -> Result<Input, String
     Ok(Input { name, document, kind })
 }
 
-fn text(path: &str) -> io::Result<String> {
-    let mut text = String::new();
+fn bytes(path: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
     let read = if path == "-" {
-        io::stdin().lock().take(MAX_BYTES + 1).read_to_string(&mut text)
+        io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes)
     } else {
-        File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)
+        File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)
     };
     if read? as u64 > MAX_BYTES {
         return Err(io::Error::other("is larger than 128 KiB, and no policy is"));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 /// Who is named makes it a role's or a resource's, and what is named tells these two apart.

@@ -41,6 +41,10 @@ fn account(text: &str) -> Result<AccountId, String> {
 
 /// `tidegate policy lint`: what is wrong with policies, and how they would be mended.
 pub(super) fn lint(arguments: &LintArguments, screen: &Screen) -> Exit {
+    if arguments.files.iter().filter(|file| *file == "-").count() > 1 {
+        screen.print(b"error: only one of the policies can come from stdin\n");
+        return Exit::Usage;
+    }
     let now = jiff::Timestamp::try_from(Clock::system().now()).ok();
     let options = Options { own_accounts: arguments.accounts.clone(), external_id: arguments.external_id.clone(), now };
     let worst = if arguments.strict { Severity::Warning } else { Severity::Error };

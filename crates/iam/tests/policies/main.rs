@@ -181,6 +181,11 @@ fn what_is_no_policy_is_refused_at_its_place() {
     for (text, reason) in [
         ("", "EOF"),
         ("{}", "missing field `Statement`"),
+        ("null", "null, expected an object"),
+        // The fields in their order, without their names.
+        (r#"["2012-10-17","i",[]]"#, "sequence, expected an object"),
+        (r#"{"Statement":[["s","Allow"]]}"#, "sequence, expected an object"),
+        (r#"{"Statement":["s"]}"#, "string \"s\", expected an object"),
         (r#"{"Version":"2012","Statement":[]}"#, "unknown variant `2012`"),
         (r#"{"Statement":[],"Statement":[]}"#, "duplicate field"),
         (r#"{"Statement":{"Effect":"allow","Action":"*"}}"#, "unknown variant `allow`"),

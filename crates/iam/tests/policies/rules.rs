@@ -662,6 +662,16 @@ fn a_bad_line_is_answered_by_its_id_if_it_can_be_read() {
         assert!(answer.starts_with(&start) && answer.contains(reason), "{line}: {answer}");
     }
     let complete = ask(USER, GET, OBJECT).identity(&allow(GET));
+    // Each name is compared with all others: a line of this sort must not take minutes.
+    let many_keys: serde_json::Value = (0..100_000).map(|key| (format!("k:{key}"), json!("v"))).collect();
+    let condition =
+        json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": many_keys}});
+    let (decision, told) = ask(USER, GET, OBJECT).identity(&condition).answer();
+    assert!(decision == "Invalid" && told.contains("more than 4096 condition keys"), "{told}");
+    let mut listed = complete.clone();
+    listed.0["request"] = json!([GET, OBJECT, "111111111111", USER, {}, false]);
+    let (decision, told) = listed.answer();
+    assert!(decision == "Invalid" && told.contains("sequence, expected an object"), "{told}");
     for (field, value, reason) in [
         ("action", json!("GetObject"), "service:Name"),
         ("action", json!(1), "invalid type"),
@@ -673,6 +683,7 @@ fn a_bad_line_is_answered_by_its_id_if_it_can_be_read() {
         ("context", json!({"a:b": {}}), "invalid type"),
         ("context", json!({"a:b": null}), "invalid type"),
         ("context", json!({"a:b": "1", "A:B": "2"}), "duplicate key"),
+        ("context", many_keys.clone(), "more than 4096 condition keys"),
         ("wildcardOnlyAction", json!("yes"), "invalid type"),
     ] {
         let mut line = complete.clone();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::Response;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -20,6 +20,12 @@ use super::server::Shared;
 
 /// Connections at a time; more wait in the listener's own queue. Far above what one client opens.
 const MAX_CONNECTIONS: usize = 1024;
+
+/// How long a client may go on sending after its last answer. It needs no longer than it takes to see the end.
+const MAX_LINGER: Duration = Duration::from_secs(5);
+
+/// How much it may send in that time: as much as a refused body may have.
+const MAX_LINGER_BYTES: u64 = 256 << 20;
 
 /// Ends a connection without an answer.
 #[derive(Debug)]
@@ -80,8 +86,24 @@ async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
     let mut http = hyper::server::conn::http1::Builder::new();
     // The fault plane sets the date header itself, so that a skewed clock shows.
     http.auto_date_header(false);
-    if let Err(error) = http.serve_connection(io, service).await {
-        tracing::debug!(%error, %peer, "connection ended");
+    match http.serve_connection(io, service).without_shutdown().await {
+        Ok(parts) => linger(parts.io.into_inner(), peer).await,
+        Err(error) => tracing::debug!(%error, %peer, "connection ended"),
+    }
+}
+
+/// Says that there is no more to come, and takes in what the client is still sending. To close over bytes that were not
+/// read makes the kernel send a reset, which overtakes the answer: a client that no longer waits for `100 Continue` and
+/// sends its body to a refused `PutObject` would see its connection break, and never why.
+async fn linger(mut stream: Resettable, peer: SocketAddr) {
+    let until_end = async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut (&mut stream).take(MAX_LINGER_BYTES), &mut tokio::io::sink()).await
+    };
+    match tokio::time::timeout(MAX_LINGER, until_end).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::debug!(%error, %peer, "connection ended"),
+        Err(_) => tracing::debug!(%peer, "the client does not close its connection"),
     }
 }
 

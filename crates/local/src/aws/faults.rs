@@ -218,7 +218,7 @@ impl Fate {
                 None
             }
             Effect::ClockSkew { seconds } => {
-                self.skew_seconds += seconds;
+                self.skew_seconds = self.skew_seconds.saturating_add(*seconds);
                 None
             }
             Effect::Error { code, applied } => Some(End::Error { error: error(code), applied: *applied }),

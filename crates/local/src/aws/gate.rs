@@ -34,6 +34,10 @@ const MAX_RULE: usize = 64 * 1024;
 /// How much of a refused body is still read, so that its sender gets to read the answer.
 const MAX_DRAIN: u64 = 256 << 20;
 
+/// A century: a clock that is off by more, or an edit that takes longer, makes no difference, and there is a time so far
+/// away.
+pub(super) const FAR: Duration = Duration::from_hours(100 * 366 * 24);
+
 /// Answers one request, or tears its connection.
 pub(super) async fn handle(
     shared: &Arc<Shared>,
@@ -286,6 +290,19 @@ fn with_hoisted_headers(parts: &Parts, query: &Query) -> Parts {
 }
 
 pub(super) fn shifted(now: SystemTime, seconds: i64) -> SystemTime {
-    let by = Duration::from_secs(seconds.unsigned_abs());
+    let by = Duration::from_secs(seconds.unsigned_abs()).min(FAR);
     if seconds < 0 { now - by } else { now + by }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_beyond_all_time_is_off_by_a_century() {
+        let now = SystemTime::UNIX_EPOCH + FAR;
+        assert_eq!(shifted(now, i64::MAX), now + FAR);
+        assert_eq!(shifted(now, i64::MIN), now - FAR);
+        assert_eq!(shifted(now, -901), now - Duration::from_secs(901));
+    }
 }

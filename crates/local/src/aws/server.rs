@@ -18,6 +18,7 @@ use super::denials::Denials;
 use super::directory::Directory;
 use super::error::AwsError;
 use super::faults::Faults;
+use super::gate::FAR;
 use super::requests::Requests;
 use super::session::Mint;
 use super::state;
@@ -115,7 +116,7 @@ impl Aws {
             ambient: Ambient::default(),
             requests: Requests::default(),
             denials: Denials::default(),
-            propagation: Mutex::new(propagation),
+            propagation: Mutex::new(propagation.min(FAR)),
             idle: idle_timeout,
             dir,
             _lock: lock,
@@ -191,7 +192,7 @@ impl Shared {
     }
 
     pub(super) fn set_propagation(&self, delay: Duration) {
-        *self.propagation.lock().expect("no thread panics while it holds this lock") = delay;
+        *self.propagation.lock().expect("no thread panics while it holds this lock") = delay.min(FAR);
     }
 
     pub(super) fn propagation(&self) -> Duration {

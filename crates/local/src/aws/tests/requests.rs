@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::client::{Ask, read_answer};
@@ -39,6 +39,27 @@ async fn a_request_that_is_not_as_it_was_signed_is_refused() {
         assert_eq!(other_body.code(), "XAmzContentSHA256Mismatch");
         assert_eq!(client.ask(ask().hash("zero")).await.unwrap().code(), "InvalidArgument");
         assert!(client.ask(ask().hash("UNSIGNED-PAYLOAD")).await.unwrap().status.is_success());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_client_that_sends_its_body_without_waiting_for_leave_still_reads_why() {
+    bounded(async {
+        let world = World::new().await;
+        // More than the sockets' buffers hold: it is still being sent when the answer is there.
+        let body = vec![b'x'; 32 << 20];
+        let head = format!(
+            "PUT /lake/k HTTP/1.1\r\nhost: {}\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+            world.aws.address(),
+            body.len()
+        );
+        let mut stream = TcpStream::connect(world.aws.address()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.expect("the server takes what it is sent");
+        let answer = read_answer(&mut stream, false).await.unwrap();
+        assert_eq!(answer.refusal(), "403 AccessDenied: Access Denied");
+        assert_eq!(stream.read(&mut [0; 1]).await.expect("the connection ends properly"), 0);
     })
     .await;
 }
