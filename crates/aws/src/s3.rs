@@ -16,6 +16,7 @@ mod body;
 mod error;
 mod operation;
 mod options;
+mod probe;
 mod read;
 mod resolve;
 mod sink;
@@ -25,6 +26,7 @@ mod verdict;
 
 pub use error::{Error, Refusal};
 pub use options::{ExistingObject, Payload, S3Options};
+pub use probe::{ProbeError, Put, PutShape, S3Probe, Seen, Tried};
 pub use read::Listed;
 pub use sink::{S3Sink, Trouble};
 pub use sweep::{Sweep, Swept};

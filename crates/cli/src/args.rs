@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use identity::KeyRule;
 use local::aws::Effect;
 
+use crate::doctor::DoctorArguments;
 use crate::integration::{IntegrationArguments, StoreArguments};
 use crate::policy::PolicyArguments;
 
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Connection(ConnectionCommand),
     /// See it all work with no AWS account and no Kafka: embedded broker, embedded AWS, the real way between them.
     Demo(DemoArguments),
+    /// Try each step from here to AWS and Kafka, name the cause of what fails, and print what to paste.
+    Doctor(DoctorArguments),
     /// Keep and prove the trust between Tidegate and a customer's AWS account.
     Integration(IntegrationArguments),
     /// Keep the embedded broker and the embedded AWS up for development, or make one that is up misbehave.
@@ -56,7 +59,7 @@ pub(crate) enum Command {
     Policy(PolicyArguments),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct LogArguments {
     /// How log lines look on stderr.
     #[arg(long, global = true, env = "TIDEGATE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use connectors::{CheckReport, ConfigFaults, ConnectorFile, WorkerConfig, WorkerRefusal};
+use connectors::{CheckReport, ConfigFaults, ConnectorFile, LoadError, WorkerConfig, WorkerRefusal};
 use identity::{ConnectionFaults, Connections, Integrations};
 use world::Environment;
 
@@ -26,6 +26,16 @@ impl Loaded {
 /// Reads and checks everything, so that all faults of all files are told at once.
 pub(crate) fn load(
     paths: &[PathBuf],
+    arguments: &WorkerArguments,
+    integrations: Option<Arc<dyn Integrations>>,
+    environment: &Environment,
+) -> Result<Loaded, String> {
+    load_read(connectors::load_connectors(paths), arguments, integrations, environment)
+}
+
+/// The same of files that have been read already.
+pub(crate) fn load_read(
+    loaded: Vec<Result<ConnectorFile, LoadError>>,
     arguments: &WorkerArguments,
     integrations: Option<Arc<dyn Integrations>>,
     environment: &Environment,
@@ -57,7 +67,6 @@ pub(crate) fn load(
         None => worker,
     };
     // Reports come in the order of the command line; files that can be read are checked together, for their names.
-    let loaded = connectors::load_connectors(paths);
     let files: Vec<ConnectorFile> = loaded.iter().filter_map(|file| file.as_ref().ok().cloned()).collect();
     let mut checked = connectors::check_all(&files, &worker).into_iter().zip(&files).map(|(report, file)| {
         let clients = connectors::client_properties(file, &worker);

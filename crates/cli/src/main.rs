@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod connection;
 mod demo;
+mod doctor;
 mod fault;
 mod integrated;
 mod integration;
@@ -37,7 +38,12 @@ fn main() -> ExitCode {
         }
     };
     let screen = Screen::new();
-    if let Err(text) = logging::start(&arguments.log, &screen) {
+    let mut log = arguments.log.clone();
+    if matches!(arguments.command, Command::Doctor(_)) && log.log == "info" {
+        // What it finds, it says itself.
+        "off".clone_into(&mut log.log);
+    }
+    if let Err(text) = logging::start(&log, &screen) {
         screen.print(format!("error: {text}\n").as_bytes());
         return Exit::Usage.into();
     }
@@ -46,6 +52,7 @@ fn main() -> ExitCode {
         Command::Check(check) => on_runtime(&screen, check::check(check, &environment, &screen)),
         Command::Connection(command) => on_runtime(&screen, connection::connection(command, &environment, &screen)),
         Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
+        Command::Doctor(doctor) => on_runtime(&screen, doctor::doctor(doctor, &environment, &screen)),
         Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),
         Command::Integration(arguments) => {
             on_runtime(&screen, integration::integration(arguments, &environment, &screen))

@@ -93,7 +93,7 @@ pub enum Outcome {
 impl Outcome {
     /// Of an attempt that got no session. AccessDenied alone is a refusal: a timeout, a 503, a throttle, a region that is
     /// switched off or an expired session of ours say nothing about whom the role lets in.
-    pub(crate) fn of(error: &Error) -> Self {
+    pub fn of(error: &Error) -> Self {
         use fault::{Diagnose as _, Retry};
         match error {
             Error::Refused(refusal) if is_denial(refusal) => Self::Refused { message: refusal.message.clone() },

@@ -12,6 +12,8 @@ pub(crate) enum Operation {
     HeadObject,
     GetObject,
     DeleteObject,
+    HeadBucket,
+    PutObjectTagging,
 }
 
 impl Operation {
@@ -29,6 +31,8 @@ impl Operation {
             Self::HeadObject => "HeadObject",
             Self::GetObject => "GetObject",
             Self::DeleteObject => "DeleteObject",
+            Self::HeadBucket => "HeadBucket",
+            Self::PutObjectTagging => "PutObjectTagging",
         }
     }
 
@@ -41,16 +45,17 @@ impl Operation {
             Self::AbortMultipartUpload => "s3:AbortMultipartUpload",
             Self::ListParts => "s3:ListMultipartUploadParts",
             Self::ListMultipartUploads => "s3:ListBucketMultipartUploads",
-            Self::ListObjectsV2 => "s3:ListBucket",
+            Self::ListObjectsV2 | Self::HeadBucket => "s3:ListBucket",
             Self::HeadObject | Self::GetObject => "s3:GetObject",
             Self::DeleteObject => "s3:DeleteObject",
+            Self::PutObjectTagging => "s3:PutObjectTagging",
         }
     }
 
     /// Whether the permission is given on the bucket's ARN, not on the objects'.
     pub(crate) fn on_bucket(self) -> bool {
         match self {
-            Self::ListMultipartUploads | Self::ListObjectsV2 => true,
+            Self::ListMultipartUploads | Self::ListObjectsV2 | Self::HeadBucket => true,
             Self::CreateMultipartUpload
             | Self::UploadPart
             | Self::CompleteMultipartUpload
@@ -59,12 +64,13 @@ impl Operation {
             | Self::PutObject
             | Self::HeadObject
             | Self::GetObject
-            | Self::DeleteObject => false,
+            | Self::DeleteObject
+            | Self::PutObjectTagging => false,
         }
     }
 
     /// Whether its answers come without a body, so that an error has a status and no code.
     pub(crate) fn is_bodiless(self) -> bool {
-        self == Self::HeadObject
+        matches!(self, Self::HeadObject | Self::HeadBucket)
     }
 }

@@ -393,7 +393,9 @@ fn answer_limit(operation: Operation) -> Option<Duration> {
         | Operation::ListObjectsV2
         | Operation::HeadObject
         | Operation::GetObject
-        | Operation::DeleteObject => Some(ANSWER),
+        | Operation::DeleteObject
+        | Operation::HeadBucket
+        | Operation::PutObjectTagging => Some(ANSWER),
     }
 }
 

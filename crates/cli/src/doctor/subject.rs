@@ -1,0 +1,160 @@
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::doctor::{Place, Target, TargetKind};
+use connectors::ConnectorFile;
+use control::IntegrationId;
+use identity::{ConnectionFaults, Connections};
+use serde_json::Value;
+use world::{Clock, Environment};
+
+use crate::doctor::args::DoctorArguments;
+use crate::integrated::Known;
+use crate::integration::{open, ours};
+use crate::load;
+
+/// The most that is read of stdin or of a policy's file.
+const LARGEST: u64 = 1 << 20;
+
+/// Finds what is to be examined: stdin, an integration, a file, or a connection.
+pub(super) async fn find(arguments: &DoctorArguments, environment: &Environment) -> Result<Target, String> {
+    let mut target = match arguments.target.as_str() {
+        "-" => unsaved(arguments, environment).await?,
+        name if name.starts_with("cspi-") && !Path::new(name).exists() => {
+            integration(name, arguments, environment).await?
+        }
+        name if Path::new(name).is_file() => connector(&[PathBuf::from(name)], arguments, environment).await?,
+        name => connection(name, arguments, environment)?,
+    };
+    if let Some(place) = place(arguments, &target)? {
+        target.place = Some(place);
+    }
+    target.trust_policy = policy(arguments.trust_policy.as_deref())?;
+    target.permission_policy = policy(arguments.permission_policy.as_deref())?;
+    Ok(target)
+}
+
+fn policy(path: Option<&Path>) -> Result<Option<String>, String> {
+    let Some(path) = path else { return Ok(None) };
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_string(&mut text));
+    read.map_err(|error| format!("could not read {}: {error}", path.display()))?;
+    Ok(Some(text))
+}
+
+/// The part of a bucket that is named on the command line.
+fn place(arguments: &DoctorArguments, target: &Target) -> Result<Option<Place>, String> {
+    let Some(bucket) = &arguments.bucket else { return Ok(None) };
+    let Some(spec) = &target.spec else {
+        if target.faults.is_empty() {
+            return Err("--bucket is for connections and integrations; a connector names its own".to_owned());
+        }
+        return Ok(None);
+    };
+    let mut place = Place::of(spec, bucket, &arguments.prefix);
+    if let Some(region) = &arguments.region {
+        place.region.clone_from(region);
+    }
+    Ok(Some(place))
+}
+
+fn connection(name: &str, arguments: &DoctorArguments, environment: &Environment) -> Result<Target, String> {
+    let Some(path) = &arguments.worker.connections else {
+        return Err(format!(
+            "{name} is no file, and no file of connections is given to look for it in; give it with --connections FILE"
+        ));
+    };
+    match Connections::load(path, environment, arguments.worker.keys()) {
+        Err(faults) => Ok(Target::unreadable_connection(TargetKind::Connection, name, &faults)),
+        Ok(connections) => {
+            if let Some(spec) = connections.get(name) {
+                return Ok(Target::connection(spec, None));
+            }
+            let names: Vec<_> = connections.names().collect();
+            let meant = connections
+                .suggest(name)
+                .map_or_else(|| format!("there are: {}", names.join(", ")), |close| format!("did you mean {close}?"));
+            Err(format!("{name} is no file and no connection of {}; {meant}", path.display()))
+        }
+    }
+}
+
+async fn integration(id: &str, arguments: &DoctorArguments, environment: &Environment) -> Result<Target, String> {
+    let id: IntegrationId = id.parse().map_err(|error| format!("{error}"))?;
+    let told = |error: control::Error| fault::Chain(&error).to_string();
+    let store = open(&arguments.store, environment, Clock::system()).await.map_err(told)?;
+    let found = store.get(&id).await.map_err(told)?;
+    let connections = arguments.worker.connections.as_deref();
+    let ours = ours(&arguments.store, None, connections, arguments.worker.keys(), environment)?;
+    Ok(Target::integration(&found, &ours, store.now()))
+}
+
+async fn connector(
+    paths: &[PathBuf],
+    arguments: &DoctorArguments,
+    environment: &Environment,
+) -> Result<Target, String> {
+    let files = connectors::load_connectors(paths);
+    loaded(TargetKind::Connector, files, arguments, environment).await
+}
+
+async fn loaded(
+    kind: TargetKind,
+    files: Vec<Result<ConnectorFile, connectors::LoadError>>,
+    arguments: &DoctorArguments,
+    environment: &Environment,
+) -> Result<Target, String> {
+    // Not only what is proven: that it is not may be what is looked for.
+    let known = Known::read_unproven(&arguments.store, &arguments.worker, environment).await;
+    let known = known.map(|known| known as Arc<dyn identity::Integrations>);
+    let loaded = load::load_read(files, &arguments.worker, known, environment)?;
+    let (well, unwell): (Vec<_>, Vec<_>) = loaded.reports.into_iter().partition(connectors::CheckReport::is_ok);
+    match unwell.into_iter().chain(well).next().map(connectors::CheckReport::into_result) {
+        Some(Ok(plan)) => Ok(with_kind(kind, Target::connector(&Arc::new(plan)))),
+        Some(Err(faults)) => Ok(Target::refused_connector(kind, &faults)),
+        None => Err("no connector was read".to_owned()),
+    }
+}
+
+fn with_kind(kind: TargetKind, target: Target) -> Target {
+    Target { kind, ..target }
+}
+
+async fn unsaved(arguments: &DoctorArguments, environment: &Environment) -> Result<Target, String> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(LARGEST).read_to_string(&mut text);
+    read.map_err(|error| format!("could not read stdin: {error}"))?;
+    let value: Value = serde_json::from_str(&text)
+        .map_err(|error| format!("stdin is no JSON ({error}); give a connector or a connection as a JSON object"))?;
+    let is_connector = value.get("connector.class").is_some() || value.get("config").is_some();
+    if is_connector {
+        let file = ConnectorFile::from_json("stdin", &text);
+        return loaded(TargetKind::Unsaved, vec![file], arguments, environment).await;
+    }
+    // A file of connections, or one connection without a name.
+    let text = if value.get("connections").is_some() {
+        text
+    } else {
+        serde_json::json!({ "connections": { "unsaved": value } }).to_string()
+    };
+    match read_connections(&text, arguments, environment) {
+        Err(faults) => Ok(Target::unreadable_connection(TargetKind::Unsaved, "stdin", &faults)),
+        Ok(connections) => {
+            let mut all = connections.iter();
+            match (all.next(), all.next()) {
+                (Some(spec), None) => Ok(with_kind(TargetKind::Unsaved, Target::connection(spec, None))),
+                (None, _) => Err("stdin holds no connection".to_owned()),
+                (Some(_), Some(_)) => Err("stdin holds several connections; give one".to_owned()),
+            }
+        }
+    }
+}
+
+fn read_connections(
+    text: &str,
+    arguments: &DoctorArguments,
+    environment: &Environment,
+) -> Result<Connections, ConnectionFaults> {
+    Connections::read("stdin", text, environment, arguments.worker.keys())
+}

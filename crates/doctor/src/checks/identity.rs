@@ -1,0 +1,213 @@
+use std::time::Duration;
+
+use ::identity::{AssumeRole, Connection, Error, Lifetime, Signer};
+
+use crate::examination::{Examination, Watch};
+use crate::{Check, CheckResult, Trial};
+
+/// Below this much life a session is near its end: the AWS SDKs renew five minutes before.
+const NEAR_THE_END: Duration = Duration::from_mins(5);
+
+/// Who we are, hop by hop.
+pub(crate) async fn run(x: &mut Examination<'_>) {
+    let Some(connection) = x.target.connection.clone() else {
+        for check in [Check::BASE, Check::ROLES, Check::TAGS, Check::CALLER, Check::LIFE] {
+            x.skip(check, "there is no connection to go by");
+        }
+        return;
+    };
+    base(x, &connection).await;
+    roles(x, &connection).await;
+    tags(x, &connection).await;
+    caller(x, &connection);
+    life(x, &connection);
+}
+
+async fn base(x: &mut Examination<'_>, connection: &Connection) {
+    if !x.wants(Check::BASE) {
+        return;
+    }
+    let watch = Watch::start();
+    let part = Connection { hops: Vec::new(), ..connection.clone() };
+    let result = match x.around.clients.walk(&part).await.pop() {
+        Some(Ok(stop)) => {
+            let who = stop.arn.clone().unwrap_or_else(|| "nobody: requests go unsigned".to_owned());
+            x.facts.base_expires_at = stop.expires_at;
+            x.facts.expires_at = stop.expires_at;
+            x.facts.base_arn.clone_from(&stop.arn);
+            watch.passed(Check::BASE, format!("{} is {who}", stop.what)).identity(stop.arn)
+        }
+        Some(Err(error)) => {
+            let result = CheckResult::of_identity(&watch, Check::BASE, &error);
+            x.facts.base_error = Some(error);
+            result
+        }
+        None => watch.unproven(Check::BASE, "the way has no beginning"),
+    };
+    x.put(result);
+}
+
+async fn roles(x: &mut Examination<'_>, connection: &Connection) {
+    if !x.wants(Check::ROLES) {
+        return;
+    }
+    let watch = Watch::start();
+    if connection.hops.is_empty() {
+        x.put(watch.passed(Check::ROLES, "there is no role to take on"));
+        return;
+    }
+    let mut stops = x.around.clients.walk(connection).await.into_iter().skip(1);
+    let mut failed = None;
+    for (index, stop) in stops.by_ref().enumerate() {
+        match stop {
+            Ok(stop) => {
+                x.facts.expires_at = stop.expires_at;
+                x.facts.hop_arns.extend(stop.arn);
+            }
+            Err(error) => failed = Some((index, error)),
+        }
+    }
+    let result = match failed {
+        None => {
+            let who = x.facts.hop_arns.last().cloned();
+            let names: Vec<_> = connection.hops.iter().map(|hop| hop.role_arn.as_str()).collect();
+            watch.passed(Check::ROLES, format!("took on {}", names.join(", then "))).identity(who)
+        }
+        Some((index, error)) => {
+            let result = CheckResult::of_identity(&watch, Check::ROLES, &error);
+            probe_duration(x, connection, index, &error).await;
+            x.facts.hop_error = Some((index, error));
+            result
+        }
+    };
+    x.put(result);
+}
+
+/// After a refused duration: which one the role would give.
+async fn probe_duration(x: &mut Examination<'_>, connection: &Connection, index: usize, error: &Error) {
+    let Error::Refused(refusal) = error else { return };
+    let hop = &connection.hops[index];
+    if refusal.code != "ValidationError" || hop.duration.asked().is_none() {
+        return;
+    }
+    for seconds in [3600, 900] {
+        let duration = Duration::from_secs(seconds);
+        let role = AssumeRole { duration: Lifetime::Exactly(duration), ..hop.clone() };
+        let answer = try_role(x, connection, index, &role).await;
+        let done = answer.is_done();
+        x.facts.shortest = Some(answer);
+        if done {
+            x.facts.longest = Some(duration);
+            return;
+        }
+    }
+}
+
+/// Asks for a session of `role` as who we are before the hop of that `index`, and throws it away.
+pub(crate) async fn try_role(x: &Examination<'_>, connection: &Connection, index: usize, role: &AssumeRole) -> Trial {
+    match caller_before(x, connection, index).await {
+        Ok((signer, arn)) => {
+            let answer = x.around.clients.try_role(role, &connection.sts, &signer, &arn).await;
+            Trial::of_sts(&answer)
+        }
+        Err(error) => Trial::of_sts::<()>(&Err(error)),
+    }
+}
+
+/// Who asks for the hop of that `index`.
+pub(crate) async fn caller_before(
+    x: &Examination<'_>,
+    connection: &Connection,
+    index: usize,
+) -> Result<(Signer, String), Error> {
+    let part = Connection { hops: connection.hops[..index].to_vec(), ..connection.clone() };
+    let signer = x.around.clients.sessions().open(&part)?.signer().await?;
+    let arn = x.around.clients.caller_arn(&connection.sts, &signer).await?;
+    Ok((signer, arn))
+}
+
+async fn tags(x: &mut Examination<'_>, connection: &Connection) {
+    let Some((index, hop)) = connection.hops.iter().enumerate().next_back() else {
+        x.skip(Check::TAGS, "there is no role to take on");
+        return;
+    };
+    if hop.tags.is_empty() && hop.source_identity.is_none() {
+        x.skip(Check::TAGS, "no session tags and no source identity are sent");
+        return;
+    }
+    if !x.wants(Check::TAGS) {
+        return;
+    }
+    let watch = Watch::start();
+    let result = match &x.facts.hop_error {
+        None => watch.passed(Check::TAGS, "the session was given with them"),
+        Some((failed, _)) if *failed < index => {
+            let mut result = watch.unproven(Check::TAGS, "a role before it was refused");
+            result.because_of = Some(Check::ROLES.name);
+            result
+        }
+        Some(_) => {
+            let bare =
+                AssumeRole { tags: Vec::new(), transitive_tag_keys: Vec::new(), source_identity: None, ..hop.clone() };
+            let answer = try_role(x, connection, index, &bare).await;
+            let result = match &answer {
+                Trial::Done => watch.failed(Check::TAGS, "the role lets us in without them, and not with them"),
+                Trial::Refused { .. } => watch.unproven(Check::TAGS, "the role does not let us in without them either"),
+                Trial::Lost { text } | Trial::NotTried { text } => watch.unproven(Check::TAGS, text.clone()),
+            };
+            x.facts.without_tags = Some(answer);
+            result
+        }
+    };
+    x.put(result);
+}
+
+fn caller(x: &mut Examination<'_>, connection: &Connection) {
+    if !x.wants(Check::CALLER) {
+        return;
+    }
+    let watch = Watch::start();
+    let who = x.facts.hop_arns.last().or(x.facts.base_arn.as_ref()).cloned();
+    let result = match (connection.last_role(), &who) {
+        (None, who) => {
+            let who = who.as_deref().unwrap_or("nobody");
+            watch.passed(Check::CALLER, format!("no role is named; requests are made as {who}"))
+        }
+        (Some(role), None) => watch.failed(Check::CALLER, format!("{role} is named, and requests go unsigned")),
+        (Some(role), Some(who)) => match who.parse::<iam::Arn>() {
+            Ok(arn)
+                if arn.account() == role.account() && arn.role_session().map(|(name, _)| name) == role.role_name() =>
+            {
+                watch.passed(Check::CALLER, format!("requests are made as {who}"))
+            }
+            _ => watch.failed(Check::CALLER, format!("{role} is named, and requests are made as {who}")),
+        },
+    };
+    x.put(result.identity(who));
+}
+
+fn life(x: &mut Examination<'_>, connection: &Connection) {
+    if !x.wants(Check::LIFE) {
+        return;
+    }
+    let watch = Watch::start();
+    let asked = connection.hops.last().and_then(|hop| hop.duration.asked());
+    let now = x.around.clients.clock().now();
+    let result = match x.facts.expires_at {
+        None => watch.passed(Check::LIFE, "it has no end"),
+        Some(end) => {
+            let left = end.duration_since(now).unwrap_or_default();
+            let text = format!("it ends in {} s", left.as_secs());
+            // A session of the cache may have been had a while ago; a tenth less than asked is none of anybody's fault.
+            if left < NEAR_THE_END {
+                watch.warning(Check::LIFE, format!("{text}, which is near"))
+            } else if asked.is_some_and(|asked| left < asked.mul_f64(0.9)) {
+                let asked = asked.unwrap_or_default().as_secs();
+                watch.warning(Check::LIFE, format!("{text}, and {asked} s were asked for"))
+            } else {
+                watch.passed(Check::LIFE, text)
+            }
+        }
+    };
+    x.put(result);
+}

@@ -1,0 +1,29 @@
+use crate::examination::{Examination, Watch};
+use crate::{Check, InputFault};
+
+/// What is written down: by the readers of connections and connectors, which find every fault at once.
+pub(crate) fn run(x: &mut Examination<'_>) {
+    if !x.wants(Check::INPUT) {
+        return;
+    }
+    let watch = Watch::start();
+    let target = x.target;
+    let told = |faults: &[InputFault]| faults.iter().map(InputFault::to_string).collect::<Vec<_>>().join("; ");
+    let result = if !target.faults.is_empty() {
+        watch.failed(Check::INPUT, told(&target.faults))
+    } else if !target.warnings.is_empty() {
+        watch.warning(Check::INPUT, told(&target.warnings))
+    } else {
+        watch.passed(Check::INPUT, format!("{} {} can be read", target.kind.name(), target.name))
+    };
+    x.put(result);
+}
+
+impl std::fmt::Display for InputFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.key.as_str() {
+            "" => f.write_str(&self.text),
+            key => write!(f, "{key}: {}", self.text),
+        }
+    }
+}

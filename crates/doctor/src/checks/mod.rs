@@ -1,0 +1,9 @@
+//! The checks, one file a group. Each writes down what it saw, and leaves why to [`crate::causes`].
+
+pub(crate) mod bucket;
+pub(crate) mod identity;
+pub(crate) mod input;
+pub(crate) mod policies;
+pub(crate) mod reading;
+pub(crate) mod trust;
+pub(crate) mod writing;

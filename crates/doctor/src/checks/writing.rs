@@ -1,0 +1,334 @@
+use aws::s3::{PutShape, S3Probe};
+use bytes::Bytes;
+
+use super::bucket::probe;
+use crate::examination::{Examination, Watch};
+use crate::{Check, CheckResult, Depth, Place, Trial};
+
+/// What a probe's object says to whoever finds it.
+const BODY: &[u8] = b"Written by tidegate doctor to see whether it may write here. It can be deleted.\n";
+
+const ALL: [&Check; 8] = [
+    Check::DELETE,
+    Check::PUT,
+    Check::MULTIPART,
+    Check::READ_BACK,
+    Check::TAGGED,
+    Check::SCOPE,
+    Check::LIST_SCOPE,
+    Check::CLEAN,
+];
+
+/// What may be undone, found out before anything is done: the examination leaves nothing behind.
+struct Undo {
+    /// An object of one piece, and its version, can be deleted again.
+    object: bool,
+    /// An upload in parts can be aborted.
+    upload: bool,
+}
+
+/// An object that was written, and is to be gone in the end.
+struct Left {
+    key: String,
+    version: Option<String>,
+}
+
+/// Writing under the prefix, and beside it. Every name is one that nobody has, so that nothing is overwritten.
+pub(crate) async fn run(x: &mut Examination<'_>) {
+    if x.depth < Depth::Write {
+        return;
+    }
+    let Some(place) = x.target.place.clone() else {
+        for check in ALL {
+            x.skip(check, "no bucket is named");
+        }
+        return;
+    };
+    if !place.writes {
+        for check in ALL {
+            x.skip(check, "nothing is written there");
+        }
+        return;
+    }
+    let Some(probe) = probe(x, &place) else { return };
+    let name = format!("{}.tidegate-doctor/{:016x}", place.prefix, rand::random::<u64>());
+    let undo = deletable(x, &place, &probe, &name).await;
+    let mut left = Vec::new();
+    multipart(x, &place, &probe, &name, &undo).await;
+    put(x, &place, &probe, &name, &undo, &mut left).await;
+    read_back(x, &probe, &name).await;
+    tagged(x, &place, &probe, &name).await;
+    scope(x, &place, &probe, &undo).await;
+    list_scope(x, &place, &probe).await;
+    clean(x, &probe, left).await;
+}
+
+fn shape(place: &Place) -> PutShape {
+    PutShape {
+        server_side_encryption: place.server_side_encryption.clone(),
+        kms_key: place.kms_key.clone(),
+        acl: place.acl.clone(),
+        tagging: None,
+    }
+}
+
+/// Deletes and aborts what is not there: S3 decides first whether it may be done, and then finds nothing.
+async fn deletable(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &str) -> Undo {
+    if !x.wants(Check::DELETE) {
+        return Undo { object: false, upload: false };
+    }
+    let watch = Watch::start();
+    let deleted = probe.delete(name, None).await;
+    // In a bucket that keeps versions, an object is gone only with its version.
+    let version = probe.delete(name, Some("null")).await;
+    let aborted = probe.abort_absent(name).await;
+    let (delete, delete_version) = (Trial::of_s3(&deleted.answer), Trial::of_s3(&version.answer));
+    let abort = Trial::of_s3(&aborted.answer);
+    let undo = Undo {
+        object: delete.is_done() && delete_version.is_done(),
+        upload: abort.is_done() || abort.code() == Some("NoSuchUpload"),
+    };
+    let result = match &deleted.answer {
+        Ok(()) => Some(watch.passed(Check::DELETE, "objects may be deleted")),
+        Err(_) if delete.is_denied() && !place.deletes => None,
+        Err(error) => Some(CheckResult::of_s3(&watch, Check::DELETE, error)),
+    };
+    match result {
+        Some(result) => x.put(result.request(deleted.request_id).host(probe.host())),
+        None => x.skip(Check::DELETE, "objects may not be deleted, and nothing here asks for it"),
+    }
+    (x.facts.delete, x.facts.delete_version, x.facts.abort) = (Some(delete), Some(delete_version), Some(abort));
+    undo
+}
+
+async fn multipart(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &str, undo: &Undo) {
+    if !x.wants(Check::MULTIPART) {
+        return;
+    }
+    let watch = Watch::start();
+    if !undo.upload {
+        let text = "s3:AbortMultipartUpload is not allowed, so that what is begun here could not be taken away again";
+        x.put(
+            watch
+                .warning(Check::MULTIPART, text)
+                .code(x.facts.abort.as_ref().and_then(|abort| abort.code().map(str::to_owned))),
+        );
+        return;
+    }
+    let tried = probe.multipart(&format!("{name}-parts"), &shape(place)).await;
+    x.facts.multipart = Some(Trial::of_s3(&tried.answer));
+    let result = match &tried.answer {
+        Ok(()) => watch.passed(Check::MULTIPART, "began an upload in parts, uploaded one, aborted it"),
+        Err(error) => CheckResult::of_s3(&watch, Check::MULTIPART, error),
+    };
+    if tried.answer.as_ref().is_err_and(is_refused) {
+        // What would have been let in tells what the refusal was about.
+        for (what, shape) in variants(place) {
+            let tried = probe.multipart(&format!("{name}-{what}"), &shape).await;
+            x.facts.multipart_variants.push((what, Trial::of_s3(&tried.answer)));
+        }
+    }
+    x.put(result.request(tried.request_id).host(probe.host()));
+}
+
+async fn put(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &str, undo: &Undo, left: &mut Vec<Left>) {
+    if !undo.object {
+        if x.wants(Check::PUT) {
+            x.skip(Check::PUT, "an object could not be taken away again; uploads in parts need the same permission");
+        }
+        return;
+    }
+    if !x.wants(Check::PUT) {
+        return;
+    }
+    let watch = Watch::start();
+    let body = || Bytes::from_static(BODY);
+    let tried = probe.put(name, body(), &shape(place)).await;
+    x.facts.put = Some(Trial::of_s3(&tried.answer));
+    let result = match &tried.answer {
+        Ok(put) => {
+            left.push(Left { key: name.to_owned(), version: put.version.clone() });
+            let kind = put.server_side_encryption.clone();
+            let told = kind.as_deref().map_or_else(String::new, |kind| format!(", encrypted with {kind}"));
+            x.facts.put_encryption = kind.map(|kind| (kind, put.kms_key.clone()));
+            watch.passed(Check::PUT, format!("wrote {name}{told}"))
+        }
+        Err(error) => {
+            if is_refused(error) {
+                for (what, variant) in variants(place) {
+                    let key = format!("{name}-{what}");
+                    let tried = probe.put(&key, body(), &variant).await;
+                    if let Ok(put) = &tried.answer {
+                        left.push(Left { key, version: put.version.clone() });
+                    }
+                    x.facts.put_variants.push((what, Trial::of_s3(&tried.answer)));
+                }
+            }
+            CheckResult::of_s3(&watch, Check::PUT, error)
+        }
+    };
+    x.put(result.request(tried.request_id).host(probe.host()));
+}
+
+fn is_refused(error: &aws::s3::ProbeError) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.status == 403 || refusal.status == 400)
+}
+
+/// Other ways to write the same, by name, without that which is asked for anyway.
+fn variants(place: &Place) -> Vec<(&'static str, PutShape)> {
+    let asked = shape(place);
+    let sse = |kind: &str, key: Option<String>| PutShape {
+        server_side_encryption: Some(kind.to_owned()),
+        kms_key: key,
+        ..shape(place)
+    };
+    let all = [
+        ("no-acl", PutShape { acl: None, ..shape(place) }),
+        ("sse-s3", sse("AES256", None)),
+        ("sse-kms", sse("aws:kms", place.kms_key.clone())),
+    ];
+    let differs =
+        |shape: &PutShape| (&shape.acl, &shape.server_side_encryption) != (&asked.acl, &asked.server_side_encryption);
+    all.into_iter().filter(|(_, shape)| differs(shape)).collect()
+}
+
+async fn read_back(x: &mut Examination<'_>, probe: &S3Probe, name: &str) {
+    if !x.facts.put.as_ref().is_some_and(Trial::is_done) {
+        x.skip(Check::READ_BACK, "nothing was written");
+        return;
+    }
+    if !x.wants(Check::READ_BACK) {
+        return;
+    }
+    let watch = Watch::start();
+    let tried = probe.get(name, true, false).await;
+    x.facts.read_back = Some(Trial::of_s3(&tried.answer));
+    let result = match &tried.answer {
+        Ok(body) if body == BODY => watch.passed(Check::READ_BACK, "it is what was written"),
+        Ok(body) => watch.failed(Check::READ_BACK, format!("{} bytes came back that were not written", body.len())),
+        // A target that only writes has no need for it, but for the answer to one question after a crash.
+        Err(error) if Trial::of_s3(&tried.answer).is_denied() => {
+            watch.warning(Check::READ_BACK, error.to_string()).code(Some("AccessDenied".to_owned()))
+        }
+        Err(error) => CheckResult::of_s3(&watch, Check::READ_BACK, error),
+    };
+    x.put(result.request(tried.request_id).host(probe.host()));
+}
+
+async fn tagged(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &str) {
+    if !place.tags {
+        x.skip(Check::TAGGED, "no tags are set");
+        return;
+    }
+    if !x.wants(Check::TAGGED) {
+        return;
+    }
+    let watch = Watch::start();
+    let tried = probe.tag(name).await;
+    x.facts.tag = Some(Trial::of_s3(&tried.answer));
+    let result = match &tried.answer {
+        Ok(()) => watch.passed(Check::TAGGED, "set a tag"),
+        Err(error) => CheckResult::of_s3(&watch, Check::TAGGED, error),
+    };
+    x.put(result.request(tried.request_id).host(probe.host()));
+}
+
+/// A place beside the prefix: in its folder's parent, under a name that nobody has.
+fn beside(prefix: &str) -> String {
+    let parent = prefix.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
+    let slash = if parent.is_empty() { "" } else { "/" };
+    format!("{parent}{slash}.tidegate-doctor-outside/{:016x}", rand::random::<u64>())
+}
+
+async fn scope(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, undo: &Undo) {
+    if place.prefix.is_empty() {
+        x.skip(Check::SCOPE, "no prefix is named: the whole bucket is in scope");
+        return;
+    }
+    if !x.wants(Check::SCOPE) {
+        return;
+    }
+    let watch = Watch::start();
+    let key = beside(&place.prefix);
+    let abort = Trial::of_s3(&probe.abort_absent(&key).await.answer);
+    if !undo.upload || !(abort.is_done() || abort.code() == Some("NoSuchUpload")) {
+        // Where not even an abort is allowed, a write is most likely not either; and it could not be undone.
+        x.skip(Check::SCOPE, "it could not be taken away again");
+        return;
+    }
+    let tried = probe.multipart(&key, &shape(place)).await;
+    let trial = Trial::of_s3(&tried.answer);
+    let result = match (&tried.answer, &trial) {
+        (Ok(()), _) => {
+            let text =
+                format!("{key} may be written, which is beside {:?}: the role may do more than it needs", place.prefix);
+            watch.warning(Check::SCOPE, text)
+        }
+        (Err(_), trial) if trial.is_denied() => watch.passed(Check::SCOPE, format!("writing {key} was refused")),
+        (Err(error), _) => CheckResult::of_s3(&watch, Check::SCOPE, error),
+    };
+    x.facts.put_outside = Some(trial);
+    x.put(result.request(tried.request_id).host(probe.host()));
+}
+
+async fn list_scope(x: &mut Examination<'_>, place: &Place, probe: &S3Probe) {
+    if place.prefix.is_empty() || !place.reads {
+        x.skip(Check::LIST_SCOPE, "no prefix is named, or nothing is listed");
+        return;
+    }
+    if !x.wants(Check::LIST_SCOPE) {
+        return;
+    }
+    let watch = Watch::start();
+    let tried = probe.list(&beside(&place.prefix), 1).await;
+    let trial = Trial::of_s3(&tried.answer);
+    let result = match (&tried.answer, &trial) {
+        (Ok(_), _) => {
+            let text = "what is beside the prefix may be listed: the role may do more than it needs";
+            watch.warning(Check::LIST_SCOPE, text)
+        }
+        (Err(_), trial) if trial.is_denied() => {
+            watch.passed(Check::LIST_SCOPE, "listing beside the prefix was refused")
+        }
+        (Err(error), _) => CheckResult::of_s3(&watch, Check::LIST_SCOPE, error),
+    };
+    x.facts.list_outside = Some(trial);
+    x.put(result.request(tried.request_id).host(probe.host()));
+}
+
+/// Takes away what was written. It was found out before that it may be.
+async fn clean(x: &mut Examination<'_>, probe: &S3Probe, left: Vec<Left>) {
+    if !x.wants(Check::CLEAN) {
+        return;
+    }
+    let watch = Watch::start();
+    let mut remain = Vec::new();
+    for Left { key, version } in left {
+        let deleted = match &version {
+            // Without its version it would only be hidden, and kept.
+            Some(version) => probe.delete(&key, Some(version)).await,
+            None => probe.delete(&key, None).await,
+        };
+        if let Err(error) = deleted.answer {
+            remain.push(format!("{key} ({error})"));
+        }
+    }
+    x.put(match remain.as_slice() {
+        [] => watch.passed(Check::CLEAN, "nothing is left"),
+        remain => watch.warning(Check::CLEAN, format!("left behind, to be deleted by hand: {}", remain.join(", "))),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beside;
+
+    #[test]
+    fn beside_a_prefix_is_outside_of_it() {
+        for prefix in ["topics/", "a/b/", "orders-", "a/orders-"] {
+            let key = beside(prefix);
+            assert!(!key.starts_with(prefix), "{key} under {prefix}");
+        }
+        assert!(beside("a/b/").starts_with("a/.tidegate-doctor-outside/"));
+    }
+}

@@ -1,0 +1,167 @@
+use std::time::{Duration, SystemTime};
+
+use aws::s3::ProbeError;
+use control::Outcome;
+
+/// What was learnt on the way, typed, for the causes to be judged by. What was not tried is `None`.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// How far AWS's clock is ahead of this machine's, in milliseconds; negative if it is behind.
+    pub clock_offset_ms: Option<i64>,
+    /// Who we are before any role: an ARN.
+    pub base_arn: Option<String>,
+    /// Why there is nobody to begin with.
+    pub base_error: Option<identity::Error>,
+    /// When the base's session ends.
+    pub base_expires_at: Option<SystemTime>,
+    /// The hops that let us in: the session's ARN of each.
+    pub hop_arns: Vec<String>,
+    /// The first hop that did not: its place in the list and why.
+    pub hop_error: Option<(usize, identity::Error)>,
+    /// When the last session ends.
+    pub expires_at: Option<SystemTime>,
+    /// Whether the last role lets us in without tags and source identity, where it has some.
+    pub without_tags: Option<Trial>,
+    /// Whether the last role lets us in at its shortest, where a duration was refused.
+    pub shortest: Option<Trial>,
+    /// The longest session that the role gave, where the one that was asked for was refused.
+    pub longest: Option<Duration>,
+    /// Without an external ID.
+    pub absent_id: Option<Outcome>,
+    /// With wrong external IDs: the worst outcome of those that were tried.
+    pub wrong_id: Option<Outcome>,
+    /// With the external ID of another statement or an older one, where there is one.
+    pub other_id: Option<Outcome>,
+    /// The region that S3 says the bucket is in.
+    pub bucket_region: Option<String>,
+    /// The bucket without an expected owner.
+    pub bucket: Option<Trial>,
+    /// The bucket with the expected owner.
+    pub owner: Option<Trial>,
+    /// Listing the prefix.
+    pub list: Option<Trial>,
+    /// Some objects that are there: their keys.
+    pub sample: Vec<String>,
+    /// Reading objects of the sample: each with its key.
+    pub reads: Vec<(String, Trial)>,
+    /// Reading one of them as who pays for it.
+    pub read_as_payer: Option<Trial>,
+    /// Reading a key that is not there.
+    pub read_absent: Option<Trial>,
+    /// Writing as it is configured.
+    pub put: Option<Trial>,
+    /// Writing with SSE-S3, with SSE-KMS, without an ACL: what was tried after a refusal.
+    pub put_variants: Vec<(&'static str, Trial)>,
+    /// How S3 says that it encrypted what was written, and with which key.
+    pub put_encryption: Option<(String, Option<String>)>,
+    /// Writing in parts, aborted.
+    pub multipart: Option<Trial>,
+    /// The same of uploads in parts.
+    pub multipart_variants: Vec<(&'static str, Trial)>,
+    /// Reading back.
+    pub read_back: Option<Trial>,
+    /// Tagging.
+    pub tag: Option<Trial>,
+    /// Deleting an object that is not there.
+    pub delete: Option<Trial>,
+    /// Deleting a version that is not there.
+    pub delete_version: Option<Trial>,
+    /// Aborting an upload that is not there: refused as `NoSuchUpload` where it is allowed.
+    pub abort: Option<Trial>,
+    /// Writing beside the prefix.
+    pub put_outside: Option<Trial>,
+    /// Listing beside the prefix.
+    pub list_outside: Option<Trial>,
+}
+
+/// What came of a request to S3 or STS.
+#[derive(Debug, Clone)]
+pub enum Trial {
+    /// It was done.
+    Done,
+    /// S3 or STS answered and said no.
+    Refused {
+        /// As AWS calls it: `PutObject`.
+        operation: &'static str,
+        /// HTTP status.
+        status: u16,
+        /// AWS's code.
+        code: String,
+        /// AWS's text.
+        message: String,
+        /// The region that the answer named.
+        region: Option<String>,
+    },
+    /// No answer, or none that can be read.
+    Lost {
+        /// What happened.
+        text: String,
+    },
+    /// There was no session to try it with, or it could not be built.
+    NotTried {
+        /// Why.
+        text: String,
+    },
+}
+
+impl Trial {
+    /// Whether it was done.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+
+    /// AWS's code; `None` if there was no refusal.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            Self::Done | Self::Lost { .. } | Self::NotTried { .. } => None,
+        }
+    }
+
+    /// AWS's text; empty if there was no refusal.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Refused { message, .. } => message,
+            Self::Done | Self::Lost { .. } | Self::NotTried { .. } => "",
+        }
+    }
+
+    /// Whether AWS said that it is not allowed. HEAD has no body to say a code in.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Refused { status: 403, code, .. } if code == "AccessDenied" || code == "403")
+    }
+
+    pub(crate) fn of_s3<T>(answer: &Result<T, ProbeError>) -> Self {
+        match answer {
+            Ok(_) => Self::Done,
+            Err(ProbeError::Refused(refusal)) => Self::Refused {
+                operation: refusal.operation,
+                status: refusal.status,
+                code: refusal.code.clone(),
+                message: refusal.message.clone(),
+                region: refusal.actual_region.clone(),
+            },
+            Err(error @ ProbeError::Lost { .. }) => Self::Lost { text: fault::Chain(error).to_string() },
+            Err(error @ (ProbeError::Session(_) | ProbeError::Unsent { .. })) => {
+                Self::NotTried { text: fault::Chain(error).to_string() }
+            }
+        }
+    }
+
+    pub(crate) fn of_sts<T>(answer: &Result<T, identity::Error>) -> Self {
+        match answer {
+            Ok(_) => Self::Done,
+            Err(identity::Error::Refused(refusal)) => Self::Refused {
+                operation: refusal.operation,
+                status: refusal.status,
+                code: refusal.code.clone(),
+                message: refusal.message.clone(),
+                region: None,
+            },
+            Err(error) if matches!(error, identity::Error::Unreachable { .. } | identity::Error::TimedOut { .. }) => {
+                Self::Lost { text: fault::Chain(error).to_string() }
+            }
+            Err(error) => Self::NotTried { text: fault::Chain(error).to_string() },
+        }
+    }
+}
