@@ -497,3 +497,61 @@ fn connections_are_listed_checked_tested_and_imported() {
         "{refused}"
     );
 }
+
+#[test]
+fn what_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let policy = write(
+        "policy.json",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#,
+    );
+    let connections = write("c.toml", "[connections.a]\nkind = \"default-chain\"\nregion = \"eu-central-1\"\n");
+    let commands: [&[&str]; 9] = [
+        &["--help"],
+        &["policy", "lint", &policy],
+        &["policy", "explain", &policy],
+        &["policy", "diff", "-o", "json", &policy, &policy],
+        &["policy", "generate", "--permission", "--bucket", "lake"],
+        &["connection", "list", "--connections", &connections],
+        &["connection", "check", "--connections", &connections],
+        &["integration", "policy", "--placeholder"],
+        &["demo", "--records", "1"],
+    ];
+    for arguments in commands {
+        let call = |stdout: Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+            command.args(arguments).stdin(Stdio::null()).stdout(stdout).output().unwrap()
+        };
+        let full = call(fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into());
+        let stderr = text(&full.stderr);
+        assert_eq!(full.status.code(), Some(3), "{arguments:?}: {stderr}");
+        assert!(
+            stderr.contains("error: could not write to stdout: No space left on device"),
+            "{arguments:?}: {stderr}"
+        );
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let gone = call(writer.into());
+        assert_eq!(gone.status.code(), Some(0), "{arguments:?}: {}", text(&gone.stderr));
+    }
+}
+
+#[test]
+fn an_export_may_come_through_a_pipe() {
+    let mut importing = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["connection", "import", "-", "--from", "informatica"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    importing.stdin.take().unwrap().write_all(b"no export").unwrap();
+    let output = importing.wait_with_output().unwrap();
+    let stderr = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && stderr.starts_with("error: stdin: "), "it was read: {stderr}");
+}

@@ -41,5 +41,6 @@ pub use integrations::Integrations;
 pub use probe::{Outcome, Probe, ProbeKind};
 pub use proof::{Proof, Verdict};
 pub use prover::{Patience, Prover};
+pub use store::Trouble;
 pub use sts::{AwsSts, Caller, LetIn, Sts, principal_of};
 pub use trust::trust_policy;

@@ -14,8 +14,8 @@ use crate::args::{Exit, WorkerArguments};
 use crate::integrated::Known;
 use crate::integration::StoreArguments;
 use crate::load::load;
-use crate::policy::print;
 use crate::screen::Screen;
+use crate::stdout::print;
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).multiple(true).args(["permission", "trust", "placeholder"])))]
@@ -199,10 +199,7 @@ impl From<GenerateError> for Failure {
 /// `tidegate policy generate`: policies made to measure.
 pub(super) async fn generate(arguments: &GenerateArguments, environment: &Environment, screen: &Screen) -> Exit {
     match written(arguments, environment, screen).await {
-        Ok(out) => {
-            print(&out);
-            Exit::Done
-        }
+        Ok(out) => print(&out, Exit::Done, screen),
         Err(Failure(exit, text)) => {
             screen.print(format!("error: {text}\n").as_bytes());
             exit

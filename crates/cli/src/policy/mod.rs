@@ -89,9 +89,3 @@ pub(crate) async fn policy(arguments: &PolicyArguments, environment: &Environmen
         PolicyCommand::Diff(arguments) => diff::diff(arguments, screen),
     }
 }
-
-/// Writes to stdout. A reader that has seen enough (`| head`) is no failure.
-fn print(out: &str) {
-    use std::io::Write as _;
-    std::io::stdout().write_all(out.as_bytes()).ok();
-}
