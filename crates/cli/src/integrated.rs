@@ -115,9 +115,11 @@ pub(crate) fn unfenced(spec: &ConnectionSpec) -> ConnectionSpec {
 
 impl identity::Integrations for Known {
     fn connection(&self, id: &str) -> Result<Option<Arc<ConnectionSpec>>, String> {
-        let Some(role) = self.roles.as_ref().map_err(String::clone)?.get(id) else { return Ok(None) };
+        let unusable = |why: &String| format!("integration {id} cannot be used: {why}");
+        let Some(role) = self.roles.as_ref().map_err(unusable)?.get(id) else { return Ok(None) };
+        // Names the integration itself.
         let role = role.as_ref().map_err(String::clone)?;
-        let ours = self.ours.as_ref().map_err(String::clone)?;
+        let ours = self.ours.as_ref().map_err(unusable)?;
         let external_id = role.external_id.as_deref().unwrap_or_default();
         Ok(Some(Arc::new(ours.then_role(id, &role.role_arn, external_id))))
     }

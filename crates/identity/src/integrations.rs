@@ -9,7 +9,7 @@ pub trait Integrations: fmt::Debug + Send + Sync {
     /// The connection of an integration; `None` if there is none of this id.
     ///
     /// # Errors
-    /// Why it cannot be used, as one clause: the store cannot be read, or the role lets in others.
+    /// Why it cannot be used, as one clause that names it: the store cannot be read, or the role lets in others.
     fn connection(&self, id: &str) -> Result<Option<Arc<ConnectionSpec>>, String>;
 }
 

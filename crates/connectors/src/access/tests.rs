@@ -139,7 +139,7 @@ fn an_integration_is_looked_up_and_becomes_a_connection() {
                     let ours = self.0.get("lake").unwrap();
                     Ok(Some(Arc::new(ours.then_role(id, "arn:aws:iam::333333333333:role/theirs", "cspi-secret"))))
                 }
-                "cspi-open" => Err("its role lets in anybody".to_owned()),
+                "cspi-open" => Err(format!("integration {id} lets in anybody")),
                 _ => Ok(None),
             }
         }
