@@ -106,8 +106,8 @@ impl IssuedId {
     }
 }
 
-/// How long the older of two external IDs is kept after the newer one has been proven: whoever still uses it has this
-/// long to be started anew. A week: every process is restarted within it, for an update or on purpose.
+/// How long the older of two external IDs is kept after the newer one has been proven: for processes that cannot read the
+/// store any more, and for customers who do not paste the last policy at once.
 pub(crate) const OVERLAP: Duration = Duration::from_hours(7 * 24);
 
 /// How long a proof stands while later ones are inconclusive. STS has never been out for days; who cannot reach it for so
@@ -200,11 +200,11 @@ const ROLE: &str = "role ARN";
 /// What is wrong with `role` if its partition is not the principal's.
 fn elsewhere(role: &Arn, principal: &Arn) -> Option<Flaw> {
     let (there, home) = (role.partition().name(), principal.partition().name());
-    let rule = format!(
+    let must = format!(
         "is in partition {there}, and our principal {} in {home}: accounts of one do not know those of the other",
         principal.as_str()
     );
-    (there != home).then(|| flaw(ROLE, role.as_str(), &rule))
+    (there != home).then(|| flaw(ROLE, role.as_str(), &must))
 }
 
 fn flaw(field: &'static str, value: &str, rule: &str) -> Flaw {

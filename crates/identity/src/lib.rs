@@ -53,7 +53,7 @@ pub use error::{Error, Refusal};
 pub use fence::{Fence, FenceError, Keeping, Place, Purpose, Within};
 pub use fetch::{Exchange, FetchSession};
 pub use identity::Identity;
-pub use integrations::Integrations;
+pub use integrations::{ExternalIds, Integrations};
 pub use key_rule::KeyRule;
 pub use lifetime::Lifetime;
 pub use region::{domain_of, is_region};
