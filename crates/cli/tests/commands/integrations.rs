@@ -295,8 +295,29 @@ fn a_connector_moves_records_as_its_integrations_role_and_metrics_show_the_state
     let file = desk.connector(&id, &json!({}));
     let servers = broker.bootstrap();
     let drained = desk.command(&["run", &file, "--bootstrap-server", &servers, "--drain"]).output().unwrap();
-    assert_eq!(drained.status.code(), Some(0), "{}", crate::text(&drained.stderr));
+    let said = crate::text(&drained.stderr);
+    assert_eq!(drained.status.code(), Some(0), "{said}");
+    assert!(said.contains("records=1 objects=1 ") && !said.contains("why="), "{said}");
     assert_eq!(desk.aws.tally().objects, 1);
+
+    // What there is to say of a drain that writes nothing.
+    let drain = |name: &str, more: &Value| {
+        let mut connector: Value = serde_json::from_slice(&std::fs::read(desk.connector(&id, more)).unwrap()).unwrap();
+        connector["name"] = json!(name);
+        std::fs::write(&file, connector.to_string()).unwrap();
+        let output = desk.command(&["run", &file, "--bootstrap-server", &servers, "--drain"]).output().unwrap();
+        (output.status.code(), crate::text(&output.stderr))
+    };
+    let (code, said) = drain("orders", &json!({}));
+    assert!(code == Some(0) && said.contains("records=0 objects=0 ") && said.contains("nothing was left"), "{said}");
+    let (code, said) = drain(
+        "unfit",
+        &json!({"value.converter": "org.apache.kafka.connect.json.JsonConverter", "errors.tolerance": "all"}),
+    );
+    assert!(code == Some(0) && said.contains("objects=0 skipped=1 ") && said.contains("no record could be"), "{said}");
+    let (code, said) = drain("refused", &json!({"aws.s3.bucket.name": "not-theirs"}));
+    assert!(code == Some(3) && said.contains("records=0 objects=0 ") && said.contains("not all that was"), "{said}");
+    desk.connector(&id, &json!({}));
 
     let mut running = desk
         .command(&[
