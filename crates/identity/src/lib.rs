@@ -48,7 +48,7 @@ pub use assume_role::{AssumeRole, Flaw};
 pub use base::{Base, Profile, WebIdentity};
 pub use cache::SessionCache;
 pub use clock::AwsClock;
-pub use connection::{Connection, StsEndpoint};
+pub use connection::{Connection, HandedOn, StsEndpoint};
 pub use error::{Error, Refusal};
 pub use fence::{Fence, FenceError, Keeping, Place, Purpose, Within};
 pub use fetch::{Exchange, FetchSession};

@@ -4,6 +4,7 @@ mod explain;
 mod generate;
 mod input;
 mod lint;
+mod needs;
 
 use clap::{Args, Subcommand, ValueEnum};
 use iam::PolicyKind;
