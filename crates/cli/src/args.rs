@@ -212,7 +212,7 @@ pub(crate) struct ConnectionTestArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// The export.
+    /// The export; - is stdin.
     pub(crate) file: PathBuf,
     /// Whose it is, if that does not show.
     #[arg(long, value_enum)]

@@ -1,5 +1,3 @@
-use std::io::Write;
-
 use serde_json::json;
 use world::Environment;
 
@@ -7,6 +5,7 @@ use crate::args::{CheckArguments, Exit, Output};
 use crate::integrated::Known;
 use crate::load::load;
 use crate::screen::Screen;
+use crate::stdout::print;
 
 /// `tidegate check`: everything that is wrong with connector files, and what they would do.
 pub(crate) async fn check(arguments: &CheckArguments, environment: &Environment, screen: &Screen) -> Exit {
@@ -29,7 +28,5 @@ pub(crate) async fn check(arguments: &CheckArguments, environment: &Environment,
             format!("{:#}\n", json!({ "connectors": reports }))
         }
     };
-    // A reader that has seen enough (`| head`) is no failure.
-    std::io::stdout().write_all(out.as_bytes()).ok();
-    if loaded.is_ok() { Exit::Done } else { Exit::Refused }
+    print(&out, if loaded.is_ok() { Exit::Done } else { Exit::Refused }, screen)
 }

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use crate::args::{
     ImportArguments, Output,
 };
 use crate::screen::Screen;
+use crate::stdout::print;
 
 /// The largest export that is read.
 const MAX_EXPORT: u64 = 1 << 20;
@@ -71,8 +72,7 @@ fn list(arguments: &ConnectionArguments, environment: &Environment, screen: &Scr
             })
         }
     };
-    print(&out);
-    Exit::Done
+    print(&out, Exit::Done, screen)
 }
 
 fn check(arguments: &ConnectionCheckArguments, environment: &Environment, screen: &Screen) -> Exit {
@@ -91,8 +91,7 @@ fn check(arguments: &ConnectionCheckArguments, environment: &Environment, screen
         }
         Output::Text => chosen.iter().map(|spec| describe(spec, &arguments.connector)).collect(),
     };
-    print(&out);
-    Exit::Done
+    print(&out, Exit::Done, screen)
 }
 
 async fn test(arguments: &ConnectionTestArguments, environment: &Environment, screen: &Screen) -> Exit {
@@ -109,23 +108,25 @@ async fn test(arguments: &ConnectionTestArguments, environment: &Environment, sc
         }
         Output::Text => stops.iter().map(|stop| stop_text(stop, now)).collect(),
     };
-    print(&out);
-    match stops.last() {
+    let exit = match stops.last() {
         Some(Err(error)) if error.retry() == Retry::Never => Exit::Failed,
         // AWS could not be asked: nothing is proven, neither way.
         Some(Err(_)) => Exit::NoProgress,
-        Some(Ok(_)) | None => {
-            screen.print(b"a session was had; what it may do was not tried\n");
-            Exit::Done
-        }
+        Some(Ok(_)) | None => Exit::Done,
+    };
+    let exit = print(&out, exit, screen);
+    if exit == Exit::Done {
+        screen.print(b"a session was had; what it may do was not tried\n");
     }
+    exit
 }
 
 fn import(arguments: &ImportArguments, screen: &Screen) -> Exit {
+    let name = if arguments.file.as_os_str() == "-" { Path::new("stdin") } else { &arguments.file }.display();
     let text = match read_export(&arguments.file) {
         Ok(text) => text,
         Err(error) => {
-            screen.print(format!("error: could not read {}: {error}\n", arguments.file.display()).as_bytes());
+            screen.print(format!("error: could not read {name}: {error}\n").as_bytes());
             return Exit::Refused;
         }
     };
@@ -138,11 +139,10 @@ fn import(arguments: &ImportArguments, screen: &Screen) -> Exit {
             for warning in &imported.warnings {
                 screen.print(format!("warning: {warning}\n").as_bytes());
             }
-            print(&imported.toml);
-            Exit::Done
+            print(&imported.toml, Exit::Done, screen)
         }
         Err(why) => {
-            screen.print(format!("error: {}: {why}\n", arguments.file.display()).as_bytes());
+            screen.print(format!("error: {name}: {why}\n").as_bytes());
             Exit::Refused
         }
     }
@@ -150,8 +150,12 @@ fn import(arguments: &ImportArguments, screen: &Screen) -> Exit {
 
 fn read_export(path: &Path) -> io::Result<String> {
     let mut text = String::new();
+    let input: Box<dyn io::Read> = match path.to_str() {
+        Some("-") => Box::new(io::stdin().lock()),
+        _ => Box::new(File::open(path)?),
+    };
     // A device has no end.
-    if File::open(path)?.take(MAX_EXPORT + 1).read_to_string(&mut text)? as u64 > MAX_EXPORT {
+    if input.take(MAX_EXPORT + 1).read_to_string(&mut text)? as u64 > MAX_EXPORT {
         return Err(io::Error::other("it is larger than 1 MiB, and no connection is"));
     }
     Ok(text)
@@ -244,9 +248,4 @@ fn stop_json(stop: &Result<Stop, Error>, now: std::time::SystemTime) -> Value {
         }),
         Err(error) => json!({ "code": error.code(), "error": Chain(error).to_string(), "hint": error.hint() }),
     }
-}
-
-fn print(out: &str) {
-    // A reader that has seen enough (`| head`) is no failure.
-    std::io::stdout().write_all(out.as_bytes()).ok();
 }

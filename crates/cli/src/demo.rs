@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
-use std::io::{Read, Write as _};
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::place::{BUCKET, PARTITIONS, Place, REGION, TOPIC, explain};
 use crate::run::Signals;
 use crate::screen::Screen;
 use crate::status::Status;
+use crate::stdout::say;
 
 /// `tidegate demo`: the whole way with nothing but this process.
 pub(crate) async fn demo(arguments: &DemoArguments, screen: &Screen) -> Exit {
@@ -59,10 +60,10 @@ async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> 
         place.aws.endpoint(),
         place.role,
         place.external_id
-    ));
+    ))?;
 
     produce(&place, 0..arguments.records).await?;
-    say(&format!("produced {} orders into {PARTITIONS} partitions of topic {TOPIC}\n", arguments.records));
+    say(&format!("produced {} orders into {PARTITIONS} partitions of topic {TOPIC}\n", arguments.records))?;
 
     let plan = plan(&place)?;
     let process = Process::start(96 << 20, 0, Clock::system(), Environment::of(place.variables()))
@@ -74,7 +75,7 @@ async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> 
     let took = began.elapsed();
     let sink = reader(&process, &plan, &place)?;
     let found = inspect(&sink, arguments.dir.as_deref()).await?;
-    say(&found.text);
+    say(&found.text)?;
     if found.records != arguments.records || found.doubled > 0 {
         return Err(format!(
             "{} orders were produced, {} are in the bucket, {} of them more than once",
@@ -87,7 +88,7 @@ async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> 
         found.records,
         found.objects,
         took.as_secs_f64()
-    ));
+    ))?;
     if arguments.keep {
         keep_going(&place, &process, &connector, screen, &mut signals, arguments.records).await?;
     }
@@ -95,11 +96,6 @@ async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> 
     connector.stopped().await;
     drop(connector);
     place.stop().await
-}
-
-fn say(text: &str) {
-    // A reader that has seen enough (`| head`) is no failure.
-    std::io::stdout().write_all(text.as_bytes()).ok();
 }
 
 fn plan(place: &Place) -> Result<Arc<ConnectorPlan>, String> {
@@ -136,21 +132,21 @@ async fn show_proofs(
     let sts = AwsSts::new(process.clients(), &ours).map_err(|error| explain(&error))?;
     let prover = Prover::new(Arc::new(sts), Clock::system());
 
-    say("tidegate integration verify, of that role:\n");
+    say("tidegate integration verify, of that role:\n")?;
     integrations.set_role(&integration.id, &place.role).await.map_err(told)?;
     let (good, proof) = integrations.verify(&integration.id, &prover).await.map_err(told)?;
-    say(&format!("{}  {}: {}\n", probes(&proof), good.state, proof.reason));
+    say(&format!("{}  {}: {}\n", probes(&proof), good.state, proof.reason))?;
     if proof.verdict != Verdict::Proven {
         return Err(format!("the role was to be proven, and was found {}", proof.verdict.name()));
     }
 
     let role = place.open_role().await?;
-    say(&format!("and of {role}, whose owner forgot the external ID:\n"));
+    say(&format!("and of {role}, whose owner forgot the external ID:\n"))?;
     let open = integrations.create(new_integration("orders-reader", Some(role))).await.map_err(told)?;
     let (refused, proof) = integrations.verify(&open.id, &prover).await.map_err(told)?;
     let policy = refused.trust_policy(integrations.now());
-    say(&format!("{}  {}: {}\n", probes(&proof), refused.state, proof.reason));
-    say(&format!("  it is not used until its trust policy is:\n{policy:#}\n\n"));
+    say(&format!("{}  {}: {}\n", probes(&proof), refused.state, proof.reason))?;
+    say(&format!("  it is not used until its trust policy is:\n{policy:#}\n\n"))?;
     if proof.verdict != Verdict::Open {
         return Err(format!("the role was to be found open, and was found {}", proof.verdict.name()));
     }

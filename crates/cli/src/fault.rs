@@ -1,10 +1,9 @@
-use std::io::Write as _;
-
 use local::aws::{FaultRule, Remote};
 
 use crate::args::{Exit, FaultAction, PlaneCommand};
 use crate::place::explain;
 use crate::screen::Screen;
+use crate::stdout::print;
 
 /// `tidegate local fault|revoke|propagation`: does something to an embedded AWS that is up.
 pub(crate) async fn fault(command: &PlaneCommand, screen: &Screen) -> Exit {
@@ -18,12 +17,7 @@ pub(crate) async fn fault(command: &PlaneCommand, screen: &Screen) -> Exit {
         }
     };
     match done {
-        Ok(text) => {
-            let mut stdout = std::io::stdout();
-            // A reader that has seen enough (`| head`) is no failure.
-            stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).ok();
-            Exit::Done
-        }
+        Ok(text) => print(&text, Exit::Done, screen),
         Err(error) => {
             screen.print(format!("error: {}\n", explain(&error)).as_bytes());
             Exit::Failed

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connectors::ConnectorPlan;
-use control::{AwsSts, Guard, GuardOptions, Integration, IntegrationId, Integrations, Prover, State};
+use control::{AwsSts, CurrentIds, Guard, GuardOptions, Integration, IntegrationId, Integrations, Prover, State};
 use fault::{Chain, Diagnose as _};
 use identity::{AssumeRole, ConnectionSpec, Fence, Purpose};
 use jiff::Timestamp;
@@ -74,7 +74,8 @@ impl Known {
         Ok((store, roles))
     }
 
-    /// Proves the integrations of `plans` again, day by day, and shows in the metrics what is known of them.
+    /// Proves the integrations of `plans` again, day by day, shows in the metrics what is known of them, and has sessions
+    /// exchanged with the external IDs that the store has by then.
     pub(crate) fn guard(
         &self,
         plans: &[Arc<ConnectorPlan>],
@@ -91,6 +92,11 @@ impl Known {
         if ids.is_empty() {
             return Ok(None);
         }
+        let opened = ids.iter().filter_map(|id| {
+            let role = roles.get(id.as_str())?.as_ref().ok()?;
+            Some((id.clone(), role.external_id.clone()?))
+        });
+        process.clients().sessions().ask_for_external_ids(Arc::new(CurrentIds::new(store.clone(), opened)));
         let connection = unfenced(ours).bind("tidegate", Purpose::S3);
         let sts = AwsSts::new(process.clients(), &connection).inspect_err(|error| {
             tracing::error!(
@@ -115,9 +121,11 @@ pub(crate) fn unfenced(spec: &ConnectionSpec) -> ConnectionSpec {
 
 impl identity::Integrations for Known {
     fn connection(&self, id: &str) -> Result<Option<Arc<ConnectionSpec>>, String> {
-        let Some(role) = self.roles.as_ref().map_err(String::clone)?.get(id) else { return Ok(None) };
+        let unusable = |why: &String| format!("integration {id} cannot be used: {why}");
+        let Some(role) = self.roles.as_ref().map_err(unusable)?.get(id) else { return Ok(None) };
+        // Names the integration itself.
         let role = role.as_ref().map_err(String::clone)?;
-        let ours = self.ours.as_ref().map_err(String::clone)?;
+        let ours = self.ours.as_ref().map_err(unusable)?;
         let external_id = role.external_id.as_deref().unwrap_or_default();
         Ok(Some(Arc::new(ours.then_role(id, &role.role_arn, external_id))))
     }

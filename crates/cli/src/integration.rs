@@ -1,5 +1,5 @@
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::args::{Exit, Output};
 use crate::integrated::unfenced;
 use crate::place::explain;
 use crate::screen::Screen;
+use crate::stdout;
 
 #[derive(Debug, Args)]
 pub(crate) struct IntegrationArguments {
@@ -35,6 +36,13 @@ pub(crate) struct IntegrationArguments {
     /// How the result looks on stdout.
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Text)]
     output: Output,
+}
+
+impl IntegrationArguments {
+    /// Whether AWS keys that never end may be used.
+    fn keys(&self) -> KeyRule {
+        if self.no_static_keys { KeyRule::Refused } else { KeyRule::default() }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -163,12 +171,17 @@ struct Failure {
     text: String,
 }
 
+fn say(text: &str) -> Result<(), Failure> {
+    stdout::say(text).map_err(|text| Failure { exit: Exit::Failed, text })
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
             Error::InvalidId { .. } | Error::Flawed { .. } => Exit::Usage,
             Error::Changed { .. } => Exit::NoProgress,
             Error::Unknown { .. }
+            | Error::NoStore { .. }
             | Error::RoleTaken { .. }
             | Error::NoRole { .. }
             | Error::NotProven { .. }
@@ -184,31 +197,41 @@ impl From<Error> for Failure {
 async fn act(arguments: &IntegrationArguments, environment: &Environment, screen: &Screen) -> Result<Exit, Failure> {
     if let Verb::Policy { placeholder: true, format, role_name, .. } = &arguments.verb {
         let trust = placeholder_policy();
-        say(&written(Written::Role { role: role_name, trust: &trust, permission: None }, *format)?);
+        say(&written(Written::Role { role: role_name, trust: &trust, permission: None }, *format)?)?;
         return Ok(Exit::Done);
     }
     let clock = Clock::system();
-    let integrations = open(&arguments.store, environment, clock.clone()).await?;
     let output = arguments.output;
     let told = |text: String| screen.print(text.as_bytes());
-    match &arguments.verb {
-        Verb::Create { name, role_arn, principal, environment: tenant, sts } => {
-            let principal = match principal {
-                Some(principal) => principal.clone(),
-                None => our_principal(arguments, sts, environment, clock).await?,
-            };
-            let new = NewIntegration {
-                display_name: name.clone(),
-                environment: tenant.clone(),
-                principal,
-                role: role_arn.clone(),
-            };
-            let made = integrations.create(new).await?;
-            show(&made, integrations.now(), output);
-            told(next_steps(&made));
+    if let Verb::Create { name, role_arn, principal, environment: tenant, sts } = &arguments.verb {
+        let mut new = NewIntegration {
+            display_name: name.clone(),
+            environment: tenant.clone(),
+            principal: principal.clone().unwrap_or_default(),
+            role: role_arn.clone(),
+        };
+        refuse_flaws(&new, arguments, sts, environment)?;
+        if principal.is_none() {
+            new.principal = our_principal(arguments, sts, environment, clock.clone()).await?;
         }
-        Verb::List { environment } => list(&integrations.list(environment.as_deref()).await?, output),
-        Verb::Show { id } => show(&integrations.get(&parse(id)?).await?, integrations.now(), output),
+        let integrations = Integrations::open(store_path(&arguments.store, environment), clock).await?;
+        let made = integrations.create(new).await?;
+        show(&made, integrations.now(), output)?;
+        told(next_steps(&made));
+        return Ok(Exit::Done);
+    }
+    let integrations = match (open(&arguments.store, environment, clock.clone()).await, &arguments.verb) {
+        (Err(error @ Error::NoStore { .. }), Verb::List { .. }) => {
+            list(&[], output)?;
+            told(format!("{error}\n"));
+            return Ok(Exit::Done);
+        }
+        (opened, _) => opened?,
+    };
+    match &arguments.verb {
+        Verb::Create { .. } => unreachable!("it is done above, for it makes the store"),
+        Verb::List { environment } => list(&integrations.list(environment.as_deref()).await?, output)?,
+        Verb::Show { id } => show(&integrations.get(&parse(id)?).await?, integrations.now(), output)?,
         Verb::Policy { id, format, role_name, .. } => {
             let integration = integrations.get(&parse(id.as_deref().unwrap_or_default())?).await?;
             let trust = &integration.trust_policy(integrations.now());
@@ -216,7 +239,7 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
                 Some(role) => Written::RoleTrust { role, trust },
                 None => Written::Role { role: role_name, trust, permission: None },
             };
-            say(&written(subject, *format)?);
+            say(&written(subject, *format)?)?;
             if integration.live_ids(integrations.now()).count() > 1 {
                 told(
                     "two statements, because the external ID is being rotated: the role must accept both\n".to_owned(),
@@ -225,18 +248,18 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         Verb::SetRole { id, role_arn } => {
             let changed = integrations.set_role(&parse(id)?, role_arn).await?;
-            show(&changed, integrations.now(), output);
+            show(&changed, integrations.now(), output)?;
             told(next_steps(&changed));
         }
         Verb::Verify { id, sts } => {
             let prover = prover(arguments, sts, environment, clock)?;
             let (integration, proof) = integrations.verify(&parse(id)?, &prover).await?;
-            say(&verdict(&integration, &proof, integrations.now(), output));
+            say(&verdict(&integration, &proof, integrations.now(), output))?;
             return Ok(exit_of(proof.verdict));
         }
         Verb::Rotate { id, finish: false } => {
             let changed = integrations.rotate(&parse(id)?).await?;
-            show(&changed, integrations.now(), output);
+            show(&changed, integrations.now(), output)?;
             told(format!(
                 "next: set the role's trust policy to what this prints: tidegate integration policy {id}\n\
                  then: tidegate integration verify {id}\n"
@@ -244,7 +267,7 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         Verb::Rotate { id, finish: true } => {
             let changed = integrations.finish_rotation(&parse(id)?).await?;
-            show(&changed, integrations.now(), output);
+            show(&changed, integrations.now(), output)?;
             told(format!("next: set the role's trust policy to what this prints: tidegate integration policy {id}\n"));
         }
         Verb::Delete { id, force } => {
@@ -254,16 +277,42 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
                 return Ok(Exit::Done);
             }
             integrations.delete(&integration.id).await?;
-            match output {
-                Output::Text => say(&format!("deleted integration {id}\n")),
-                Output::Json => say(&format!("{:#}\n", json!({ "deleted": id }))),
-            }
+            say(&match output {
+                Output::Text => format!("deleted integration {id}\n"),
+                Output::Json => format!("{:#}\n", json!({ "deleted": id })),
+            })?;
             if let Some(role) = &integration.role {
                 told(format!("next: take Tidegate's statement out of the trust policy of {}\n", role.as_str()));
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// Everything that can be said against a new integration before anybody is asked anything, all at once.
+fn refuse_flaws(
+    new: &NewIntegration,
+    arguments: &IntegrationArguments,
+    sts: &StsArguments,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let mut flaws = new.flaws();
+    if new.principal.is_empty() {
+        // AWS is asked for it.
+        flaws.retain(|flaw| flaw.field != "principal ARN");
+    }
+    let mut texts = Vec::new();
+    if !flaws.is_empty() {
+        texts.push(Error::Flawed { flaws }.to_string());
+    }
+    // What is not needed is not to be wrong either.
+    if let Err(text) =
+        ours(&arguments.store, Some(sts), arguments.connections.as_deref(), arguments.keys(), environment)
+        && (new.principal.is_empty() || sts.region.is_some() || sts.sts_endpoint.is_some())
+    {
+        texts.push(text);
+    }
+    if texts.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Usage, text: texts.join("; ") }) }
 }
 
 fn written(subject: Written<'_>, form: As) -> Result<String, Failure> {
@@ -276,13 +325,13 @@ fn written(subject: Written<'_>, form: As) -> Result<String, Failure> {
     render(subject, form).map_err(|error| Failure { exit: Exit::Usage, text: explain(&error) })
 }
 
-/// Opens the store that is named by a flag, by the environment, or by custom.
+/// Opens the store that is named by a flag, by the environment, or by custom, if it is there.
 pub(crate) async fn open(
     arguments: &StoreArguments,
     environment: &Environment,
     clock: Clock,
 ) -> Result<Integrations, Error> {
-    Integrations::open(store_path(arguments, environment), clock).await
+    Integrations::open_existing(store_path(arguments, environment), clock).await
 }
 
 pub(crate) fn store_path(arguments: &StoreArguments, environment: &Environment) -> PathBuf {
@@ -323,7 +372,7 @@ pub(crate) fn ours(
     let region = region.unwrap_or_else(|| "us-east-1".to_owned());
     let table = json!({ "kind": "default-chain", "region": region, "endpoints": endpoints });
     let text = json!({ "connections": { "tidegate": table } }).to_string();
-    let connections = Connections::read("the environment", &text, environment, keys).map_err(told)?;
+    let connections = Connections::read("flags and environment", &text, environment, keys).map_err(told)?;
     Ok(connections.get("tidegate").cloned().expect("it was just written down"))
 }
 
@@ -334,7 +383,7 @@ fn prover(
     clock: Clock,
 ) -> Result<Prover, Failure> {
     let refused = |text| Failure { exit: Exit::Usage, text };
-    let keys = if arguments.no_static_keys { KeyRule::Refused } else { KeyRule::default() };
+    let keys = arguments.keys();
     let ours = ours(&arguments.store, Some(sts), arguments.connections.as_deref(), keys, environment);
     let connection = unfenced(&*ours.map_err(refused)?).bind("tidegate", Purpose::S3);
     let clients = aws::Clients::with_keys(clock.clone(), environment.clone(), keys);
@@ -359,11 +408,6 @@ async fn our_principal(
 
 fn parse(id: &str) -> Result<IntegrationId, Error> {
     id.parse()
-}
-
-fn say(text: &str) {
-    // A reader that has seen enough (`| head`) is no failure.
-    std::io::stdout().write_all(text.as_bytes()).ok();
 }
 
 fn confirmed(integration: &Integration, screen: &Screen) -> Result<bool, Failure> {
@@ -462,9 +506,9 @@ fn as_json(integration: &Integration, now: Timestamp) -> Value {
     value
 }
 
-fn list(integrations: &[Integration], output: Output) {
-    match output {
-        Output::Text if integrations.is_empty() => say("there are no integrations\n"),
+fn list(integrations: &[Integration], output: Output) -> Result<(), Failure> {
+    say(&match output {
+        Output::Text if integrations.is_empty() => "there are no integrations\n".to_owned(),
         Output::Text => {
             let mut text = format!("{:<12} {:<9} {:<12} {:<24} role\n", "id", "state", "environment", "name");
             for Integration { id, state, environment, display_name, role, .. } in integrations {
@@ -473,20 +517,17 @@ fn list(integrations: &[Integration], output: Output) {
                 writeln!(text, "{id:<12} {state:<9} {environment:<12} {display_name:<24} {role}")
                     .expect("writing to a string does not fail");
             }
-            say(&text);
+            text
         }
-        Output::Json => {
-            say(&format!("{:#}\n", json!({ "integrations": integrations })));
-        }
-    }
+        Output::Json => format!("{:#}\n", json!({ "integrations": integrations })),
+    })
 }
 
-fn show(integration: &Integration, now: Timestamp, output: Output) {
-    let text = match output {
+fn show(integration: &Integration, now: Timestamp, output: Output) -> Result<(), Failure> {
+    say(&match output {
         Output::Text => describe(integration, now),
         Output::Json => format!("{:#}\n", as_json(integration, now)),
-    };
-    say(&text);
+    })
 }
 
 fn describe(integration: &Integration, now: Timestamp) -> String {

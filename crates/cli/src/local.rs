@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use crate::args::{Exit, LocalArguments};
 use crate::place::{BUCKET, PARTITIONS, Place, REGION, TOPIC};
 use crate::run::Signals;
 use crate::screen::Screen;
+use crate::stdout::say;
 
 /// The external ID of the role that `local` makes: always the same, so that a connector file goes on working.
 const EXTERNAL_ID: &str = "local-external-id";
@@ -65,9 +65,7 @@ async fn serve(arguments: &LocalArguments, screen: &Screen) -> Result<(), String
         writeln!(text, "#   {line}").expect("writing to a string does not fail");
     }
     text += &crate::keyless::open(&place, dir, arguments.trust_anchor.as_deref()).await?;
-    let mut stdout = std::io::stdout();
-    // A reader that has seen enough (`| head`) is no failure.
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).ok();
+    say(&text)?;
     if let Some(dir) = dir {
         let path = dir.join("orders.json");
         std::fs::write(&path, connector + "\n")

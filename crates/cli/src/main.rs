@@ -18,6 +18,7 @@ mod policy;
 mod run;
 mod screen;
 mod status;
+mod stdout;
 
 use std::process::ExitCode;
 
@@ -32,9 +33,12 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // clap's own exit code for a usage error is 2, which means "configuration refused" here.
-            let is_help = !error.use_stderr();
-            error.print().ok();
-            return if is_help { ExitCode::SUCCESS } else { Exit::Usage.into() };
+            if error.use_stderr() {
+                error.print().ok();
+                return Exit::Usage.into();
+            }
+            // Help and version are what was asked for.
+            return stdout::print(&error.render().to_string(), Exit::Done, &Screen::new()).into();
         }
     };
     let screen = Screen::new();

@@ -159,14 +159,62 @@ pub(crate) async fn run_plans(
             () = signals.next() => return exit,
         }
     }
-    let sum = |read: fn(&Connector) -> u64| connectors.iter().map(|connector| read(connector)).sum::<u64>();
+    let moved = Moved::by(&connectors);
     tracing::info!(
-        records = sum(|connector| connector.stats().records.load(Ordering::Relaxed)),
-        objects = sum(|connector| connector.stats().objects.load(Ordering::Relaxed)),
+        records = moved.committed,
+        objects = moved.objects,
+        skipped = (moved.skipped > 0).then_some(moved.skipped),
         seconds = began.elapsed().as_secs(),
+        why = moved.why_less(exit == Exit::Done && rules.drain.is_some()),
         "ended"
     );
     exit
+}
+
+/// What a run has done, all connectors together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moved {
+    read: u64,
+    committed: u64,
+    objects: u64,
+    skipped: u64,
+    recovered_cuts: u64,
+    fenced_cuts: u64,
+}
+
+impl Moved {
+    fn by(connectors: &[Arc<Connector>]) -> Self {
+        let mut moved = Self::default();
+        for stats in connectors.iter().map(|connector| connector.stats()) {
+            moved.read += stats.records.load(Ordering::Relaxed);
+            moved.committed += stats.committed_records.load(Ordering::Relaxed);
+            moved.objects += stats.objects.load(Ordering::Relaxed);
+            moved.skipped += stats.skipped_records.load(Ordering::Relaxed);
+            moved.recovered_cuts += stats.recovered_cuts.load(Ordering::Relaxed);
+            moved.fenced_cuts += stats.fenced_cuts.load(Ordering::Relaxed);
+        }
+        moved
+    }
+
+    /// Why it is less than one might expect: no object at all, or fewer records than were read.
+    fn why_less(self, is_drained: bool) -> Option<&'static str> {
+        Some(match self {
+            Self { read, committed, fenced_cuts: 1.., .. } if committed < read => {
+                "what was not published is of partitions that the group gave to others meanwhile"
+            }
+            Self { read, committed, .. } if committed < read => {
+                "not all that was read was published; the rest is read again by the next run"
+            }
+            Self { objects: 1.., .. } => return None,
+            Self { committed: 1.., .. } => {
+                "the objects were published by an earlier run, which did not live to commit them"
+            }
+            Self { recovered_cuts: 1.., .. } => "what an earlier run had uploaded was published and committed",
+            Self { skipped: 1.., .. } => "no record could be used: all were skipped, as errors.tolerance says",
+            _ if is_drained => "nothing was left to write: it is committed already, or holds no records",
+            _ => return None,
+        })
+    }
 }
 
 async fn watch(

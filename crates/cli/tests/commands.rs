@@ -497,3 +497,152 @@ fn connections_are_listed_checked_tested_and_imported() {
         "{refused}"
     );
 }
+
+#[test]
+fn what_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let policy = write(
+        "policy.json",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#,
+    );
+    let connections = write("c.toml", "[connections.a]\nkind = \"default-chain\"\nregion = \"eu-central-1\"\n");
+    let commands: [&[&str]; 9] = [
+        &["--help"],
+        &["policy", "lint", &policy],
+        &["policy", "explain", &policy],
+        &["policy", "diff", "-o", "json", &policy, &policy],
+        &["policy", "generate", "--permission", "--bucket", "lake"],
+        &["connection", "list", "--connections", &connections],
+        &["connection", "check", "--connections", &connections],
+        &["integration", "policy", "--placeholder"],
+        &["demo", "--records", "1"],
+    ];
+    for arguments in commands {
+        let call = |stdout: Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+            command.args(arguments).stdin(Stdio::null()).stdout(stdout).output().unwrap()
+        };
+        let full = call(fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into());
+        let stderr = text(&full.stderr);
+        assert_eq!(full.status.code(), Some(3), "{arguments:?}: {stderr}");
+        assert!(
+            stderr.contains("error: could not write to stdout: No space left on device"),
+            "{arguments:?}: {stderr}"
+        );
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let gone = call(writer.into());
+        assert_eq!(gone.status.code(), Some(0), "{arguments:?}: {}", text(&gone.stderr));
+    }
+}
+
+#[test]
+fn an_export_may_come_through_a_pipe() {
+    let mut importing = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["connection", "import", "-", "--from", "informatica"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    importing.stdin.take().unwrap().write_all(b"no export").unwrap();
+    let output = importing.wait_with_output().unwrap();
+    let stderr = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && stderr.starts_with("error: stdin: "), "it was read: {stderr}");
+}
+
+#[test]
+fn a_policy_lets_a_connector_into_its_msk_cluster_and_takes_what_its_session_brings_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let connections = |kafka: &str| {
+        let text = format!(
+            r#"
+            [connections.lake]
+            kind = "roles-anywhere"
+            region = "eu-central-1"
+            trust_anchor_arn = "arn:aws:rolesanywhere:eu-central-1:111111111111:trust-anchor/t"
+            profile_arn = "arn:aws:rolesanywhere:eu-central-1:111111111111:profile/p"
+            role_arn = "arn:aws:iam::111111111111:role/edge"
+            certificate = "/nowhere.pem"
+            [[connections.lake.roles]]
+            arn = "arn:aws:iam::111111111111:role/orders"
+            external_id = "c-7f3"
+            [connections.edge]
+            kind = "roles-anywhere"
+            region = "eu-central-1"
+            trust_anchor_arn = "arn:aws:rolesanywhere:eu-central-1:111111111111:trust-anchor/t"
+            profile_arn = "arn:aws:rolesanywhere:eu-central-1:111111111111:profile/p"
+            role_arn = "arn:aws:iam::111111111111:role/edge"
+            certificate = "/nowhere.pem"
+            [connections.msk]
+            kind = "default-chain"
+            region = "eu-central-1"
+            [[connections.msk.roles]]
+            arn = "arn:aws:iam::111111111111:role/{kafka}"
+            "#
+        );
+        write("connections.toml", &text)
+    };
+    let connector = |connection: &str| {
+        let text = format!(
+            r#"{{"name":"orders","connector.class":"AivenKafkaConnectS3SinkConnector","topics":"orders",
+                "key.converter":"org.apache.kafka.connect.storage.StringConverter",
+                "value.converter":"org.apache.kafka.connect.converters.ByteArrayConverter",
+                "aws.s3.bucket.name":"shop-data","aws.s3.region":"eu-central-1","tidegate.connection":"{connection}",
+                "errors.tolerance":"all","errors.deadletterqueue.topic.name":"lost"}}"#
+        );
+        write("orders.json", &text)
+    };
+    let generate = |connection: &str, kafka: &str, more: &[&str]| {
+        let (connector, connections) = (connector(connection), connections(kafka));
+        let signed = [
+            "--set=security.protocol=SASL_SSL",
+            "--set=sasl.mechanism=AWS_MSK_IAM",
+            "--set=sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required;",
+            "--set=tidegate.kafka.connection=msk",
+            "--set=bootstrap.servers=b-1.shop.a1b2c3.c2.kafka.eu-central-1.amazonaws.com:9098",
+        ];
+        let given = ["policy", "generate", "--connector", &connector, "--connections", &connections];
+        let output = tidegate(&[&given[..], &signed, more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let cluster = "arn:aws:kafka:eu-central-1:111111111111:cluster/shop/6f1a-2";
+    let head = "arn:aws:kafka:eu-central-1:111111111111";
+    let (policy, said) = generate("lake", "orders", &["--permission"]);
+    assert!(!policy.contains("kafka-cluster:") && said.contains("give --msk-cluster"), "{said}");
+    let (policy, said) = generate("lake", "orders", &["--permission", "--msk-cluster", cluster]);
+    for words in [
+        "s3:PutObject",
+        "kafka-cluster:ReadData",
+        "kafka-cluster:WriteDataIdempotently",
+        &format!("{head}:topic/shop/6f1a-2/orders"),
+        &format!("{head}:topic/shop/6f1a-2/lost"),
+        &format!("{head}:group/shop/6f1a-2/connect-orders"),
+    ] {
+        assert!(policy.contains(words), "{words}: {policy}");
+    }
+    assert_eq!(said, "", "one role for both");
+    let (policy, said) = generate("lake", "reader", &["--permission", "--msk-cluster", cluster]);
+    assert!(policy.contains("kafka-cluster:ReadData") && !policy.contains("s3:"), "{policy}");
+    assert!(said.contains("this is for role arn:aws:iam::111111111111:role/reader, which signs for Kafka"), "{said}");
+
+    // A certificate's subject is its session's source identity, which goes on to the next role.
+    let edge = "arn:aws:iam::111111111111:role/edge";
+    let (trust, _) = generate("lake", "orders", &["--trust", "--principal", edge]);
+    assert!(trust.contains("sts:SetSourceIdentity") && !trust.contains("sts:TagSession"), "{trust}");
+    let (trust, _) = generate("edge", "orders", &["--trust"]);
+    for words in ["rolesanywhere.amazonaws.com", "sts:SetSourceIdentity", "sts:TagSession", "trust-anchor/t"] {
+        assert!(trust.contains(words), "{words}: {trust}");
+    }
+}

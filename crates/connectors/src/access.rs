@@ -65,7 +65,7 @@ fn by_integration(id: &str, reach: &Reach, found: &mut Findings) -> Option<Arc<C
     let text = match integrations.connection(id) {
         Ok(Some(spec)) => return Some(spec),
         Ok(None) => format!("integration {id} is not in the store"),
-        Err(why) => format!("integration {id} cannot be used: {why}"),
+        Err(why) => why,
     };
     let hint = format!("look at it: tidegate integration show {id}");
     found.fault(ConfigFault::new(INTEGRATION, Some(id.to_owned()), text).hint(hint));

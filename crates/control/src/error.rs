@@ -3,7 +3,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fault::{Blame, Code, Diagnose, Retry};
+use identity::Flaw;
 
+use crate::store::Trouble;
 use crate::{IntegrationId, State};
 
 /// Why something could not be done with an integration.
@@ -19,14 +21,19 @@ pub enum Error {
         #[source]
         source: Arc<std::io::Error>,
     },
+    /// There is no store yet.
+    #[error("there is no store {path}", path = path.display())]
+    NoStore {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The store cannot be read or written.
-    #[error("the store {path} failed", path = path.display())]
+    #[error("the store {path} {trouble}", path = path.display())]
     Store {
         /// Which file.
         path: PathBuf,
         /// What happened.
-        #[source]
-        source: Arc<rusqlite::Error>,
+        trouble: Trouble,
     },
     /// The file is a database of something else.
     #[error("{path} is a database, but no store of Tidegate's", path = path.display())]
@@ -66,15 +73,11 @@ pub enum Error {
         /// Its name.
         id: IntegrationId,
     },
-    /// A part of an integration that cannot be as it was given.
-    #[error("{field} {value:?} {rule}")]
+    /// Parts of an integration that cannot be as they were given.
+    #[error("{}", Listed(.flaws))]
     Flawed {
-        /// `role ARN`.
-        field: &'static str,
-        /// As it was given, shortened.
-        value: String,
-        /// What it must be.
-        rule: String,
+        /// Which, and what each must be. Never empty.
+        flaws: Vec<Flaw>,
     },
     /// Another integration of the environment has the role.
     #[error("integration {by} of environment {environment} has role {role} already")]
@@ -127,6 +130,17 @@ pub enum Error {
     Abandoned,
 }
 
+struct Listed<'a>(&'a [Flaw]);
+
+impl std::fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, Flaw { field, value, rule }) in self.0.iter().enumerate() {
+            write!(f, "{}{field} {value:?} {rule}", if at == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
 struct Because<'a>(&'a Option<String>);
 
 impl std::fmt::Display for Because<'_> {
@@ -139,6 +153,7 @@ impl Diagnose for Error {
     fn code(&self) -> Code {
         match self {
             Self::File { .. } => "integration.store-file",
+            Self::NoStore { .. } => "integration.no-store",
             Self::Store { .. } => "integration.store",
             Self::Foreign { .. } => "integration.store-foreign",
             Self::Newer { .. } => "integration.store-newer",
@@ -160,8 +175,10 @@ impl Diagnose for Error {
         match self {
             Self::Abandoned => Blame::Bug,
             // Locked for longer than we wait for it, or a disk that is full for now.
-            Self::Store { .. } => Blame::Remote,
+            Self::Store { trouble, .. } if trouble.may_pass() => Blame::Remote,
             Self::File { .. }
+            | Self::NoStore { .. }
+            | Self::Store { .. }
             | Self::Foreign { .. }
             | Self::Newer { .. }
             | Self::Damaged { .. }
@@ -179,8 +196,11 @@ impl Diagnose for Error {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::Store { .. } | Self::Changed { .. } => Retry::Backoff,
+            Self::Store { trouble, .. } if trouble.may_pass() => Retry::Backoff,
+            Self::Changed { .. } => Retry::Backoff,
             Self::File { .. }
+            | Self::NoStore { .. }
+            | Self::Store { .. }
             | Self::Foreign { .. }
             | Self::Newer { .. }
             | Self::Damaged { .. }
@@ -199,6 +219,10 @@ impl Diagnose for Error {
     fn hint(&self) -> Option<Cow<'static, str>> {
         Some(match self {
             Self::File { .. } => "give another file with --store or TIDEGATE_STORE, in a directory that this user may write to".into(),
+            Self::NoStore { .. } => {
+                "give the file with --store or TIDEGATE_STORE; the first tidegate integration create makes it".into()
+            }
+            Self::Store { trouble, .. } => trouble.hint().into(),
             Self::Foreign { .. } => "give another file with --store or TIDEGATE_STORE".into(),
             Self::Newer { .. } => "use the release that wrote it, or a later one".into(),
             Self::InvalidId { .. } => "write it as cspi-4xg0qa; tidegate integration list shows them".into(),
@@ -218,7 +242,7 @@ impl Diagnose for Error {
             Self::NothingToRetire { id, .. } => {
                 format!("see which external IDs it has with: tidegate integration show {id}").into()
             }
-            Self::Store { .. } | Self::Damaged { .. } | Self::Flawed { .. } | Self::Abandoned => return None,
+            Self::Damaged { .. } | Self::Flawed { .. } | Self::Abandoned => return None,
         })
     }
 }

@@ -8,7 +8,7 @@ use rand::RngExt;
 use tokio::task::JoinHandle;
 
 use crate::integration::signed;
-use crate::{Error, ExternalId, Integration, IntegrationId, Integrations, Proof, Prover, State, Verdict};
+use crate::{Error, Integration, IntegrationId, Integrations, Proof, Prover, State, Verdict};
 
 /// Proves integrations again, one after the other, for as long as it lives.
 ///
@@ -85,13 +85,14 @@ struct Round {
 
 impl Round {
     async fn run(self, ids: Vec<IntegrationId>) {
-        let mut kept = vec![Kept::default(); ids.len()];
+        // A store that fails is said once, until it is well again.
+        let mut failing = vec![false; ids.len()];
         loop {
-            for (id, kept) in ids.iter().zip(&mut kept) {
-                match self.look_after(id, kept).await {
-                    Ok(()) => kept.failing = false,
-                    Err(error) if !kept.failing => {
-                        kept.failing = true;
+            for (id, failing) in ids.iter().zip(&mut failing) {
+                match self.look_after(id).await {
+                    Ok(()) => *failing = false,
+                    Err(error) if !*failing => {
+                        *failing = true;
                         tracing::warn!(integration = %id, code = error.code(), "not proven again: {}", Chain(&error));
                     }
                     Err(_) => {}
@@ -101,7 +102,7 @@ impl Round {
         }
     }
 
-    async fn look_after(&self, id: &IntegrationId, kept: &mut Kept) -> Result<(), Error> {
+    async fn look_after(&self, id: &IntegrationId) -> Result<(), Error> {
         let now = self.integrations.now();
         let known = self.lock().get(id).copied();
         // Another process with the same store may have proven it meanwhile; its proof is as good.
@@ -111,7 +112,6 @@ impl Round {
             _ => self.due_at(&integration),
         };
         self.note(&integration, due_at);
-        kept.compare(&integration, now);
         if now < due_at {
             return Ok(());
         }
@@ -145,32 +145,6 @@ impl Round {
 /// From 90 to 110 % of it.
 fn spread(wait: Duration) -> jiff::SignedDuration {
     signed(wait.mul_f64(rand::rng().random_range(0.9..1.1)))
-}
-
-/// What is remembered of an integration between two looks.
-#[derive(Debug, Clone, Default)]
-struct Kept {
-    /// The store failed at the last look: that is said once.
-    failing: bool,
-    /// The external ID that was used when this process began.
-    used: Option<ExternalId>,
-}
-
-impl Kept {
-    /// Says once that another external ID is to be used than this process began with: its connectors keep theirs.
-    fn compare(&mut self, integration: &Integration, now: Timestamp) {
-        let Some(used) = integration.used_id(now) else { return };
-        let before = self.used.replace(used.clone());
-        let Some(before) = before.filter(|before| before != used) else { return };
-        let end =
-            integration.external_ids.iter().find(|issued| issued.value == before).and_then(|issued| issued.retire_at);
-        tracing::warn!(
-            integration = %integration.id,
-            retired_at = end.map(tracing::field::display),
-            hint = "restart this process before the old external ID is retired, or before the role stops accepting it",
-            "its external ID was rotated, and connectors that run go on with the old one"
-        );
-    }
 }
 
 fn say(before: State, integration: &Integration, proof: &Proof) {

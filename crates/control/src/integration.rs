@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use iam::Arn;
-use identity::AssumeRole;
+use identity::{AssumeRole, Flaw};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
@@ -106,8 +106,8 @@ impl IssuedId {
     }
 }
 
-/// How long the older of two external IDs is kept after the newer one has been proven: whoever still uses it has this
-/// long to be started anew. A week: every process is restarted within it, for an update or on purpose.
+/// How long the older of two external IDs is kept after the newer one has been proven: for processes that cannot read the
+/// store any more, and for customers who do not paste the last policy at once.
 pub(crate) const OVERLAP: Duration = Duration::from_hours(7 * 24);
 
 /// How long a proof stands while later ones are inconclusive. STS has never been out for days; who cannot reach it for so
@@ -128,37 +128,54 @@ pub struct NewIntegration {
 }
 
 impl NewIntegration {
-    pub(crate) fn check(self, now: Timestamp) -> Result<Integration, Error> {
-        let flawed = |field, value: &str, rule: &str| Error::Flawed {
-            field,
-            value: value.chars().take(120).collect(),
-            rule: rule.to_owned(),
-        };
+    /// Everything that is wrong with it.
+    pub fn flaws(&self) -> Vec<Flaw> {
+        self.read().err().unwrap_or_default()
+    }
+
+    /// The principal and the role, unless there is a flaw anywhere.
+    fn read(&self) -> Result<(Arn, Option<Arn>), Vec<Flaw>> {
+        let mut flaws = Vec::new();
         let display_name = self.display_name.trim();
         if !(1..=60).contains(&display_name.chars().count()) || display_name.chars().any(char::is_control) {
-            return Err(flawed(
-                "name",
-                &self.display_name,
-                "must be 1 to 60 characters, none of them a control character",
-            ));
+            let rule = "must be 1 to 60 characters, none of them a control character";
+            flaws.push(flaw("name", &self.display_name, rule));
         }
         let word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if !(1..=64).contains(&self.environment.len()) || !self.environment.chars().all(word) {
-            return Err(flawed("environment", &self.environment, "must be 1 to 64 characters of A-Z a-z 0-9 . _ -"));
+            flaws.push(flaw("environment", &self.environment, "must be 1 to 64 characters of A-Z a-z 0-9 . _ -"));
         }
-        let rule = "must be the ARN of a role or user: arn:aws:iam::ACCOUNT:role/NAME";
-        let principal: Arn = self.principal.parse().map_err(|_| flawed("principal ARN", &self.principal, rule))?;
-        let is_user = principal.service() == "iam" && principal.resource().starts_with("user/");
-        // Not the account's root: it would let in whatever our account's policies let out.
-        if principal.account().is_none() || !(is_user || principal.role_name().is_some()) {
-            return Err(flawed("principal ARN", &self.principal, rule));
+        let is_principal = |arn: &Arn| {
+            let is_user = arn.service() == "iam" && arn.resource().starts_with("user/");
+            // Not the account's root: it would let in whatever our account's policies let out.
+            arn.account().is_some() && (is_user || arn.role_name().is_some())
+        };
+        let principal = self.principal.parse().ok().filter(is_principal);
+        if principal.is_none() {
+            let rule = "must be the ARN of a role or user: arn:aws:iam::ACCOUNT:role/NAME";
+            flaws.push(flaw("principal ARN", &self.principal, rule));
         }
+        let role = self.role.as_deref().map(read_role).transpose();
+        if let (Some(principal), Ok(Some(role))) = (&principal, &role) {
+            flaws.extend(elsewhere(role, principal));
+        }
+        match (principal, role) {
+            (Some(principal), Ok(role)) if flaws.is_empty() => Ok((principal, role)),
+            (_, role) => {
+                flaws.extend(role.err());
+                Err(flaws)
+            }
+        }
+    }
+
+    pub(crate) fn check(self, now: Timestamp) -> Result<Integration, Error> {
+        let (principal, role) = self.read().map_err(|flaws| Error::Flawed { flaws })?;
         Ok(Integration {
             id: IntegrationId::random(),
-            display_name: display_name.to_owned(),
+            display_name: self.display_name.trim().to_owned(),
             environment: self.environment,
             principal,
-            role: self.role.as_deref().map(read_role).transpose()?,
+            role,
             state: State::Pending,
             external_ids: vec![IssuedId::new(now)],
             created_at: now,
@@ -170,20 +187,28 @@ impl NewIntegration {
 }
 
 /// Reads a customer's role.
-pub(crate) fn read_role(text: &str) -> Result<Arn, Error> {
-    let flaw = AssumeRole::new(text, "tidegate").flaws(false).into_iter().find(|flaw| flaw.field == "role ARN");
-    if let Some(flaw) = flaw {
-        return Err(Error::Flawed {
-            field: flaw.field,
-            value: flaw.value.chars().take(120).collect(),
-            rule: flaw.rule,
-        });
+pub(crate) fn read_role(text: &str) -> Result<Arn, Flaw> {
+    let refused = AssumeRole::new(text, "tidegate").flaws(false).into_iter().find(|flaw| flaw.field == ROLE);
+    match refused {
+        Some(refused) => Err(flaw(ROLE, text, &refused.rule)),
+        None => text.parse().map_err(|error: iam::ArnError| flaw(ROLE, text, &error.to_string())),
     }
-    text.parse().map_err(|error: iam::ArnError| Error::Flawed {
-        field: "role ARN",
-        value: text.chars().take(120).collect(),
-        rule: error.to_string(),
-    })
+}
+
+const ROLE: &str = "role ARN";
+
+/// What is wrong with `role` if its partition is not the principal's.
+fn elsewhere(role: &Arn, principal: &Arn) -> Option<Flaw> {
+    let (there, home) = (role.partition().name(), principal.partition().name());
+    let must = format!(
+        "is in partition {there}, and our principal {} in {home}: accounts of one do not know those of the other",
+        principal.as_str()
+    );
+    (there != home).then(|| flaw(ROLE, role.as_str(), &must))
+}
+
+fn flaw(field: &'static str, value: &str, rule: &str) -> Flaw {
+    Flaw { field, value: value.chars().take(120).collect(), rule: rule.to_owned() }
 }
 
 impl Integration {
@@ -238,15 +263,19 @@ impl Integration {
     }
 
     /// Gives it another role: what was known of the old one holds no more.
-    pub(crate) fn set_role(&mut self, role: Arn) {
+    pub(crate) fn set_role(&mut self, role: Arn) -> Result<(), Error> {
+        if let Some(flaw) = elsewhere(&role, &self.principal) {
+            return Err(Error::Flawed { flaws: vec![flaw] });
+        }
         if self.role.as_ref() == Some(&role) {
-            return;
+            return Ok(());
         }
         self.role = Some(role);
         (self.state, self.proven_at, self.last_proof) = (State::Pending, None, None);
         for issued in &mut self.external_ids {
             issued.proven_at = None;
         }
+        Ok(())
     }
 
     /// Issues another external ID beside the one that is used.

@@ -21,6 +21,12 @@ impl Integrations {
         Ok(Self { store: Store::open(path.into()).await?, clock })
     }
 
+    /// Opens the store at `path` if there is one: looking is no reason to make it. One that may not be written to can
+    /// still be read.
+    pub async fn open_existing(path: impl Into<PathBuf>, clock: Clock) -> Result<Self, Error> {
+        Ok(Self { store: Store::open_existing(path.into()).await?, clock })
+    }
+
     /// A store that ends with its last handle.
     pub async fn in_memory(clock: Clock) -> Result<Self, Error> {
         Ok(Self { store: Store::in_memory().await?, clock })
@@ -56,23 +62,19 @@ impl Integrations {
     /// All, of one environment if it is given, oldest first.
     pub async fn list(&self, environment: Option<&str>) -> Result<Vec<Integration>, Error> {
         let environment = environment.map(str::to_owned);
-        self.store.with(move |table| store::all(table, environment.as_deref())).await
+        self.store.read(move |table| store::all(table, environment.as_deref())).await
     }
 
     /// The one of that name.
     pub async fn get(&self, id: &IntegrationId) -> Result<Integration, Error> {
         let id = id.clone();
-        self.store.with(move |table| store::one(table, &id)).await
+        self.store.read(move |table| store::one(table, &id)).await
     }
 
     /// Gives an integration its role. Another role than it had has to be proven anew.
     pub async fn set_role(&self, id: &IntegrationId, role: &str) -> Result<Integration, Error> {
-        let role = read_role(role)?;
-        self.change(id, move |integration| {
-            integration.set_role(role);
-            Ok(())
-        })
-        .await
+        let role = read_role(role).map_err(|flaw| Error::Flawed { flaws: vec![flaw] })?;
+        self.change(id, move |integration| integration.set_role(role)).await
     }
 
     /// Issues a new external ID beside the one that is used. The older one is retired a week after the newer one was

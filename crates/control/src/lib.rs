@@ -11,6 +11,7 @@
 //!  -> Prover::prove        as the same caller, in one go: right, absent, wrong, near; only AccessDenied is a refusal
 //!  -> Integration::learn   the verdict becomes a state: proven, refused, unsafe, unproven
 //!  -> connection           a role to take on, of a proven integration only
+//!  -> CurrentIds           the external ID of the next exchange: IDs are rotated under connections that stay open
 //!  -> Guard                proves again daily: trust policies drift
 //! ```
 //!
@@ -18,6 +19,7 @@
 //! so whoever gets it to use a role that is not theirs has that customer's data. A role that asks for an external ID
 //! which only its owner's integration holds cannot be used so. Whether it really asks is not to be believed but tried.
 
+mod current_ids;
 mod error;
 mod external_id;
 mod guard;
@@ -32,6 +34,7 @@ mod sts;
 mod trust;
 mod words;
 
+pub use current_ids::CurrentIds;
 pub use error::Error;
 pub use external_id::ExternalId;
 pub use guard::{Guard, GuardOptions, Watched};
@@ -41,5 +44,6 @@ pub use integrations::Integrations;
 pub use probe::{Outcome, Probe, ProbeKind};
 pub use proof::{Proof, Verdict};
 pub use prover::{Patience, Prover};
+pub use store::Trouble;
 pub use sts::{AwsSts, Caller, LetIn, Sts, principal_of};
 pub use trust::trust_policy;

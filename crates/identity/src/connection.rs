@@ -44,7 +44,40 @@ impl StsEndpoint {
     }
 }
 
+/// What a role gets handed beside the request to take it on ([`Connection::hands_on`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HandedOn {
+    /// Session tags.
+    pub tags: bool,
+    /// A source identity.
+    pub source_identity: bool,
+}
+
 impl Connection {
+    /// What the last role gets handed beside the request to take it on: session tags, a source identity. Its trust policy
+    /// and the policies of whoever takes it on must allow `sts:TagSession` and `sts:SetSourceIdentity` for these too, also
+    /// where they were set further up: source identities and transitive tags go from role to role (IAM user guide).
+    /// What a profile, a token or EKS Pod Identity sets does not show here.
+    pub fn hands_on(&self) -> HandedOn {
+        let Some((last, before)) = self.hops.split_last() else { return HandedOn::default() };
+        HandedOn {
+            tags: !last.tags.is_empty() || before.iter().any(|hop| !hop.transitive_tag_keys.is_empty()),
+            // A certificate's session has its subject as source identity, always (Roles Anywhere user guide).
+            source_identity: matches!(self.base, Base::RolesAnywhere(_))
+                || self.hops.iter().any(|hop| hop.source_identity.is_some()),
+        }
+    }
+
+    /// The role at the end of the way, if one is named: the last that is taken on, or the one that a base begins as.
+    pub fn end_role(&self) -> Option<&str> {
+        match (&self.base, self.hops.last()) {
+            (_, Some(hop)) => Some(&hop.role_arn),
+            (Base::RolesAnywhere(anywhere), None) => Some(&anywhere.role_arn),
+            (Base::WebIdentity(web), None) => Some(&web.role_arn),
+            _ => None,
+        }
+    }
+
     /// Everything about it that can be refused before a call is made; empty if there is nothing.
     pub fn flaws(&self) -> Vec<Flaw> {
         let mut flaws = self.base.flaws(&self.sts.region);

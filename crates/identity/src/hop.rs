@@ -1,11 +1,12 @@
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 
 use crate::lifetime::Ladder;
 use crate::{
-    AssumeRole, Base, Error, Exchange, FetchSession, Identity, KeyRule, Lifetime, Session, Signer, StsEndpoint,
-    WebIdentity,
+    AssumeRole, Base, Error, Exchange, ExternalIds, FetchSession, Identity, KeyRule, Lifetime, Session, Signer,
+    StsEndpoint, WebIdentity,
 };
 
 /// Fetches what a base has now.
@@ -63,6 +64,8 @@ pub(crate) struct FetchRole {
     pub(crate) role: AssumeRole,
     pub(crate) sts: StsEndpoint,
     pub(crate) exchange: Arc<dyn Exchange>,
+    /// Who knows whether another external ID was issued since; set late, or never.
+    pub(crate) external_ids: Arc<OnceLock<Arc<dyn ExternalIds>>>,
     /// Whether what is before is a role's session for certain.
     pub(crate) chained: bool,
     pub(crate) ladder: Ladder,
@@ -70,24 +73,38 @@ pub(crate) struct FetchRole {
 
 impl FetchRole {
     async fn fetch(&self) -> Result<Signer, Error> {
+        let role = self.role_now().await;
         let signer = self.before.signer().await?;
-        let answer = self.assume(&signer).await;
+        let answer = self.assume(&role, &signer).await;
         let Err(error) = answer else { return answer.map(Signer::from) };
         // The session before has died early (revoked, or the clock jumped): one fresh one, asked once.
         if !error.blames_signer() || !self.before.drop_session(&signer) {
             return Err(error);
         }
         let signer = self.before.signer().await?;
-        self.assume(&signer).await.map(Signer::from)
+        self.assume(&role, &signer).await.map(Signer::from)
     }
 
-    async fn assume(&self, signer: &Signer) -> Result<Session, Error> {
-        if self.role.duration != Lifetime::Longest {
-            return self.exchange.assume_role(&self.role, &self.sts, signer).await;
+    /// The role, with the external ID that is sent now.
+    async fn role_now(&self) -> Cow<'_, AssumeRole> {
+        let (Some(issued), Some(opened_with)) = (self.external_ids.get(), &self.role.external_id) else {
+            return Cow::Borrowed(&self.role);
+        };
+        match issued.current(opened_with).await {
+            Some(current) if current != *opened_with => {
+                Cow::Owned(AssumeRole { external_id: Some(current), ..self.role.clone() })
+            }
+            _ => Cow::Borrowed(&self.role),
+        }
+    }
+
+    async fn assume(&self, role: &AssumeRole, signer: &Signer) -> Result<Session, Error> {
+        if role.duration != Lifetime::Longest {
+            return self.exchange.assume_role(role, &self.sts, signer).await;
         }
         let mut asked = self.ladder.longest(self.chained, Some(signer));
         loop {
-            let role = AssumeRole { duration: Lifetime::Exactly(asked), ..self.role.clone() };
+            let role = AssumeRole { duration: Lifetime::Exactly(asked), ..role.clone() };
             let answer = self.exchange.assume_role(&role, &self.sts, signer).await;
             match answer.as_ref().err().and_then(|error| self.ladder.after(asked, error)) {
                 Some(next) => asked = next,

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use crate::spec::RoleSpec;
 use crate::{ConnectionSpec, Lifetime, Template};
 
@@ -9,8 +11,15 @@ pub trait Integrations: fmt::Debug + Send + Sync {
     /// The connection of an integration; `None` if there is none of this id.
     ///
     /// # Errors
-    /// Why it cannot be used, as one clause: the store cannot be read, or the role lets in others.
+    /// Why it cannot be used, as one clause that names it: the store cannot be read, or the role lets in others.
     fn connection(&self, id: &str) -> Result<Option<Arc<ConnectionSpec>>, String>;
+}
+
+/// The external IDs that were issued here. They are rotated while sessions go on being had with them.
+pub trait ExternalIds: fmt::Debug + Send + Sync {
+    /// What is to be sent now where `opened_with` is asked for; `None` if that was not issued here. Asked before each
+    /// exchange, and never fails: who cannot look goes on with what was sent before, which is accepted for a while.
+    fn current<'a>(&'a self, opened_with: &'a str) -> BoxFuture<'a, Option<String>>;
 }
 
 impl ConnectionSpec {

@@ -1,11 +1,12 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::cache::WeakCache;
 use crate::hop::{FetchBase, FetchRole};
 use crate::lifetime::Ladder;
 use crate::{
-    AssumeRole, AwsClock, Base, Connection, Error, Exchange, Identity, KeyRule, SessionCache, SessionStats, StsEndpoint,
+    AssumeRole, AwsClock, Base, Connection, Error, Exchange, ExternalIds, Identity, KeyRule, SessionCache,
+    SessionStats, StsEndpoint,
 };
 
 /// Makes the caches: one per distinct request, shared by every connection that asks for the same.
@@ -20,6 +21,7 @@ struct Inner {
     clock: AwsClock,
     exchange: Arc<dyn Exchange>,
     keys: KeyRule,
+    external_ids: Arc<OnceLock<Arc<dyn ExternalIds>>>,
     caches: Mutex<HashMap<Request, WeakCache>>,
 }
 
@@ -39,7 +41,13 @@ impl Sessions {
 
     /// The same, which takes keys that never end only as `keys` says.
     pub fn with_keys(clock: AwsClock, exchange: Arc<dyn Exchange>, keys: KeyRule) -> Self {
-        Self(Arc::new(Inner { clock, exchange, keys, caches: Mutex::default() }))
+        Self(Arc::new(Inner { clock, exchange, keys, external_ids: Arc::default(), caches: Mutex::default() }))
+    }
+
+    /// From now on, asks `issued` before each exchange which external ID is to be sent. What was given first stays.
+    pub fn ask_for_external_ids(&self, issued: Arc<dyn ExternalIds>) {
+        // Whoever comes second has the same store.
+        self.0.external_ids.set(issued).ok();
     }
 
     /// The identity at the end of `connection`. Makes no call; refuses only what needs none to be refused.
@@ -67,7 +75,8 @@ impl Sessions {
             let chained = index > 0 || connection.base.is_role();
             identity = self.shared(request, || {
                 let (role, sts, exchange) = (role.clone(), sts.clone(), Arc::clone(&self.0.exchange));
-                Box::new(FetchRole { before, role, sts, exchange, chained, ladder: Ladder::default() })
+                let external_ids = Arc::clone(&self.0.external_ids);
+                Box::new(FetchRole { before, role, sts, exchange, external_ids, chained, ladder: Ladder::default() })
             });
         }
         Ok(identity)

@@ -67,6 +67,8 @@ pub(crate) struct Worked {
     /// A record that is not tolerated: nothing behind it was taken up.
     pub(crate) failure: Option<RecordFailure>,
     pub(crate) records: u64,
+    /// Records that could not be used, and were passed over.
+    pub(crate) skipped: u64,
     pub(crate) encoded_bytes: u64,
 }
 
@@ -178,6 +180,7 @@ impl Core {
                             worked.letters.push(DeadLetter::new(&partition, &record, fault.clone()));
                         }
                         if self.settings.tolerance.tolerate {
+                            worked.skipped += 1;
                             continue;
                         }
                         let partition = partition.clone();

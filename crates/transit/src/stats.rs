@@ -8,8 +8,12 @@ use data::{Offset, TopicPartition};
 /// What a task has done so far, for metrics and the live status. Shared with whoever shows it.
 #[derive(Debug, Default)]
 pub struct TaskStats {
-    /// Records put into objects.
+    /// Records put into objects, published or not: after a failure they are put into others once more.
     pub records: AtomicU64,
+    /// Records whose cut is committed.
+    pub committed_records: AtomicU64,
+    /// Records that could not be used and were passed over (`errors.tolerance` is `all`).
+    pub skipped_records: AtomicU64,
     /// Bytes of the record batches as fetched.
     pub fetched_bytes: AtomicU64,
     /// Bytes of encoded records before compression.
@@ -66,8 +70,9 @@ impl TaskStats {
         self.lock().remove(partition);
     }
 
-    pub(crate) fn cut_done(&self, objects: usize, took: Duration) {
+    pub(crate) fn cut_done(&self, records: u64, objects: usize, took: Duration) {
         Self::add(&self.cuts, 1);
+        Self::add(&self.committed_records, records);
         Self::add(&self.objects, objects as u64);
         Self::add(&self.cut_micros, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }

@@ -159,7 +159,7 @@ impl S3Sink {
         match gave_up.answer() {
             Some(answer) if answer.code == "NoSuchKey" => Ok(There::Absent),
             Some(answer) if answer.code == "AccessDenied" => {
-                Ok(There::Hidden { for_want_of_list: answer.message.contains("s3:ListBucket") })
+                Ok(There::Hidden { for_want_of_list: gave_up.wants_list() })
             }
             _ => Err(self.explain(Operation::GetObject, name, gave_up).await),
         }

@@ -94,6 +94,12 @@ impl GaveUp {
     pub(super) fn is(&self, code: &str) -> bool {
         self.answer().is_some_and(|answer| answer.code == code)
     }
+
+    /// Whether what was asked for is not there, and S3 does not say so for want of `s3:ListBucket`: it says what for, which
+    /// of an object that is there would be `s3:GetObject`. A permission to list under a prefix does not count here.
+    pub(super) fn wants_list(&self) -> bool {
+        self.is("AccessDenied") && self.answer().is_some_and(|answer| answer.message.contains("s3:ListBucket"))
+    }
 }
 
 impl Inner {

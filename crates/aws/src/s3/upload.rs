@@ -152,7 +152,7 @@ impl Sink for S3Sink {
             .await;
         match read {
             Ok(body) => Ok(Some(body)),
-            Err(gave_up) if gave_up.is("NoSuchKey") => Ok(None),
+            Err(gave_up) if gave_up.is("NoSuchKey") || gave_up.wants_list() => Ok(None),
             Err(gave_up) => Err(self.explain(operation, name, gave_up).await.into()),
         }
     }

@@ -384,6 +384,7 @@ async fn a_role_with_the_generated_policies_does_what_the_sink_does_and_nothing_
     sink().put_manifest(&manifest, Bytes::from_static(b"{}")).await.unwrap();
     assert_eq!(sink().get_manifest(&manifest).await.unwrap().as_deref(), Some(&b"{}"[..]));
     sink().delete_manifest(&manifest).await;
+    assert_eq!(sink().get_manifest(&manifest).await.unwrap(), None, "though it may list under prefixes alone");
     assert_eq!(world.owner().list("").await.unwrap(), []);
     // Orphans are swept.
     sink().begin(&name(), MARKER).await.unwrap();

@@ -1,8 +1,9 @@
 use clap::Args;
 
 use crate::args::{Exit, Output};
-use crate::policy::{input, print};
+use crate::policy::input;
 use crate::screen::Screen;
+use crate::stdout::print;
 
 #[derive(Debug, Args)]
 pub(super) struct DiffArguments {
@@ -34,12 +35,9 @@ pub(super) fn diff(arguments: &DiffArguments, screen: &Screen) -> Exit {
         }
     };
     let difference = iam::diff::diff(&before, &after);
-    match arguments.output {
-        Output::Json => {
-            let json = serde_json::to_value(&difference).expect("a difference is JSON");
-            print(&format!("{json:#}\n"));
-        }
-        Output::Text => print(&difference.to_string()),
-    }
-    if difference.is_empty() { Exit::Done } else { Exit::Failed }
+    let out = match arguments.output {
+        Output::Json => format!("{:#}\n", serde_json::to_value(&difference).expect("a difference is JSON")),
+        Output::Text => difference.to_string(),
+    };
+    print(&out, if difference.is_empty() { Exit::Done } else { Exit::Failed }, screen)
 }

@@ -4,8 +4,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::args::{Exit, Output};
-use crate::policy::{input, print};
+use crate::policy::input;
 use crate::screen::Screen;
+use crate::stdout::print;
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
@@ -28,11 +29,11 @@ pub(super) fn explain(arguments: &ExplainArguments, screen: &Screen) -> Exit {
     };
     let sentences = iam::explain(&input.document);
     let sids = || input.document.statements().iter().map(iam::Statement::sid);
-    match arguments.output {
+    let out = match arguments.output {
         Output::Json => {
             let statements: Vec<_> =
                 sids().zip(&sentences).map(|(sid, text)| json!({"sid": sid, "text": text})).collect();
-            print(&format!("{:#}\n", json!({ "kind": input.kind.name(), "statements": statements })));
+            format!("{:#}\n", json!({ "kind": input.kind.name(), "statements": statements }))
         }
         Output::Text => {
             let mut out = String::new();
@@ -40,8 +41,8 @@ pub(super) fn explain(arguments: &ExplainArguments, screen: &Screen) -> Exit {
                 let sid = sid.map(|sid| format!("({sid}) ")).unwrap_or_default();
                 writeln!(out, "{}. {sid}{text}", index + 1).ok();
             }
-            print(&out);
+            out
         }
-    }
-    Exit::Done
+    };
+    print(&out, Exit::Done, screen)
 }

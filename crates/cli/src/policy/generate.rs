@@ -3,10 +3,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum};
 use connectors::ConnectorPlan;
 use fault::{Chain, Diagnose as _};
-use iam::generate::{
-    Form, GenerateError, Need, Restrictions, S3Place, Subject, Trust, Trusted, permission_policy, placeholder_policy,
-    render,
-};
+use iam::generate::{Form, GenerateError, Restrictions, Subject, Trust, Trusted, placeholder_policy, render};
 use iam::{AccountId, Arn, Document, Partition};
 use world::Environment;
 
@@ -14,15 +11,16 @@ use crate::args::{Exit, WorkerArguments};
 use crate::integrated::Known;
 use crate::integration::StoreArguments;
 use crate::load::load;
-use crate::policy::print;
+use crate::policy::needs::{Side, permission, sides};
 use crate::screen::Screen;
+use crate::stdout::print;
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).multiple(true).args(["permission", "trust", "placeholder"])))]
 pub(super) struct GenerateArguments {
     /// What it may do: the least that is needed.
     #[arg(long)]
-    permission: bool,
+    pub(super) permission: bool,
     /// Who may take the role on.
     #[arg(long)]
     trust: bool,
@@ -35,9 +33,9 @@ pub(super) struct GenerateArguments {
     #[command(flatten)]
     names: NameArguments,
     #[command(flatten)]
-    needs: NeedArguments,
+    pub(super) needs: NeedArguments,
     #[command(flatten)]
-    trusted: TrustArguments,
+    pub(super) trusted: TrustArguments,
 }
 
 #[derive(Debug, Args)]
@@ -77,7 +75,7 @@ impl From<Format> for Form {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "For --permission")]
-struct NeedArguments {
+pub(super) struct NeedArguments {
     /// A connector file, whose every call is to be allowed and nothing else. May be given several times.
     #[arg(long = "connector", value_name = "FILE")]
     connectors: Vec<PathBuf>,
@@ -87,29 +85,33 @@ struct NeedArguments {
     store: StoreArguments,
     /// A bucket to write to, without a connector.
     #[arg(long, value_name = "NAME", conflicts_with = "connectors")]
-    bucket: Option<String>,
+    pub(super) bucket: Option<String>,
     /// What the names of all objects begin with.
     #[arg(long, value_name = "TEXT", default_value = "", requires = "bucket")]
-    prefix: String,
+    pub(super) prefix: String,
     /// What is done with the bucket's objects.
     #[arg(long, value_enum, default_value_t = Access::Write, requires = "bucket")]
-    access: Access,
+    pub(super) access: Access,
     /// The partition of the bucket.
     #[arg(long, value_name = "NAME", default_value = "aws", requires = "bucket", value_parser = partition)]
-    partition: Partition,
+    pub(super) partition: Partition,
     /// The KMS key that encrypts the objects.
     #[arg(long, value_name = "ARN", value_parser = arn)]
-    kms_key: Option<Arn>,
+    pub(super) kms_key: Option<Arn>,
+    /// The Amazon MSK cluster that the connector reads from, signed in by IAM. If another role signs for Kafka than for S3,
+    /// the policies are that role's, for Kafka alone.
+    #[arg(long, value_name = "ARN", requires = "connectors", value_parser = arn)]
+    pub(super) msk_cluster: Option<Arn>,
     /// The account that must own the bucket.
     #[arg(long, value_name = "ACCOUNT", value_parser = account)]
-    bucket_owner: Option<AccountId>,
+    pub(super) bucket_owner: Option<AccountId>,
     /// A role to take on. May be given several times.
     #[arg(long = "assume-role", value_name = "ARN", value_parser = arn)]
-    roles: Vec<Arn>,
+    pub(super) roles: Vec<Arn>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Access {
+pub(super) enum Access {
     /// Written exactly once, as the S3 sink does.
     Write,
     /// Read and listed.
@@ -120,7 +122,7 @@ enum Access {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "For --trust")]
-struct TrustArguments {
+pub(super) struct TrustArguments {
     /// Somebody else's role, user or account that may come in; an --external-id for each. May be given several times.
     #[arg(long = "principal", value_name = "ARN")]
     principals: Vec<String>,
@@ -156,10 +158,10 @@ struct TrustArguments {
     audience: String,
     /// Sessions may be tagged, which transitive tags of EKS Pod Identity ask for too.
     #[arg(long)]
-    tag_session: bool,
+    pub(super) tag_session: bool,
     /// Sessions may carry a source identity.
     #[arg(long)]
-    source_identity: bool,
+    pub(super) source_identity: bool,
     /// An address or CIDR block that requests must come from. May be given several times.
     #[arg(long = "source-ip", value_name = "CIDR")]
     source_ips: Vec<String>,
@@ -187,7 +189,7 @@ fn partition(text: &str) -> Result<Partition, String> {
 }
 
 /// Why nothing is generated.
-struct Failure(Exit, String);
+pub(super) struct Failure(pub(super) Exit, pub(super) String);
 
 impl From<GenerateError> for Failure {
     fn from(error: GenerateError) -> Self {
@@ -199,10 +201,7 @@ impl From<GenerateError> for Failure {
 /// `tidegate policy generate`: policies made to measure.
 pub(super) async fn generate(arguments: &GenerateArguments, environment: &Environment, screen: &Screen) -> Exit {
     match written(arguments, environment, screen).await {
-        Ok(out) => {
-            print(&out);
-            Exit::Done
-        }
+        Ok(out) => print(&out, Exit::Done, screen),
         Err(Failure(exit, text)) => {
             screen.print(format!("error: {text}\n").as_bytes());
             exit
@@ -212,17 +211,18 @@ pub(super) async fn generate(arguments: &GenerateArguments, environment: &Enviro
 
 async fn written(arguments: &GenerateArguments, environment: &Environment, screen: &Screen) -> Result<String, Failure> {
     let plans = plans(&arguments.needs, environment, screen).await?;
+    let sides = sides(plans, arguments, screen)?;
     let trust = match (arguments.trust, arguments.placeholder) {
-        (true, _) => Some(trust(&arguments.trusted, &plans)?),
+        (true, _) => Some(trust(&arguments.trusted, &sides)?),
         (false, true) => Some(placeholder_policy()),
         (false, false) => None,
     };
-    let permission = if arguments.permission { Some(permission(arguments, &plans, screen)?) } else { None };
+    let permission = if arguments.permission { Some(permission(arguments, &sides, screen)?) } else { None };
     if arguments.format == Format::Json && trust.is_some() && permission.is_some() {
         let text = "JSON holds one policy: ask for one of the two, or for another --format";
         return Err(Failure(Exit::Usage, text.to_owned()));
     }
-    let role = arguments.names.role.clone().or_else(|| role_of(&plans));
+    let role = arguments.names.role.clone().or_else(|| role_of(&sides));
     let name = arguments.names.name.as_str();
     let subject = match (&trust, &permission, &role) {
         (None, Some(permission), None) => Subject::Policy { name, permission },
@@ -282,56 +282,10 @@ async fn plans(
     Err(Failure(Exit::Refused, "a connector is refused, so that what it needs is not known".to_owned()))
 }
 
-fn permission(arguments: &GenerateArguments, plans: &[ConnectorPlan], screen: &Screen) -> Result<Document, Failure> {
-    let NeedArguments { bucket, prefix, access, partition, kms_key, bucket_owner, roles, .. } = &arguments.needs;
-    let mut needs = Vec::new();
-    for plan in plans {
-        let by_key = plan.s3().server_side_encryption.as_deref().is_some_and(|sse| sse.starts_with("aws:kms"));
-        if by_key && kms_key.is_none() {
-            screen.print(
-                format!(
-                    "warning: {} encrypts by KMS; its key is not in the configuration, so that the policy allows none: give --kms-key\n",
-                    plan.name()
-                )
-                .as_bytes(),
-            );
-        }
-        needs.extend(plan.needs(*bucket_owner, kms_key.clone()));
-    }
-    if let Some(bucket) = bucket {
-        let place = S3Place {
-            partition: *partition,
-            bucket: bucket.clone(),
-            prefix: prefix.clone(),
-            owner: *bucket_owner,
-            key: kms_key.clone(),
-        };
-        needs.push(match access {
-            Access::Write => Need::WriteObjects { place, manifests: Some(manifests(prefix)) },
-            Access::Read => Need::ReadObjects { place },
-            Access::List => Need::ListObjects { place },
-        });
-    }
-    let TrustArguments { tag_session, source_identity, .. } = arguments.trusted;
-    let role = |role: &Arn| Need::AssumeRole { role: role.clone(), tags: tag_session, source_identity };
-    needs.extend(roles.iter().map(role));
-    if needs.is_empty() {
-        let text = "nothing is to be allowed: give --connector, --bucket or --assume-role";
-        return Err(Failure(Exit::Usage, text.to_owned()));
-    }
-    Ok(permission_policy(&needs)?)
-}
-
-/// Where a connector puts its manifests: in the folder of the objects.
-fn manifests(prefix: &str) -> String {
-    let folder = prefix.rfind('/').map_or("", |slash| &prefix[..=slash]);
-    format!("{folder}.tidegate/")
-}
-
-fn trust(arguments: &TrustArguments, plans: &[ConnectorPlan]) -> Result<Document, Failure> {
+fn trust(arguments: &TrustArguments, sides: &[Side]) -> Result<Document, Failure> {
     let mut external_ids = arguments.external_ids.clone();
     if external_ids.is_empty()
-        && let Some(id) = plans.iter().find_map(|plan| plan.connection().hops.last()?.external_id.clone())
+        && let Some(id) = sides.iter().find_map(|side| side.connection.hops.last()?.external_id.clone())
     {
         external_ids.push(id);
     }
@@ -355,11 +309,19 @@ fn trust(arguments: &TrustArguments, plans: &[ConnectorPlan]) -> Result<Document
     if let Some(trust_anchor) = arguments.trust_anchor.clone() {
         trusted.push(Trusted::RolesAnywhere { trust_anchor, common_name: arguments.common_name.clone() });
     }
+    let handed_on = sides.iter().map(|side| side.connection.hands_on());
+    let (tag_session, set_source_identity) = handed_on
+        .fold((arguments.tag_session, arguments.source_identity), |(tags, source_identity), handed_on| {
+            (tags | handed_on.tags, source_identity | handed_on.source_identity)
+        });
     if let Some(service) = arguments.service.clone() {
         trusted.push(Trusted::Service { service, source_account: arguments.source_account });
     }
     if let (Some(provider), Some(subject)) = (arguments.oidc_provider.clone(), arguments.subject.clone()) {
         trusted.push(Trusted::WebIdentity { provider, audience: arguments.audience.clone(), subject });
+    }
+    if trusted.is_empty() {
+        trusted.extend(sides.iter().find_map(Side::trust_anchor));
     }
     if trusted.is_empty() {
         let text =
@@ -372,12 +334,11 @@ fn trust(arguments: &TrustArguments, plans: &[ConnectorPlan]) -> Result<Document
         not_after: arguments.not_after.clone(),
         organisation: arguments.organization.clone(),
     };
-    let TrustArguments { tag_session, source_identity, .. } = *arguments;
-    Ok(Trust { trusted, tag_session, set_source_identity: source_identity, only }.policy()?)
+    Ok(Trust { trusted, tag_session, set_source_identity, only }.policy()?)
 }
 
 /// The name of the role that the connectors take on.
-fn role_of(plans: &[ConnectorPlan]) -> Option<String> {
-    let arn: Arn = plans.first()?.connection().hops.last()?.role_arn.parse().ok()?;
+fn role_of(sides: &[Side]) -> Option<String> {
+    let arn: Arn = sides.first()?.connection.end_role()?.parse().ok()?;
     arn.role_name().map(str::to_owned)
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 use world::Clock;
 
 use crate::args::{Exit, Output};
-use crate::policy::{Kind, input, print};
+use crate::policy::{Kind, input};
 use crate::screen::Screen;
+use crate::stdout::print;
 
 #[derive(Debug, Args)]
 pub(super) struct LintArguments {
@@ -80,11 +81,10 @@ pub(super) fn lint(arguments: &LintArguments, screen: &Screen) -> Exit {
             "mended": (mended != input.document).then_some(mended),
         }));
     }
-    match arguments.output {
-        Output::Json => print(&format!("{:#}\n", json!({ "policies": reports }))),
-        Output::Text => print(&out),
+    if arguments.output == Output::Json {
+        out = format!("{:#}\n", json!({ "policies": reports }));
     }
-    exit
+    print(&out, exit, screen)
 }
 
 fn describe(name: &str, findings: &[Finding]) -> String {

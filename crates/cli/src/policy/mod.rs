@@ -4,6 +4,7 @@ mod explain;
 mod generate;
 mod input;
 mod lint;
+mod needs;
 
 use clap::{Args, Subcommand, ValueEnum};
 use iam::PolicyKind;
@@ -88,10 +89,4 @@ pub(crate) async fn policy(arguments: &PolicyArguments, environment: &Environmen
         PolicyCommand::Explain(arguments) => explain::explain(arguments, screen),
         PolicyCommand::Diff(arguments) => diff::diff(arguments, screen),
     }
-}
-
-/// Writes to stdout. A reader that has seen enough (`| head`) is no failure.
-fn print(out: &str) {
-    use std::io::Write as _;
-    std::io::stdout().write_all(out.as_bytes()).ok();
 }

@@ -186,6 +186,35 @@ fn what_cannot_be_tried_is_unproven_and_nothing_secret_is_printed() {
     assert_eq!(desk.call(&["show", "orders"]).status.code(), Some(1), "a name is no id");
 }
 
+#[test]
+fn everything_that_is_wrong_with_a_new_integration_is_told_at_once_and_no_store_is_made() {
+    let desk = Desk::new();
+    let role = "arn:aws-cn:iam::444455556666:role/orders";
+    let principal = "arn:aws:iam::111122223333:user/tidegate";
+    let made = ["create", "orders", "--principal", principal];
+    let flags = ["--region", "x y", "--sts-endpoint", "file:///etc/hosts"];
+    let output = desk.call(&[&made[..], &["--role-arn", role], &flags].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = crate::text(&output.stderr);
+    for words in
+        ["is in partition aws-cn, and our principal", "region: \"x y\"", "endpoints.sts: must begin with https://"]
+    {
+        assert!(stderr.contains(words), "{words}: {stderr}");
+    }
+    let list = desk.call(&["list"]);
+    assert_eq!((list.status.code(), crate::text(&list.stdout).as_str()), (Some(0), "there are no integrations\n"));
+    for looking in [&["show", "cspi-4xg0qa"][..], &["policy", "cspi-4xg0qa"], &["delete", "cspi-4xg0qa", "--force"]] {
+        let output = desk.call(looking);
+        let stderr = crate::text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{looking:?}: {stderr}");
+        assert!(stderr.contains("there is no store ") && stderr.contains("hint: "), "{looking:?}: {stderr}");
+    }
+    assert!(!desk.store().join("state").exists());
+    // What is in the environment is not needed where --principal is given.
+    let output = desk.command(&[&["integration"], &made[..]].concat()).env("AWS_REGION", "x y").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", crate::text(&output.stderr));
+}
+
 /// The integration of a role that may write to bucket orders-archive, which is there.
 fn integrated(desk: &Desk) -> String {
     let made = desk.json(0, &["create", "orders"]);
@@ -211,6 +240,7 @@ fn a_connector_is_refused_until_its_integration_is_proven() {
             let all = crate::text(&output.stdout) + &crate::text(&output.stderr);
             assert_eq!(output.status.code(), Some(2), "{all}");
             assert!(all.contains("provider.integration.id") && all.contains(words), "{verb}: {all}");
+            assert!(all.matches("integration cspi-").count() <= 1, "its ID once: {all}");
         }
     };
     let file = desk.connector(&id, &json!({}));
@@ -265,8 +295,29 @@ fn a_connector_moves_records_as_its_integrations_role_and_metrics_show_the_state
     let file = desk.connector(&id, &json!({}));
     let servers = broker.bootstrap();
     let drained = desk.command(&["run", &file, "--bootstrap-server", &servers, "--drain"]).output().unwrap();
-    assert_eq!(drained.status.code(), Some(0), "{}", crate::text(&drained.stderr));
+    let said = crate::text(&drained.stderr);
+    assert_eq!(drained.status.code(), Some(0), "{said}");
+    assert!(said.contains("records=1 objects=1 ") && !said.contains("why="), "{said}");
     assert_eq!(desk.aws.tally().objects, 1);
+
+    // What there is to say of a drain that writes nothing.
+    let drain = |name: &str, more: &Value| {
+        let mut connector: Value = serde_json::from_slice(&std::fs::read(desk.connector(&id, more)).unwrap()).unwrap();
+        connector["name"] = json!(name);
+        std::fs::write(&file, connector.to_string()).unwrap();
+        let output = desk.command(&["run", &file, "--bootstrap-server", &servers, "--drain"]).output().unwrap();
+        (output.status.code(), crate::text(&output.stderr))
+    };
+    let (code, said) = drain("orders", &json!({}));
+    assert!(code == Some(0) && said.contains("records=0 objects=0 ") && said.contains("nothing was left"), "{said}");
+    let (code, said) = drain(
+        "unfit",
+        &json!({"value.converter": "org.apache.kafka.connect.json.JsonConverter", "errors.tolerance": "all"}),
+    );
+    assert!(code == Some(0) && said.contains("objects=0 skipped=1 ") && said.contains("no record could be"), "{said}");
+    let (code, said) = drain("refused", &json!({"aws.s3.bucket.name": "not-theirs"}));
+    assert!(code == Some(3) && said.contains("records=0 objects=0 ") && said.contains("not all that was"), "{said}");
+    desk.connector(&id, &json!({}));
 
     let mut running = desk
         .command(&[

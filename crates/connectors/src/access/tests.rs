@@ -129,6 +129,23 @@ fn keys_that_never_end_can_be_switched_off() {
 }
 
 #[test]
+fn a_check_shows_who_signs_for_kafka() {
+    let converter = "org.apache.kafka.connect.converters.ByteArrayConverter";
+    let config: Config =
+        [("key.converter", converter), ("value.converter", converter), ("tidegate.kafka.connection", "lake")]
+            .into_iter()
+            .collect();
+    let nothing = Environment::of::<String, String>([]);
+    let connections = Connections::read("c.toml", CONNECTIONS, &nothing, KeyRule::default()).unwrap();
+    let worker = WorkerConfig::from_config(config, &nothing).unwrap().with_connections(connections);
+    let plan = planned(&worker, &[]).unwrap();
+    assert!(plan.to_string().contains(", signed for by connection lake: "), "{plan}");
+    let shown = plan.to_json()["kafka_session"].clone();
+    assert_eq!((&shown["connection"], shown["hops"].as_array().map(Vec::len)), (&"lake".into(), Some(2)), "{shown}");
+    assert!(planned(&with_connections(), &[]).unwrap().to_json()["kafka_session"].is_null());
+}
+
+#[test]
 fn an_integration_is_looked_up_and_becomes_a_connection() {
     #[derive(Debug)]
     struct Store(Connections);
@@ -139,7 +156,7 @@ fn an_integration_is_looked_up_and_becomes_a_connection() {
                     let ours = self.0.get("lake").unwrap();
                     Ok(Some(Arc::new(ours.then_role(id, "arn:aws:iam::333333333333:role/theirs", "cspi-secret"))))
                 }
-                "cspi-open" => Err("its role lets in anybody".to_owned()),
+                "cspi-open" => Err(format!("integration {id} lets in anybody")),
                 _ => Ok(None),
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use data::{Offset, TopicPartition};
 use format::text::{Kind, ValueEncoding};
-use identity::{Base, Lifetime};
+use identity::{Base, Connection, Lifetime, Purpose};
 use serde_json::{Value, json};
 use transit::{Lanes, WriteMode};
 
@@ -90,12 +90,15 @@ impl ConnectorPlan {
             },
             "session": {
                 "connection": self.connection_spec().map(|spec| spec.name.as_str()),
-                "hops": self.hops(),
+                "hops": hops(self.connection()),
                 "sts": {
                     "region": self.connection().sts.region,
                     "endpoint": self.connection().sts.endpoint,
                 },
             },
+            "kafka_session": self.kafka_connection().map(|spec| {
+                json!({ "connection": spec.name, "hops": hops(&spec.bind(self.name(), Purpose::Kafka)) })
+            }),
             "memory": {
                 "open_objects": self.open_objects(),
                 "bytes_per_open_object": s3.part_size,
@@ -108,47 +111,6 @@ impl ConnectorPlan {
         })
     }
 
-    /// How one becomes who writes: the base and each role in turn.
-    fn hops(&self) -> Vec<Value> {
-        let connection = self.connection();
-        let base = match &connection.base {
-            Base::Anonymous => json!({ "kind": "anonymous" }),
-            Base::Keys(keys) => json!({ "kind": "keys", "access_key_id": keys.access_key_id.as_str() }),
-            Base::Environment => json!({ "kind": "environment" }),
-            Base::DefaultChain => json!({ "kind": "default-chain" }),
-            Base::WebIdentity(web) => json!({
-                "kind": "web-identity",
-                "role_arn": web.role_arn,
-                "session_name": web.session_name,
-                "session_policy": web.policy,
-            }),
-            Base::AmbientWebIdentity => json!({ "kind": "web-identity" }),
-            Base::Container => json!({ "kind": "container" }),
-            Base::Instance => json!({ "kind": "instance-role" }),
-            Base::RolesAnywhere(anywhere) => json!({
-                "kind": "roles-anywhere",
-                "role_arn": anywhere.role_arn,
-                "profile_arn": anywhere.profile_arn,
-                "trust_anchor_arn": anywhere.trust_anchor_arn,
-            }),
-            Base::Profile(profile) => json!({ "kind": "profile", "profile": profile.name }),
-        };
-        let roles = connection.hops.iter().map(|hop| {
-            json!({
-                "kind": "assume-role",
-                "role_arn": hop.role_arn,
-                "session_name": hop.session_name,
-                "external_id": hop.external_id,
-                "duration_seconds": match hop.duration {
-                    Lifetime::Longest => Value::from("auto"),
-                    duration => duration.asked().map(|duration| duration.as_secs()).into(),
-                },
-                "session_policy": hop.policy,
-            })
-        });
-        std::iter::once(base).chain(roles).collect()
-    }
-
     /// How many objects may be open at a time: what memory grows with.
     fn open_objects(&self) -> String {
         let naming = self.naming();
@@ -159,6 +121,46 @@ impl ConnectorPlan {
             Lanes::PerPartition => format!("one a partition{time}"),
         }
     }
+}
+
+/// How one becomes who signs at last: the base and each role in turn.
+fn hops(connection: &Connection) -> Vec<Value> {
+    let base = match &connection.base {
+        Base::Anonymous => json!({ "kind": "anonymous" }),
+        Base::Keys(keys) => json!({ "kind": "keys", "access_key_id": keys.access_key_id.as_str() }),
+        Base::Environment => json!({ "kind": "environment" }),
+        Base::DefaultChain => json!({ "kind": "default-chain" }),
+        Base::WebIdentity(web) => json!({
+            "kind": "web-identity",
+            "role_arn": web.role_arn,
+            "session_name": web.session_name,
+            "session_policy": web.policy,
+        }),
+        Base::AmbientWebIdentity => json!({ "kind": "web-identity" }),
+        Base::Container => json!({ "kind": "container" }),
+        Base::Instance => json!({ "kind": "instance-role" }),
+        Base::RolesAnywhere(anywhere) => json!({
+            "kind": "roles-anywhere",
+            "role_arn": anywhere.role_arn,
+            "profile_arn": anywhere.profile_arn,
+            "trust_anchor_arn": anywhere.trust_anchor_arn,
+        }),
+        Base::Profile(profile) => json!({ "kind": "profile", "profile": profile.name }),
+    };
+    let roles = connection.hops.iter().map(|hop| {
+        json!({
+            "kind": "assume-role",
+            "role_arn": hop.role_arn,
+            "session_name": hop.session_name,
+            "external_id": hop.external_id,
+            "duration_seconds": match hop.duration {
+                Lifetime::Longest => Value::from("auto"),
+                duration => duration.asked().map(|duration| duration.as_secs()).into(),
+            },
+            "session_policy": hop.policy,
+        })
+    });
+    std::iter::once(base).chain(roles).collect()
 }
 
 fn shown(client: &crate::clients::ClientProperties) -> Value {
@@ -211,7 +213,10 @@ impl fmt::Display for ConnectorPlan {
         let fields: Vec<_> = layout.fields.iter().map(|field| field.name()).collect();
         let mut line = |name: &str, text: &str| writeln!(f, "  {name:<12}{text}");
         line("topics", &self.topics().to_string())?;
-        line("kafka", self.consumer().get("bootstrap.servers").unwrap_or_default())?;
+        let signed = self.kafka_connection().map_or_else(String::new, |spec| {
+            format!(", signed for by connection {}: {}", spec.name, spec.bind(self.name(), Purpose::Kafka))
+        });
+        line("kafka", &format!("{}{signed}", self.consumer().get("bootstrap.servers").unwrap_or_default()))?;
         let tasks =
             if self.tasks_max() == 1 { "1 task".to_owned() } else { format!("at most {} tasks", self.tasks_max()) };
         line("group", &format!("{} ({tasks})", self.group()))?;

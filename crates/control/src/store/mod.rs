@@ -2,21 +2,24 @@
 
 mod rows;
 mod schema;
+mod trouble;
 
 use std::fmt;
 use std::fs::{DirBuilder, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use world::Clock;
 
 use crate::Error;
 
 pub(crate) use rows::{all, insert, one, remove, role_holder, save};
+pub use trouble::Trouble;
 
 /// The file. Cloning shares its one connection.
 ///
@@ -42,7 +45,27 @@ impl Store {
     pub(crate) async fn open(path: PathBuf) -> Result<Self, Error> {
         blocking(move || {
             make(&path).map_err(|source| Error::File { path: path.clone(), source: Arc::new(source) })?;
-            let connection = Connection::open(&path).map_err(|source| failed(&path, source))?;
+            let connection = Connection::open(&path).map_err(|source| failed(&path, &source))?;
+            Self::prepare(path, connection)
+        })
+        .await
+    }
+
+    /// Opens the file at `path`, if there is one. One that may not be written to can still be read.
+    pub(crate) async fn open_existing(path: PathBuf) -> Result<Self, Error> {
+        blocking(move || {
+            // A file without a byte is one that was being made, by a process that was killed.
+            match std::fs::metadata(&path) {
+                Ok(found) if found.len() == 0 => return Err(Error::NoStore { path }),
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    return Err(Error::NoStore { path });
+                }
+                Err(source) => return Err(Error::File { path, source: Arc::new(source) }),
+            }
+            // SQLite opens it for reading alone where the system does not let it write.
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&path, flags).map_err(|source| failed(&path, &source))?;
             Self::prepare(path, connection)
         })
         .await
@@ -52,14 +75,14 @@ impl Store {
     pub(crate) async fn in_memory() -> Result<Self, Error> {
         blocking(|| {
             let path = PathBuf::from(":memory:");
-            let connection = Connection::open_in_memory().map_err(|source| failed(&path, source))?;
+            let connection = Connection::open_in_memory().map_err(|source| failed(&path, &source))?;
             Self::prepare(path, connection)
         })
         .await
     }
 
     fn prepare(path: PathBuf, mut connection: Connection) -> Result<Self, Error> {
-        let told = |source| failed(&path, source);
+        let told = |source| failed(&path, &source);
         connection.busy_timeout(BUSY).map_err(told)?;
         // FULL: changes are few, and an external ID that was handed out must survive a power cut too.
         connection
@@ -81,11 +104,27 @@ impl Store {
         &self,
         work: impl FnOnce(&Table<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        self.within(TransactionBehavior::Immediate, work).await
+    }
+
+    /// Runs `work`, which only reads, on what holds at one moment.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Table<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.within(TransactionBehavior::Deferred, work).await
+    }
+
+    async fn within<T: Send + 'static>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Table<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let store = self.clone();
         blocking(move || {
             let mut connection = store.0.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let told = |source| failed(store.path(), source);
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+            let told = |source| failed(store.path(), &source);
+            let transaction = connection.transaction_with_behavior(behavior).map_err(told)?;
             let table = Table { path: store.path(), transaction };
             let result = work(&table)?;
             table.transaction.commit().map_err(told)?;
@@ -109,12 +148,12 @@ pub(crate) struct Table<'a> {
 
 impl Table<'_> {
     fn failed(&self) -> impl Fn(rusqlite::Error) -> Error {
-        |source| failed(self.path, source)
+        |source| failed(self.path, &source)
     }
 }
 
-fn failed(path: &Path, source: rusqlite::Error) -> Error {
-    Error::Store { path: path.to_owned(), source: Arc::new(source) }
+fn failed(path: &Path, source: &rusqlite::Error) -> Error {
+    Error::Store { path: path.to_owned(), trouble: source.into() }
 }
 
 /// SQLite would make the file readable by everyone: what it holds is the customers' business.

@@ -43,9 +43,18 @@ const STEPS: [&str; 1] = [
      CREATE INDEX proofs_by_integration ON proofs (integration, number);",
 ];
 
+fn is_current(connection: &Connection) -> rusqlite::Result<bool> {
+    let number = |query: &str| connection.query_row(query, [], |row| row.get::<_, i64>(0));
+    Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?) == (APPLICATION, STEPS.len() as i64))
+}
+
 /// Brings the tables up to date.
 pub(super) fn migrate(path: &Path, connection: &mut Connection) -> Result<(), Error> {
-    let told = |source| failed(path, source);
+    let told = |source| failed(path, &source);
+    // Nothing to do as a rule: then it may as well be a file that cannot be written to.
+    if is_current(connection).map_err(told)? {
+        return Ok(());
+    }
     // Another process may be about to do the same.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     let number = |query: &str| transaction.query_row(query, [], |row| row.get::<_, i64>(0)).map_err(told);

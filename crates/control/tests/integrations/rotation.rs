@@ -1,9 +1,11 @@
 //! Two external IDs, one after the other, without a gap.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::world::Clock;
-use control::{ProbeKind, State, Verdict};
+use control::{CurrentIds, ProbeKind, State, Verdict};
+use identity::Connection;
 use serde_json::json;
 
 use crate::world::{World, bounded, good};
@@ -80,6 +82,42 @@ async fn an_old_id_is_retired_a_week_after_the_new_one_was_proven_or_when_it_is_
             assert!(!now.trust_policy(world.integrations.now()).to_string().contains(&old), "{name}");
             assert!(world.integrations.rotate(&first.id).await.is_ok(), "{name}: the next one may begin");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_stays_open_sends_the_new_id_at_its_next_exchange() {
+    bounded(async {
+        let world = World::new().await;
+        let first = world.verify(&world.with_role("orders", good).await).await.0;
+        let role = first.connection(world.integrations.now()).unwrap();
+        let old = role.external_id.clone().unwrap();
+        let clients = world.clients();
+        let issued = CurrentIds::new(world.integrations.clone(), [(first.id.clone(), old.clone())]);
+        clients.sessions().ask_for_external_ids(Arc::new(issued));
+        let connection = Connection { hops: vec![role], ..world.ours(&world.user) };
+        let open = clients.sessions().open(&connection).unwrap();
+        let exchange = async || {
+            let signer = open.signer().await.unwrap();
+            open.drop_session(&signer);
+        };
+        exchange().await;
+
+        // Begun, not pasted: the old one. Pasted, proven and the old one thrown out in the same minute: the new one.
+        let rotating = world.integrations.rotate(&first.id).await.unwrap();
+        exchange().await;
+        world.trust_as_told(&rotating).await;
+        exchange().await;
+        world.verify(&rotating).await;
+        let done = world.integrations.finish_rotation(&first.id).await.unwrap();
+        world.trust_as_told(&done).await;
+        exchange().await;
+        assert!(!done.trust_policy(world.integrations.now()).to_string().contains(&old), "it was the new one");
+
+        // Who cannot look any more goes on with what was sent last.
+        world.integrations.delete(&first.id).await.unwrap();
+        exchange().await;
     })
     .await;
 }

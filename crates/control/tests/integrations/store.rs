@@ -103,8 +103,44 @@ async fn what_cannot_be_an_integration_is_refused() {
         ("role ARN", NewIntegration { role: Some("arn:aws:iam::111111111111:role/x ".into()), ..new("x") }),
     ] {
         let error = integrations.create(wrong.clone()).await.unwrap_err();
-        assert!(matches!(&error, Error::Flawed { field: found, .. } if *found == field), "{wrong:?}: {error}");
+        assert!(matches!(&error, Error::Flawed { flaws } if flaws[0].field == field), "{wrong:?}: {error}");
     }
+    let all = NewIntegration {
+        display_name: String::new(),
+        environment: "a b".into(),
+        principal: "tidegate".into(),
+        role: Some("theirs".into()),
+    };
+    let fields: Vec<_> = all.flaws().iter().map(|flaw| flaw.field).collect();
+    assert_eq!(fields, ["name", "environment", "principal ARN", "role ARN"], "all at once");
+}
+
+#[tokio::test]
+async fn a_role_of_another_partition_than_ours_is_refused() {
+    let integrations = Integrations::in_memory(Clock::system()).await.unwrap();
+    let role = "arn:aws-cn:iam::111111111111:role/orders";
+    let error = integrations.create(NewIntegration { role: Some(role.into()), ..new("orders") }).await.unwrap_err();
+    assert!(error.to_string().contains("is in partition aws-cn, and our principal"), "{error}");
+    let made = integrations.create(new("orders")).await.unwrap();
+    assert!(matches!(integrations.set_role(&made.id, role).await.unwrap_err(), Error::Flawed { .. }));
+    assert_eq!(integrations.get(&made.id).await.unwrap().role, None);
+}
+
+#[tokio::test]
+async fn looking_makes_no_store_and_waits_for_no_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tidegate.db");
+    let look = async || Integrations::open_existing(&path, Clock::system()).await;
+    assert!(matches!(look().await.unwrap_err(), Error::NoStore { .. }));
+    assert!(!path.exists());
+    let made = open(&path).await.create(new("orders")).await.unwrap();
+    let mut writer = rusqlite::Connection::open(&path).unwrap();
+    let transaction = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    assert_eq!(look().await.unwrap().list(None).await.unwrap(), [made]);
+    drop(transaction);
+    // Killed before the first page was written.
+    std::fs::write(&path, "").unwrap();
+    assert!(matches!(look().await.unwrap_err(), Error::NoStore { .. }));
 }
 
 #[tokio::test]

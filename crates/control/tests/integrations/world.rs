@@ -52,15 +52,23 @@ impl World {
 
     /// A prover that acts as the last of `hops`, which `user` takes on.
     pub(crate) fn prover_through(&self, user: &NewUser, hops: Vec<AssumeRole>) -> Prover {
+        let ours = Connection { hops, ..self.ours(user) };
+        Prover::new(Arc::new(AwsSts::new(&self.clients(), &ours).unwrap()), self.clock.clone())
+    }
+
+    pub(crate) fn clients(&self) -> aws::Clients {
+        aws::Clients::new(self.clock.clone(), Environment::of::<String, String>([]))
+    }
+
+    /// The connection that is `user`.
+    pub(crate) fn ours(&self, user: &NewUser) -> Connection {
         let keys = StaticKeys {
             access_key_id: AccessKeyId::new(user.access_key_id.clone()),
             secret: user.secret_access_key.clone(),
             token: None,
         };
         let sts = StsEndpoint::new("eu-central-1").at(self.aws.endpoint());
-        let ours = Connection { base: Base::Keys(keys), hops, sts };
-        let clients = aws::Clients::new(self.clock.clone(), Environment::of::<String, String>([]));
-        Prover::new(Arc::new(AwsSts::new(&clients, &ours).unwrap()), self.clock.clone())
+        Connection { base: Base::Keys(keys), hops: Vec::new(), sts }
     }
 
     /// An integration of role `name`, which may not be there.

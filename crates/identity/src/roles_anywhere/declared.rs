@@ -86,14 +86,21 @@ impl RolesAnywhere {
             if self.region != region {
                 flaw("region", &self.region, format!("must be {region}, where the trust anchor is"));
             }
-            for (field, other) in [("profile ARN", &profile), ("role ARN", &role)] {
-                let Some(other) = other else { continue };
-                if other.account() != anchor.account() {
-                    let account = anchor.account().map(|account| account.to_string()).unwrap_or_default();
-                    flaw(field, other.as_str(), format!("must be of account {account}, as the trust anchor is"));
-                } else if other.partition() != anchor.partition() {
-                    let partition = anchor.partition().name();
-                    flaw(field, other.as_str(), format!("must be of partition {partition}, as the trust anchor is"));
+        }
+        // Where the first of the three that can be read is, the others must be too.
+        let mut read = [("trust anchor", &anchor), ("profile", &profile), ("role", &role)]
+            .into_iter()
+            .filter_map(|(what, arn)| Some((what, arn.as_ref()?)));
+        if let Some((first, there)) = read.next() {
+            for (what, other) in read {
+                let field = if what == "profile" { "profile ARN" } else { "role ARN" };
+                if other.account() != there.account() {
+                    let account = there.account().map(|account| account.to_string()).unwrap_or_default();
+                    flaw(field, other.as_str(), format!("must be of account {account}, as the {first} is"));
+                }
+                if other.partition() != there.partition() {
+                    let partition = there.partition().name();
+                    flaw(field, other.as_str(), format!("must be of partition {partition}, as the {first} is"));
                 }
             }
         }
@@ -193,6 +200,24 @@ mod tests {
             assert_eq!(flaws.len(), 1, "{flaws:?}");
             assert!(flaws[0].to_string().contains(expected), "{}", flaws[0]);
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_arn_hides_nothing_about_the_others() {
+        let cn = || "arn:aws-cn:rolesanywhere:eu-central-1:222222222222:profile/p".to_owned();
+        let said = |declared: RolesAnywhere| {
+            let flaws = declared.flaws();
+            flaws.iter().map(|flaw| format!("{} {}", flaw.field, flaw.rule)).collect::<Vec<_>>()
+        };
+        let both = said(RolesAnywhere { profile_arn: cn(), role_arn: "orders".into(), ..declared() });
+        assert!(both[0].starts_with("role ARN must have the form"), "{both:?}");
+        let rest = [
+            "profile ARN must be of account 111111111111, as the trust anchor is",
+            "profile ARN must be of partition aws, as the trust anchor is",
+        ];
+        assert_eq!(both[1..], rest);
+        let unread = said(RolesAnywhere { trust_anchor_arn: "anchor".into(), profile_arn: cn(), ..declared() });
+        assert!(unread.contains(&"role ARN must be of partition aws-cn, as the profile is".to_owned()), "{unread:?}");
     }
 
     #[test]

@@ -114,6 +114,8 @@ impl Diagnose for ConnectionFaults {
 pub(super) struct Findings {
     pub(super) faults: Vec<SpecFault>,
     pub(super) warnings: Vec<SpecWarning>,
+    /// Whether every user of the machine can read the file.
+    pub(super) open_to_all: bool,
 }
 
 impl Findings {

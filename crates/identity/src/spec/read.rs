@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ impl Connections {
     pub fn load(path: &Path, environment: &Environment, keys: KeyRule) -> Result<Self, ConnectionFaults> {
         let origin = path.display().to_string();
         match read_file(path) {
-            Ok(text) => Self::read(origin, &text, environment, keys),
+            Ok(text) => Self::read_text(origin, &text, is_open_to_all(path), environment, keys),
             Err(error) => {
                 let fault = SpecFault::new("", format!("could not be read: {error}"));
                 Err(ConnectionFaults { origin, faults: vec![fault], warnings: Vec::new() })
@@ -59,7 +60,17 @@ impl Connections {
         environment: &Environment,
         keys: KeyRule,
     ) -> Result<Self, ConnectionFaults> {
-        let mut found = Findings::default();
+        Self::read_text(origin.into(), text, false, environment, keys)
+    }
+
+    fn read_text(
+        origin: String,
+        text: &str,
+        open_to_all: bool,
+        environment: &Environment,
+        keys: KeyRule,
+    ) -> Result<Self, ConnectionFaults> {
+        let mut found = Findings { open_to_all, ..Findings::default() };
         let mut connections = Self::default();
         match tree::read(text) {
             Err(why) => found.faults.push(SpecFault::new("", why)),
@@ -91,9 +102,14 @@ impl Connections {
         if found.faults.is_empty() {
             Ok(connections)
         } else {
-            Err(ConnectionFaults { origin: origin.into(), faults: found.faults, warnings: found.warnings })
+            Err(ConnectionFaults { origin, faults: found.faults, warnings: found.warnings })
         }
     }
+}
+
+/// Whether every user of the machine can read the file.
+fn is_open_to_all(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o004 != 0)
 }
 
 /// The text of a file of settings, of 1 MiB at most: real ones have a few KiB, and a path like `/dev/zero` has no end.

@@ -175,7 +175,17 @@ impl Reader<'_> {
         const FORM: &str = "must be a text, { env = \"NAME\" } or { file = \"/path\" }";
         let value = self.table.get(key)?;
         let read = match value {
-            Value::String(text) => Ok(text.clone()),
+            Value::String(text) => {
+                // An access key's ID is no secret.
+                if self.found.open_to_all && key != "access_key_id" {
+                    self.warn(
+                        key,
+                        "stands in a file that every user of this machine can read: chmod 600 it, or write \
+                         { env = \"NAME\" } or { file = \"/path\" }",
+                    );
+                }
+                Ok(text.clone())
+            }
             Value::Object(members) => match members.iter().next() {
                 Some((name, Value::String(text))) if members.len() == 1 && name == "env" => {
                     self.environment.get(text).ok_or_else(|| format!("environment variable {text} is not set"))

@@ -290,3 +290,26 @@ fn boomis_roles_anywhere_is_ours() {
     assert_eq!((anywhere.session_name.as_deref(), anywhere.duration), (Some("boomi"), Some(Duration::from_mins(15))));
     assert!(imported.warnings.iter().any(|warning| warning.starts_with("bucket:")), "{:?}", imported.warnings);
 }
+
+#[cfg(feature = "static-keys")]
+#[test]
+fn a_secret_that_every_user_can_read_is_warned_of_and_nothing_else_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.toml");
+    let warned = |secret: &str, mode: u32| {
+        let text = format!(
+            "[connections.a]\nkind = \"keys\"\nregion = \"eu-central-1\"\naccess_key_id = \"AKIA1\"\n\
+             secret_access_key = {secret}\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let environment = Environment::of([("SECRET", "hunter2")]);
+        let connections = Connections::load(&path, &environment, KeyRule::default()).unwrap();
+        let warnings = connections.get("a").unwrap().warnings().to_vec();
+        warnings.iter().filter(|warning| warning.text.contains("every user")).map(|w| w.key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(warned("\"hunter2\"", 0o644), ["connections.a.secret_access_key"]);
+    assert_eq!(warned("\"hunter2\"", 0o640), [""; 0]);
+    assert_eq!(warned("{ env = \"SECRET\" }", 0o644), [""; 0]);
+}

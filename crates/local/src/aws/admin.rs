@@ -61,10 +61,8 @@ pub(super) async fn handle(shared: &Arc<Shared>, parts: &Parts, from_here: bool,
             Reply::no_content()
         }
         ("DELETE", "faults", number) => match number.parse() {
-            Ok(number) => {
-                shared.faults.remove(number);
-                Reply::no_content()
-            }
+            Ok(number) if shared.faults.remove(number) => Reply::no_content(),
+            Ok(number) => say(StatusCode::NOT_FOUND, &json!({"error": format!("there is no fault {number}")})),
             Err(_) => say(StatusCode::BAD_REQUEST, &json!({"error": "a rule is named by its number"})),
         },
         ("GET", "requests", "") => {

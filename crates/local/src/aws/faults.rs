@@ -154,9 +154,12 @@ impl Faults {
         Ok(number)
     }
 
-    /// Removes a rule.
-    pub fn remove(&self, number: u64) {
-        self.state.lock().expect("no thread panics while it holds this lock").rules.retain(|r| r.number != number);
+    /// Removes a rule; `false` if there is none of that number.
+    pub fn remove(&self, number: u64) -> bool {
+        let mut state = self.state.lock().expect("no thread panics while it holds this lock");
+        let before = state.rules.len();
+        state.rules.retain(|armed| armed.number != number);
+        state.rules.len() < before
     }
 
     /// Removes all rules.

@@ -72,6 +72,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
             cut_wanted: false,
             sealing: false,
             cutting: None,
+            cut_records: 0,
             squeezed: false,
             mend: None,
         };

@@ -39,7 +39,8 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
                 to: member.position,
             })
             .collect();
-        (lane.records, lane.encoded_bytes) = (0, 0);
+        lane.cut_records = std::mem::take(&mut lane.records);
+        lane.encoded_bytes = 0;
         let letters = std::mem::take(&mut lane.letters);
         if spans.is_empty() && letters.is_empty() {
             self.advance(id);
@@ -70,7 +71,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         let spans = lane.cutting.take().expect("a cut ends once");
         match end {
             CutEnd::Done { objects, took } => {
-                self.parts.stats.cut_done(objects, took);
+                self.parts.stats.cut_done(lane.cut_records, objects, took);
                 for span in &spans {
                     if let Some(member) = lane.members.get_mut(&span.partition)
                         && member.assignment == span.assignment

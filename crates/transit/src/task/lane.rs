@@ -24,6 +24,8 @@ pub(super) struct Lane<F, K: Sink> {
     pub(super) cut_wanted: bool,
     pub(super) sealing: bool,
     pub(super) cutting: Option<Vec<Span>>,
+    /// How many records that cut holds.
+    pub(super) cut_records: u64,
     pub(super) squeezed: bool,
     /// A torn cut to be mended before anything else: until its end is reached nothing is cut, and behind it nothing read.
     pub(super) mend: Option<Box<Mend>>,

@@ -42,6 +42,7 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
         lane.records += worked.records;
         lane.encoded_bytes += worked.encoded_bytes;
         TaskStats::add(&self.parts.stats.records, worked.records);
+        TaskStats::add(&self.parts.stats.skipped_records, worked.skipped);
         TaskStats::add(&self.parts.stats.encoded_bytes, worked.encoded_bytes);
         TaskStats::add(&self.parts.stats.dead_letters, worked.letters.len() as u64);
         lane.members.values_mut().for_each(|member| member.at_work = false);

@@ -105,6 +105,8 @@ async fn another_process_makes_faults_revokes_and_delays() {
         assert_eq!(remote.faults().await.unwrap(), [(1, rule, 1)]);
         remote.clear_faults(Some(1)).await.unwrap();
         assert_eq!(remote.faults().await.unwrap(), []);
+        let gone = remote.clear_faults(Some(1)).await.unwrap_err();
+        assert!(gone.to_string().ends_with("there is no fault 1"), "{gone}");
         remote.set_propagation(30).await.unwrap();
         let trusted = super::trust(world.admin.arn.as_str(), &["sts:AssumeRole"]);
         let slow = customer.role("slow", &trusted).create().await.unwrap();
