@@ -12,7 +12,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use futures_util::future::BoxFuture;
 use identity::roles_anywhere::Pairs;
 use identity::{
-    AccessKeyId, AssumeRole, AwsClock, Base, Error, Exchange, Lifetime, Refusal, Session, Signer, StsEndpoint,
+    AccessKeyId, AssumeRole, AwsClock, Base, Error, Exchange, KeyRule, Lifetime, Refusal, Session, Signer, StsEndpoint,
     WebIdentity,
 };
 use world::{Environment, Secret};
@@ -29,6 +29,8 @@ pub(crate) struct Sts {
     pub(crate) clock: AwsClock,
     pub(crate) environment: Environment,
     pub(crate) pairs: Pairs,
+    /// Whether keys that never end may sign: also the calls on the way to a session that ends.
+    pub(crate) keys: KeyRule,
 }
 
 /// How long one call of STS may take. It answers in well under a second; longer than this is an outage, and the cache

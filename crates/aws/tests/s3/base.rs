@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use aws::Clients;
 use fault::Blame;
-use identity::{Base, Connection, Profile, WebIdentity};
+use identity::{Base, Connection, KeyRule, Profile, WebIdentity};
 use transit::Sink as _;
 use world::Environment;
 
@@ -110,4 +110,33 @@ async fn a_chain_that_finds_nothing_says_where_it_looked() {
         assert!(text.contains(looked_at), "{looked_at} in {text}");
     }
     assert_eq!(fake.count("CreateMultipartUpload"), 0);
+}
+
+#[tokio::test]
+async fn keys_that_never_end_are_refused_at_the_beginning_of_a_profiles_roles_too() {
+    let role = "role_arn = arn:aws:iam::111111111111:role/orders\nexternal_id = c-7f3\n";
+    let config = file(&format!(
+        "[profile by-keys]\n{role}source_profile = vendor\n\
+         [profile by-process]\n{role}source_profile = tool\n\
+         [profile by-environment]\n{role}credential_source = Environment\n\
+         [profile tool]\ncredential_process = echo \
+         '{{\"Version\":1,\"AccessKeyId\":\"AKIATOOL\",\"SecretAccessKey\":\"s\"}}'\n"
+    ));
+    let credentials = file("[vendor]\naws_access_key_id = AKIAVENDOR\naws_secret_access_key = s\n");
+    let variables = [
+        ("AWS_CONFIG_FILE", config.path().to_str().unwrap()),
+        ("AWS_SHARED_CREDENTIALS_FILE", credentials.path().to_str().unwrap()),
+        ("AWS_ACCESS_KEY_ID", "AKIAENV"),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+    ];
+    for name in ["by-keys", "by-process", "by-environment"] {
+        let fake = Fake::start().await;
+        let clients = Clients::with_keys(fake.clock.clone(), bare(&variables), KeyRule::Refused);
+        let base = Base::Profile(Profile::named(name));
+        let identity = clients.sessions().open(&Connection { base, hops: Vec::new(), ..connection(&fake) }).unwrap();
+        let answer = identity.signer().await;
+        let code = answer.as_ref().map_err(fault::Diagnose::code).err();
+        assert_eq!(code, Some("identity.static-keys"), "{name}: {answer:?}");
+        assert_eq!(fake.count("AssumeRole"), 0, "{name}: the keys have signed something");
+    }
 }
