@@ -8,7 +8,7 @@ use identity::{Base, Connection, KeyRule, Profile, WebIdentity};
 use transit::Sink as _;
 use world::Environment;
 
-use crate::fake::Fake;
+use crate::fake::{Fake, Trouble};
 use crate::{MARKER, connection, name, options};
 
 /// Nothing is configured, and nobody's home directory is looked at.
@@ -138,5 +138,23 @@ async fn keys_that_never_end_are_refused_at_the_beginning_of_a_profiles_roles_to
         let code = answer.as_ref().map_err(fault::Diagnose::code).err();
         assert_eq!(code, Some("identity.static-keys"), "{name}: {answer:?}");
         assert_eq!(fake.count("AssumeRole"), 0, "{name}: the keys have signed something");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_shown_nowhere() {
+    let fake = Fake::start().await;
+    let token = file("header.claims.signature");
+    let web = WebIdentity::new("arn:aws:iam::111111111111:role/orders", token.path(), "tidegate");
+    // Within the date, within the token.
+    for by in [280, 330] {
+        fake.change(|state| state.requests.clear());
+        fake.trouble("AssumeRoleWithWebIdentity", [Trouble::CutShort(by)]);
+        let clients = Clients::new(fake.clock.clone(), bare(&[]));
+        let connection = Connection { base: Base::WebIdentity(web.clone()), hops: Vec::new(), ..connection(&fake) };
+        let error = clients.sessions().open(&connection).unwrap().signer().await.unwrap_err();
+        let shown = format!("{error:?} {}", fault::Chain(&error));
+        assert_eq!(fake.count("AssumeRoleWithWebIdentity"), 1);
+        assert!(!shown.contains("SecretAccessKey") && !shown.contains("claims.signature"), "{by}: {shown}");
     }
 }
