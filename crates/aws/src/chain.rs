@@ -101,6 +101,8 @@ impl Chain<'_> {
             Source::WebIdentity(web) => self.sts.web_identity(&web, self.endpoint).await?.into(),
             Source::Process(command) => process::session(&base, &command).await?,
         };
+        // Here, not at the end alone: behind a role nobody sees any more what it was taken on with.
+        self.sts.keys.check(&signer, &base)?;
         for role in &hops {
             signer = self.sts.assume(role, self.endpoint, &signer).await?.into();
         }

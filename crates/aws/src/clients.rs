@@ -45,7 +45,7 @@ impl Clients {
         let http =
             Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
         let clock = AwsClock::new(clock);
-        let sts = Sts { http: http.clone(), clock: clock.clone(), environment, pairs: Pairs::default() };
+        let sts = Sts { http: http.clone(), clock: clock.clone(), environment, pairs: Pairs::default(), keys };
         let sessions = Sessions::with_keys(clock.clone(), Arc::new(sts.clone()), keys);
         let (counters, limiters) = (Arc::default(), Mutex::default());
         Self(Arc::new(Inner { http, clock, sts, sessions, counters, limiters }))

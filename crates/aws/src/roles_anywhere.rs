@@ -4,8 +4,10 @@ use std::sync::Arc;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, SensitiveOutput};
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::Layer;
 use aws_smithy_types::timeout::TimeoutConfig;
 use identity::roles_anywhere::{OPERATION, Request, RolesAnywhere};
 use identity::{Error, Session};
@@ -73,6 +75,7 @@ impl Sts {
             .timeout_config(TimeoutConfig::builder().operation_timeout(CALL_LIMIT).build())
             .sleep_impl(TokioSleep::new())
             .time_source(ClockBridge(self.clock.clone()))
+            .runtime_plugin(unlogged())
             .serializer(|request: Request| {
                 let mut built = http::Request::post("/sessions");
                 for (name, value) in &request.headers {
@@ -94,4 +97,11 @@ impl Sts {
             .invoke(request)
             .await
     }
+}
+
+/// The SDK logs answers at its finest level, and this one holds a session's keys.
+fn unlogged() -> StaticRuntimePlugin {
+    let mut layer = Layer::new("tidegate");
+    layer.store_put(SensitiveOutput);
+    StaticRuntimePlugin::new().with_config(layer.freeze())
 }

@@ -12,7 +12,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use futures_util::future::BoxFuture;
 use identity::roles_anywhere::Pairs;
 use identity::{
-    AccessKeyId, AssumeRole, AwsClock, Base, Error, Exchange, Lifetime, Refusal, Session, Signer, StsEndpoint,
+    AccessKeyId, AssumeRole, AwsClock, Base, Error, Exchange, KeyRule, Lifetime, Refusal, Session, Signer, StsEndpoint,
     WebIdentity,
 };
 use world::{Environment, Secret};
@@ -29,6 +29,8 @@ pub(crate) struct Sts {
     pub(crate) clock: AwsClock,
     pub(crate) environment: Environment,
     pub(crate) pairs: Pairs,
+    /// Whether keys that never end may sign: also the calls on the way to a session that ends.
+    pub(crate) keys: KeyRule,
 }
 
 /// How long one call of STS may take. It answers in well under a second; longer than this is an outage, and the cache
@@ -84,9 +86,16 @@ impl Sts {
         match call.send().await {
             Ok(answer) => session(OPERATION, &target, answer.credentials, answer.assumed_role_user),
             Err(error) => {
-                let as_whom = self.as_whom(sts, signer).await;
+                let failure = Failure::from(error);
+                // Who does not answer, or is asked too often, is not asked another question.
+                let as_whom = match &failure {
+                    Failure::Answered(answer) if answer.status < 429 && !is_throttle(&answer.code) => {
+                        self.as_whom(sts, signer).await
+                    }
+                    _ => signer.principal().map_or_else(|| key_of(signer), str::to_owned),
+                };
                 let with_external_id = role.external_id.is_some();
-                Err(self.explain(error.into(), Asked { operation: OPERATION, target, as_whom, sts, with_external_id }))
+                Err(self.explain(failure, Asked { operation: OPERATION, target, as_whom, sts, with_external_id }))
             }
         }
     }
@@ -131,14 +140,14 @@ impl Sts {
         let answer = self.client(sts, Some(signer)).get_caller_identity().send().await;
         match answer.ok().and_then(|answer| answer.arn) {
             Some(arn) => arn,
-            None => format!("access key {}", signer.access_key_id()),
+            None => key_of(signer),
         }
     }
 
     /// Who AWS takes `signer` for: its ARN.
     pub(crate) async fn caller(&self, sts: &StsEndpoint, signer: &Signer) -> Result<String, Error> {
         const OPERATION: &str = "sts:GetCallerIdentity";
-        let key = format!("access key {}", signer.access_key_id());
+        let key = key_of(signer);
         let missing = || Error::Malformed { operation: OPERATION, target: key.clone(), missing: "the ARN" };
         match self.client(sts, Some(signer)).get_caller_identity().send().await {
             Ok(answer) => answer.arn.ok_or_else(missing),
@@ -235,6 +244,15 @@ fn unreachable_because(
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> Error {
     Error::Unreachable { operation, target: target.to_owned(), endpoint: host(sts), source: Arc::new(error) }
+}
+
+fn is_throttle(code: &str) -> bool {
+    ["Throttl", "RequestLimit", "TooMany"].iter().any(|word| code.contains(word))
+}
+
+/// Who asks, where no ARN is known.
+fn key_of(signer: &Signer) -> String {
+    format!("access key {}", signer.access_key_id())
 }
 
 /// Who is asked, for messages.

@@ -359,9 +359,16 @@ pub(crate) fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
-/// Whether `then` is longer ago than `age`; without a `then` it is.
+/// How far ahead of us a time that was written down may be: by clocks of two machines, or by one that was put right a
+/// little. What is further ahead was written by a clock that was wrong, and nobody knows when.
+const AHEAD: Duration = Duration::from_hours(1);
+
+/// Whether `then` is longer ago than `age`, or may be; without a `then` it is.
 pub(crate) fn is_older(then: Option<Timestamp>, now: Timestamp, age: Duration) -> bool {
-    then.is_none_or(|then| now.duration_since(then) > signed(age))
+    then.is_none_or(|then| {
+        let passed = now.duration_since(then);
+        passed > signed(age) || passed < -signed(AHEAD)
+    })
 }
 
 fn as_text<S: Serializer>(arn: &Arn, serializer: S) -> Result<S::Ok, S::Error> {

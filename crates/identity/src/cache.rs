@@ -29,12 +29,21 @@ const EXCHANGE_LIMIT: Duration = Duration::from_secs(45);
 /// The first and the longest pause between exchanges that fail.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// How long a session must have lived for its end to be taken for its own; before, it may be that none is ever accepted
+/// (STS and the service are of two AWSs, or the region is one to opt in to).
+const ACCEPTED_FOR: Duration = Duration::from_mins(1);
+
+/// How many sessions may be dropped young, one after the other, before there is a pause before the next exchange.
+const DROPPED_YOUNG: u32 = 3;
+
 /// Holds the one live session of a request, in memory only, and fetches the next one.
 ///
 /// - Single flight: however many callers wait, one exchange is under way.
 /// - Refreshed ahead of its end, in the background, on the first call after 70 to 80 % of its life; while that fails the
 ///   live session is served on.
 /// - The end is as AWS returned it; [`HARD_STOP`] before it the session is served no more.
+/// - Dropped, it is served no more; after [`DROPPED_YOUNG`] that AWS has not accepted, exchanges are paused between as
+///   after failures.
 /// - A failure is told to all who waited, and to those who ask before its pause is over, without a further exchange.
 ///
 /// Cloning shares it. Secrets are wiped when the last holder of a session drops it.
@@ -60,6 +69,8 @@ struct State {
     renewals: u64,
     failures: u64,
     drops: u64,
+    /// Sessions in a row that were dropped young.
+    dropped_young: u32,
 }
 
 struct Live {
@@ -107,9 +118,14 @@ impl SessionCache {
     /// Forgets `signer`, which AWS did not accept, unless another one has taken its place already.
     pub fn drop_session(&self, signer: &Signer) {
         let mut state = self.0.lock();
-        if state.live.as_ref().is_some_and(|live| live.signer.is_same(signer)) {
-            state.live = None;
+        if let Some(live) = state.live.take_if(|live| live.signer.is_same(signer)) {
             state.drops += 1;
+            let is_young = live.fetched_at.elapsed() < ACCEPTED_FOR;
+            state.dropped_young = if is_young { state.dropped_young.saturating_add(1) } else { 0 };
+            if let Some(in_a_row @ 1..) = state.dropped_young.checked_sub(DROPPED_YOUNG) {
+                let error = Error::NeverAccepted { target: self.target() };
+                state.failed = Some(Failed { error, in_a_row, next_try: next_try(in_a_row) });
+            }
             drop(state);
             tracing::info!(target = %self.target(), key = %signer.access_key_id(), "session dropped: AWS did not accept it");
         }
@@ -211,6 +227,9 @@ impl Inner {
             Ok(signer) => {
                 state.renewals += 1;
                 let recovered = state.failed.take().is_some();
+                if state.live.as_ref().is_some_and(|live| live.fetched_at.elapsed() >= ACCEPTED_FOR) {
+                    state.dropped_young = 0;
+                }
                 let now = self.clock.now();
                 let refresh_in = match signer.expires_at() {
                     Some(end) => end.duration_since(now).unwrap_or_default().mul_f64(rand::random_range(REFRESH_AT)),
@@ -230,10 +249,7 @@ impl Inner {
             Err(error) => {
                 state.failures += 1;
                 let in_a_row = state.failed.as_ref().map_or(1, |failed| failed.in_a_row.saturating_add(1));
-                let pause = PAUSE.0.saturating_mul(1 << (in_a_row - 1).min(10)).min(PAUSE.1);
-                // From half to the whole of it: never at once, never all together.
-                let next_try = Instant::now() + pause.mul_f64(rand::random_range(0.5..1.0));
-                state.failed = Some(Failed { error: error.clone(), in_a_row, next_try });
+                state.failed = Some(Failed { error: error.clone(), in_a_row, next_try: next_try(in_a_row) });
                 let served = state.live.as_ref().is_some_and(|live| live.serves_at(self.clock.now()));
                 drop(state);
                 // Once per change of state; the failures counter has the rest. An exchange that ends because its owner
@@ -250,6 +266,13 @@ impl Inner {
             }
         }
     }
+}
+
+/// When there may be another exchange after `in_a_row` that came to nothing.
+fn next_try(in_a_row: u32) -> Instant {
+    let pause = PAUSE.0.saturating_mul(1 << in_a_row.saturating_sub(1).min(10)).min(PAUSE.1);
+    // From half to the whole of it: never at once, never all together.
+    Instant::now() + pause.mul_f64(rand::random_range(0.5..1.0))
 }
 
 /// Settles an exchange whose task ends without a result, so that a panic does not leave a flight that never lands.

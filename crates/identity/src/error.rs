@@ -76,6 +76,12 @@ pub enum Error {
         /// What it must have.
         floor: Duration,
     },
+    /// AWS gave sessions, and took none of them.
+    #[error("the last sessions for {target} were not accepted, one after the other")]
+    NeverAccepted {
+        /// What was asked for.
+        target: String,
+    },
     /// An answer that lacks what every answer has.
     #[error("the answer to {operation} for {target} lacks {missing}")]
     Malformed {
@@ -235,6 +241,7 @@ impl Diagnose for Error {
             Self::Base { .. } => "identity.base-failed",
             Self::StaticKeys { .. } => "identity.static-keys",
             Self::TooShort { .. } => "identity.session-too-short",
+            Self::NeverAccepted { .. } => "identity.never-accepted",
             Self::Malformed { .. } => "identity.malformed-answer",
             Self::Certificate(error) => error.code(),
             Self::Abandoned { .. } => "identity.abandoned",
@@ -243,9 +250,11 @@ impl Diagnose for Error {
 
     fn blame(&self) -> Blame {
         match self {
-            Self::Flawed(_) | Self::NoCredentials { .. } | Self::Base { .. } | Self::StaticKeys { .. } => {
-                Blame::Operator
-            }
+            Self::Flawed(_)
+            | Self::NoCredentials { .. }
+            | Self::Base { .. }
+            | Self::StaticKeys { .. }
+            | Self::NeverAccepted { .. } => Blame::Operator,
             Self::Refused(refusal) => match refusal.kind() {
                 Kind::Denied | Kind::Signer | Kind::Clock | Kind::RegionOff | Kind::Request => Blame::Operator,
                 Kind::Throttled | Kind::Unwell => Blame::Remote,
@@ -266,16 +275,18 @@ impl Diagnose for Error {
             | Self::StaticKeys { .. }
             | Self::Base { passing: false, .. }
             | Self::Abandoned { .. } => Retry::Never,
-            Self::Base { passing: true, .. } => Retry::Backoff,
             Self::Certificate(error) => error.retry(),
             Self::Refused(refusal) => match refusal.kind() {
                 Kind::Denied | Kind::Signer | Kind::RegionOff | Kind::Request => Retry::Never,
                 Kind::Clock | Kind::Unwell => Retry::Backoff,
                 Kind::Throttled => Retry::Throttled,
             },
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::TooShort { .. } | Self::Malformed { .. } => {
-                Retry::Backoff
-            }
+            Self::Base { passing: true, .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::TooShort { .. }
+            | Self::NeverAccepted { .. }
+            | Self::Malformed { .. } => Retry::Backoff,
         }
     }
 
@@ -295,6 +306,11 @@ impl Diagnose for Error {
             Self::StaticKeys { .. } => Some(
                 "use a role: name another kind of connection (instance-role, container, web-identity, roles-anywhere); \
                  or leave --no-static-keys out"
+                    .into(),
+            ),
+            Self::NeverAccepted { .. } => Some(
+                "compare the endpoints: what gives sessions (sts) and what takes them (s3) must be of the same AWS; and see \
+                 whether the role's account has to opt in to the region"
                     .into(),
             ),
             Self::TooShort { .. } => {

@@ -25,12 +25,8 @@ impl FetchBase {
             Base::WebIdentity(web) if web.duration == Lifetime::Longest => self.longest(web).await?,
             base => self.exchange.base(base, &self.sts).await?,
         };
-        match &signer {
-            Signer::Keys(keys) if keys.token.is_none() && !self.key_rule.allows() => {
-                Err(Error::StaticKeys { base: self.base.to_string() })
-            }
-            Signer::Keys(_) | Signer::Session(_) | Signer::Anonymous => Ok(signer),
-        }
+        self.key_rule.check(&signer, &self.base)?;
+        Ok(signer)
     }
 
     /// A web identity whose session shall live as long as it may.

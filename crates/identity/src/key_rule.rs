@@ -1,3 +1,5 @@
+use crate::{Base, Error, Signer};
+
 /// Whether keys that never end may be used at all.
 ///
 /// A build without the feature `static-keys` has no way to say yes: the variant is not there.
@@ -25,6 +27,21 @@ impl KeyRule {
             #[cfg(feature = "static-keys")]
             Self::Allowed => true,
             Self::Refused => false,
+        }
+    }
+}
+
+impl KeyRule {
+    /// Refuses what `base` has given if it is keys that never end and none may be used.
+    ///
+    /// # Errors
+    /// [`Error::StaticKeys`].
+    pub fn check(self, signer: &Signer, base: &Base) -> Result<(), Error> {
+        match signer {
+            Signer::Keys(keys) if keys.token.is_none() && !self.allows() => {
+                Err(Error::StaticKeys { base: base.to_string() })
+            }
+            Signer::Keys(_) | Signer::Session(_) | Signer::Anonymous => Ok(()),
         }
     }
 }

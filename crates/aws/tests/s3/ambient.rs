@@ -259,3 +259,52 @@ async fn a_service_account_reaches_s3_with_the_token_as_it_is_now() {
     write(Duration::from_mins(5));
     place.begun(&place.clients(&variables), Base::DefaultChain, Vec::new()).await.unwrap();
 }
+
+/// What is logged at the finest level is read by more people than may have a session.
+#[tokio::test]
+async fn no_log_line_shows_a_key() {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_env_filter("trace").with_ansi(false);
+    // While there is but one subscriber, a place that another test's thread comes by first is silent for ever.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    // For this thread, which all tasks of this test run on.
+    let _guard = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
+    let place = Place::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), "rsa", &[]);
+    place.aws.instance().attach(&place.role);
+    let container = place.aws.task(&place.role);
+    let endpoint = place.aws.endpoint();
+    let clients = place.clients(&[
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &endpoint),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container.full_uri),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", container.token.expose()),
+    ]);
+    for base in [Base::RolesAnywhere(place.by_certificate(dir.path())), Base::Instance, Base::Container] {
+        let connection = place.connection(base.clone(), Vec::new()).await;
+        let signer = clients.sessions().open(&connection).unwrap().signer().await.unwrap();
+        place.begun(&clients, base.clone(), Vec::new()).await.unwrap();
+        let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(said.contains("transmitting request"), "the SDK says nothing, so that nothing is tried: {said}");
+        for secret in [signer.secret(), signer.token().unwrap(), &container.token] {
+            let at = said.lines().find(|line| line.contains(secret.expose()));
+            assert_eq!(at, None, "{base}");
+        }
+    }
+}

@@ -4,11 +4,11 @@ use std::io::Write as _;
 
 use aws::Clients;
 use fault::Blame;
-use identity::{Base, Connection, Profile, WebIdentity};
+use identity::{Base, Connection, KeyRule, Profile, WebIdentity};
 use transit::Sink as _;
 use world::Environment;
 
-use crate::fake::Fake;
+use crate::fake::{Fake, Trouble};
 use crate::{MARKER, connection, name, options};
 
 /// Nothing is configured, and nobody's home directory is looked at.
@@ -110,4 +110,51 @@ async fn a_chain_that_finds_nothing_says_where_it_looked() {
         assert!(text.contains(looked_at), "{looked_at} in {text}");
     }
     assert_eq!(fake.count("CreateMultipartUpload"), 0);
+}
+
+#[tokio::test]
+async fn keys_that_never_end_are_refused_at_the_beginning_of_a_profiles_roles_too() {
+    let role = "role_arn = arn:aws:iam::111111111111:role/orders\nexternal_id = c-7f3\n";
+    let config = file(&format!(
+        "[profile by-keys]\n{role}source_profile = vendor\n\
+         [profile by-process]\n{role}source_profile = tool\n\
+         [profile by-environment]\n{role}credential_source = Environment\n\
+         [profile tool]\ncredential_process = echo \
+         '{{\"Version\":1,\"AccessKeyId\":\"AKIATOOL\",\"SecretAccessKey\":\"s\"}}'\n"
+    ));
+    let credentials = file("[vendor]\naws_access_key_id = AKIAVENDOR\naws_secret_access_key = s\n");
+    let variables = [
+        ("AWS_CONFIG_FILE", config.path().to_str().unwrap()),
+        ("AWS_SHARED_CREDENTIALS_FILE", credentials.path().to_str().unwrap()),
+        ("AWS_ACCESS_KEY_ID", "AKIAENV"),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+    ];
+    for name in ["by-keys", "by-process", "by-environment"] {
+        let fake = Fake::start().await;
+        let clients = Clients::with_keys(fake.clock.clone(), bare(&variables), KeyRule::Refused);
+        let base = Base::Profile(Profile::named(name));
+        let identity = clients.sessions().open(&Connection { base, hops: Vec::new(), ..connection(&fake) }).unwrap();
+        let answer = identity.signer().await;
+        let code = answer.as_ref().map_err(fault::Diagnose::code).err();
+        assert_eq!(code, Some("identity.static-keys"), "{name}: {answer:?}");
+        assert_eq!(fake.count("AssumeRole"), 0, "{name}: the keys have signed something");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_shown_nowhere() {
+    let fake = Fake::start().await;
+    let token = file("header.claims.signature");
+    let web = WebIdentity::new("arn:aws:iam::111111111111:role/orders", token.path(), "tidegate");
+    // Within the date, within the token.
+    for by in [280, 330] {
+        fake.change(|state| state.requests.clear());
+        fake.trouble("AssumeRoleWithWebIdentity", [Trouble::CutShort(by)]);
+        let clients = Clients::new(fake.clock.clone(), bare(&[]));
+        let connection = Connection { base: Base::WebIdentity(web.clone()), hops: Vec::new(), ..connection(&fake) };
+        let error = clients.sessions().open(&connection).unwrap().signer().await.unwrap_err();
+        let shown = format!("{error:?} {}", fault::Chain(&error));
+        assert_eq!(fake.count("AssumeRoleWithWebIdentity"), 1);
+        assert!(!shown.contains("SecretAccessKey") && !shown.contains("claims.signature"), "{by}: {shown}");
+    }
 }

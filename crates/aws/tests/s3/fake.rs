@@ -32,6 +32,8 @@ pub(crate) enum Trouble {
     Lost,
     /// It is applied, and the connection ends before the answer.
     AnswerLost,
+    /// It is applied, and the answer's last bytes are missing, which no header shows.
+    CutShort(usize),
     /// It is never answered, and not applied.
     Silence,
     /// Completed, and not shown before this many looks.
@@ -214,6 +216,11 @@ impl Fake {
             Some(Trouble::AnswerLost) => {
                 self.apply(operation, &call, None);
                 return Err(std::io::Error::other("as told"));
+            }
+            Some(Trouble::CutShort(by)) => {
+                let mut answer = self.apply(operation, &call, None);
+                answer.body.truncate(answer.body.len() - by);
+                answer
             }
             Some(Trouble::Silence) => std::future::pending().await,
             Some(Trouble::ShownLate(looks)) => self.apply(operation, &call, Some(looks)),

@@ -621,6 +621,19 @@ async fn keys_that_are_over_end_the_matter() {
 }
 
 #[tokio::test]
+async fn an_sts_that_is_down_is_not_asked_who_we_are_too() {
+    for trouble in [Trouble::Says(503, "ServiceUnavailable"), Trouble::Says(429, "Slower"), Trouble::Lost] {
+        let fake = Fake::start().await;
+        fake.trouble("AssumeRole", [trouble.clone()]);
+        let identity = clients(&fake).sessions().open(&connection(&fake)).unwrap();
+        let error = identity.signer().await.unwrap_err();
+        assert!(error.to_string().contains("AssumeRole"), "{error}");
+        let calls = (fake.count("AssumeRole"), fake.count("GetCallerIdentity"));
+        assert_eq!(calls, (1, 0), "{trouble:?}: one failure is one call");
+    }
+}
+
+#[tokio::test]
 async fn a_machine_whose_clock_is_hours_off_still_writes() {
     let fake = Fake::start().await;
     for hours in [-3_i32, 3] {

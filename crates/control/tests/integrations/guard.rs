@@ -103,3 +103,43 @@ async fn a_proof_by_another_process_counts() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_proof_from_the_future_is_no_reason_to_wait_and_does_not_stand_for_years() {
+    bounded(async {
+        let clock = some_day();
+        let world = World::at(clock.clone()).await;
+        // Proven while the machine's clock was a year ahead, which is put right afterwards.
+        clock.advance(Duration::from_hours(24 * 365));
+        let proven = world.verify(&world.with_role("orders", good).await).await.0;
+        clock.set(clock.now() - Duration::from_hours(24 * 365));
+        let calls = world.aws.requests().of("AssumeRole");
+        let guard = Guard::start(world.integrations.clone(), world.prover(), vec![proven.id.clone()], options());
+        let seen = || guard.watched().get(&proven.id).copied();
+        eventually(async || world.aws.requests().of("AssumeRole") > calls).await;
+        eventually(async || seen().is_some_and(|seen| seen.proven_at != proven.proven_at)).await;
+        let hours = seen().unwrap().due_at.duration_since(world.integrations.now()).as_secs_f64() / 3600.0;
+        assert!((21.5..=26.5).contains(&hours), "{hours}");
+
+        // While it watches, too.
+        let calls = world.aws.requests().of("AssumeRole");
+        clock.set(clock.now() - Duration::from_hours(24 * 30));
+        eventually(async || world.aws.requests().of("AssumeRole") > calls).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_proof_from_the_future_falls_with_the_first_inconclusive_one() {
+    bounded(async {
+        let clock = some_day();
+        let world = World::at(clock.clone()).await;
+        clock.advance(Duration::from_hours(24 * 365));
+        let proven = world.verify(&world.with_role("orders", good).await).await.0;
+        clock.set(clock.now() - Duration::from_hours(24 * 365));
+        let effect = Effect::Error { code: "ServiceUnavailable".to_owned(), applied: false };
+        world.aws.faults().add(FaultRule::new(effect)).unwrap();
+        assert_eq!(world.verify(&proven).await.0.state, State::Unproven, "nobody knows how old it is");
+    })
+    .await;
+}

@@ -199,6 +199,37 @@ async fn dropped_session_is_asked_for_again_once_however_many_drop_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sessions_that_are_never_accepted_are_few_however_many_ask() {
+    let (cache, script, _) = cache([]);
+    let end = Instant::now() + Duration::from_mins(1);
+    let tasks: Vec<_> = (0..1000)
+        .map(|_| {
+            let cache = cache.clone();
+            tokio::spawn(async move {
+                while Instant::now() < end {
+                    match cache.session().await {
+                        Ok(signer) => cache.drop_session(&signer),
+                        Err(error) => assert_eq!(error.retry(), fault::Retry::Backoff),
+                    }
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert!((5..=12).contains(&script.calls()), "{} exchanges in a minute", script.calls());
+
+    // One that has lived is another matter.
+    tokio::time::sleep(PAUSE.1).await;
+    let lived = cache.session().await.unwrap();
+    tokio::time::sleep(ACCEPTED_FOR).await;
+    cache.drop_session(&lived);
+    assert!(!cache.session().await.unwrap().is_same(&lived));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_that_comes_too_old_is_an_error_and_not_a_loop() {
     let (cache, script, _) = cache([Line::Lives(HARD_STOP)]);
     assert_eq!(cache.session().await.unwrap_err().code(), "identity.session-too-short");
