@@ -118,6 +118,14 @@ impl Caller {
         }
     }
 
+    /// The name of the role whose session it is.
+    pub(crate) fn session_role(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::RoleSession(arn) => arn.role_session().map(|(role, _)| role),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_root(&self) -> bool {
         matches!(self.kind, Kind::Root(_))
     }

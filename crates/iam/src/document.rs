@@ -165,12 +165,13 @@ fn either<T>(name: &str, plain: Option<T>, except: Option<T>) -> Result<Option<(
 }
 
 fn read_principals(except: bool, raw: &RawPrincipals) -> Result<Principals, String> {
-    let all = raw.0.iter().flat_map(|(kind, texts)| texts.iter().map(move |Text(text)| Principal::read(kind, text)));
+    let all =
+        raw.kinds.iter().flat_map(|(kind, texts)| texts.iter().map(move |Text(text)| Principal::read(kind, text)));
     let list = all.collect::<Result<Vec<_>, _>>()?;
     if list.is_empty() {
         return Err("its list of principals is empty".to_owned());
     }
-    Ok(Principals { except, list })
+    Ok(Principals { except, list, is_bare: raw.is_bare })
 }
 
 pub(crate) fn statement_name(index: usize, sid: Option<&str>) -> String {

@@ -54,6 +54,73 @@ impl PolicyKind {
     }
 }
 
+/// The services whose resources a resource control policy can speak of. Source: "List of AWS services that support RCPs" of
+/// the Organizations User Guide; it grows, last read in 2026.
+const RESOURCE_CONTROLLED: [&str; 62] = [
+    "aoss",
+    "appconfig",
+    "appstream",
+    "autoscaling",
+    "autoscaling-plans",
+    "budgets",
+    "clouddirectory",
+    "cloudfront",
+    "cloudsearch",
+    "cloudtrail-data",
+    "codeartifact",
+    "codebuild",
+    "codecommit",
+    "codepipeline",
+    "cognito-identity",
+    "cognito-idp",
+    "comprehend",
+    "comprehendmedical",
+    "compute-optimizer",
+    "cost-optimization-hub",
+    "dax",
+    "dsql",
+    "dynamodb",
+    "ecr",
+    "ecr-public",
+    "events",
+    "firehose",
+    "fis",
+    "fms",
+    "gamelift",
+    "health",
+    "inspector-scan",
+    "kendra",
+    "kinesisvideo",
+    "kms",
+    "logs",
+    "memorydb",
+    "networkmonitor",
+    "notifications",
+    "opensearch",
+    "pca-connector-ad",
+    "personalize",
+    "polly",
+    "pricing",
+    "resource-groups",
+    "rolesanywhere",
+    "s3",
+    "secretsmanager",
+    "servicediscovery",
+    "signin",
+    "sqs",
+    "sts",
+    "support",
+    "swf",
+    "textract",
+    "timestream-influxdb",
+    "transcribe",
+    "transfer",
+    "translate",
+    "wafv2",
+    "workspaces",
+    "xray",
+];
+
 impl Document {
     /// Whether it is fit to be a policy of `kind`, by the rules by which AWS saves one.
     pub fn check(&self, kind: PolicyKind) -> Result<(), PolicyError> {
@@ -87,8 +154,12 @@ impl Statement {
             Some(_) if !kind.names_principals() => {
                 return Err("it names a principal, which only the policy of a resource may");
             }
-            // An endpoint's statement without one speaks of whoever passes through.
-            None if kind.names_principals() && kind != PolicyKind::Endpoint => return Err("it names no principal"),
+            // The VPC User Guide asks it of endpoint policies too: "Your policy must contain a Principal element".
+            None if kind.names_principals() => return Err("it names no principal"),
+            // IAM: `AssumeRolepolicy contained an invalid principal: "STAR":"*"`.
+            Some(p) if p.is_bare && !p.except && kind == PolicyKind::Trust => {
+                return Err("it names \"*\" as principal, which a trust policy must write {\"AWS\": \"*\"}");
+            }
             // AWS supports it with Deny alone: it lets in everybody else, the anonymous too.
             Some(p) if p.except && self.effect == Effect::Allow => {
                 return Err("NotPrincipal stands beside Allow, which would let in everybody else");
@@ -136,7 +207,16 @@ impl Statement {
             Effect::Allow if all_actions && all_resources && self.conditions.is_empty() => Ok(()),
             Effect::Allow => Err("a resource control policy may only deny"),
             Effect::Deny if all_actions => Err("a resource control policy must name the service of each action"),
+            // IAM Access Analyzer: "RCPs only support specifying select service prefixes in the Action element".
+            Effect::Deny if self.actions.patterns().any(is_beyond_resource_control) => {
+                Err("a resource control policy cannot speak of this service")
+            }
             Effect::Deny => Ok(()),
         }
     }
+}
+
+fn is_beyond_resource_control(action: &str) -> bool {
+    let service = action.trim().split(':').next().unwrap_or_default();
+    !RESOURCE_CONTROLLED.iter().any(|known| known.eq_ignore_ascii_case(service))
 }

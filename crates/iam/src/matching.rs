@@ -78,10 +78,13 @@ impl<'r> Matching<'r> {
     }
 
     /// Roles that a service made for itself are bound by no control policy. A session's ARN has lost the path by which
-    /// they are known; the role's own has it.
+    /// they are known; the role's own has it. Where the context does not tell that one, the name has to do, which services
+    /// begin alike.
     fn is_service_linked(&self) -> bool {
-        let role = self.request.context.one("aws:PrincipalArn");
-        role.and_then(ArnParts::cut).is_some_and(|arn| arn.resource().starts_with("role/aws-service-role/"))
+        match self.request.context.one("aws:PrincipalArn").and_then(ArnParts::cut) {
+            Some(arn) => arn.resource().starts_with("role/aws-service-role/"),
+            None => self.request.caller.session_role().is_some_and(|name| name.starts_with("AWSServiceRoleFor")),
+        }
     }
 
     /// Organizations' page on RCPs, "Resources and entities not restricted by RCPs".

@@ -89,10 +89,19 @@ fn is_unique_id(text: &str) -> bool {
 }
 
 /// `Principal` or `NotPrincipal`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Eq)]
 pub struct Principals {
     pub(crate) except: bool,
     pub(crate) list: Vec<Principal>,
+    /// Whether it is written `"*"` and not `{"AWS": "*"}`. It means the same, but not everywhere may it be written.
+    pub(crate) is_bare: bool,
+}
+
+impl PartialEq for Principals {
+    /// By meaning: how everybody is written does not count.
+    fn eq(&self, other: &Self) -> bool {
+        (self.except, &self.list) == (other.except, &other.list)
+    }
 }
 
 impl Principals {

@@ -57,7 +57,13 @@ impl Serialize for DraftStatement {
         }
         map.serialize_field("Effect", &self.effect)?;
         if let Some(principals) = &self.principals {
-            map.serialize_field(if principals.except { "NotPrincipal" } else { "Principal" }, principals)?;
+            let name = if principals.except { "NotPrincipal" } else { "Principal" };
+            // Everybody is `"*"`, but trust policies, which name no resource, do not know that form.
+            if self.resources.is_some() && principals.list == [("AWS", "*".to_owned())] {
+                map.serialize_field(name, "*")?;
+            } else {
+                map.serialize_field(name, principals)?;
+            }
         }
         let name = if self.actions.except { "NotAction" } else { "Action" };
         map.serialize_field(name, &List(&self.actions.list))?;
@@ -74,11 +80,6 @@ impl Serialize for DraftStatement {
 
 impl Serialize for DraftPrincipals {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let [("AWS", anyone)] = &self.list[..]
-            && anyone == "*"
-        {
-            return serializer.serialize_str("*");
-        }
         let mut map = serializer.serialize_map(None)?;
         for kind in ["AWS", "Service", "Federated", "CanonicalUser"] {
             let names: Vec<&str> = self.list.iter().filter(|(k, _)| *k == kind).map(|(_, text)| &**text).collect();

@@ -177,7 +177,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
 
 /// `"*"`, or lists by kind.
 #[derive(Debug)]
-pub(crate) struct RawPrincipals(pub(crate) Vec<(String, Vec<Text>)>);
+pub(crate) struct RawPrincipals {
+    pub(crate) kinds: Vec<(String, Vec<Text>)>,
+    /// Whether it is `"*"` without a kind.
+    pub(crate) is_bare: bool,
+}
 
 impl<'de> Deserialize<'de> for RawPrincipals {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -195,7 +199,7 @@ impl<'de> Deserialize<'de> for RawPrincipals {
                         "principal {value:?} stands without a kind, as in {{\"AWS\": ..}}"
                     )));
                 }
-                Ok(RawPrincipals(vec![("AWS".to_owned(), vec![Text("*".to_owned())])]))
+                Ok(RawPrincipals { kinds: vec![("AWS".to_owned(), vec![Text("*".to_owned())])], is_bare: true })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawPrincipals, A::Error> {
@@ -209,7 +213,7 @@ impl<'de> Deserialize<'de> for RawPrincipals {
                     }
                     kinds.push((kind, map.next_value::<OneOrMany<Text>>()?.0));
                 }
-                Ok(RawPrincipals(kinds))
+                Ok(RawPrincipals { kinds, is_bare: false })
             }
         }
         deserializer.deserialize_any(Read)

@@ -14,7 +14,8 @@ use crate::world::{World, allow, bounded, eventually, good};
 async fn a_role_that_is_mended_within_the_minute_is_proven() {
     bounded(async {
         let world = Arc::new(World::new().await);
-        let nobody = |_: &str, _: &str| json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"});
+        let nobody =
+            |_: &str, _: &str| json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"});
         let integration = world.with_role("orders", nobody).await;
         let prover = world.prover_as(&world.user);
         let (integrations, id) = (world.integrations.clone(), integration.id.clone());
@@ -35,7 +36,8 @@ async fn a_role_that_is_mended_within_the_minute_is_proven() {
 async fn an_open_policy_that_is_still_on_its_way_is_found_at_the_second_look() {
     bounded(async {
         let world = Arc::new(World::new().await);
-        let nobody = |_: &str, _: &str| json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"});
+        let nobody =
+            |_: &str, _: &str| json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"});
         let integration = world.with_role("orders", nobody).await;
         let prover = world.prover_as(&world.user);
         let (integrations, id) = (world.integrations.clone(), integration.id.clone());

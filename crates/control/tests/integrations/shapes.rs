@@ -126,7 +126,7 @@ const SHAPES: [(&str, Trust, Verdict, &[ProbeKind], &str); 21] = [
     ("pasted-blank", |who, right| good(who, &format!("{right} ")), Verdict::Denied, NONE, "blanks pasted with it"),
     (
         "placeholder",
-        |_, _| json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}),
+        |_, _| json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}),
         Verdict::Denied,
         NONE,
         "still the placeholder",

@@ -48,7 +48,7 @@ fn bad() -> Vec<(PolicyKind, Value, &'static str, &'static str)> {
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn bad_trust() -> Vec<(PolicyKind, Value, &'static str, &'static str)> {
     use PolicyKind::Trust;
-    let deny = |condition: Value| json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Condition": condition});
+    let deny = |condition: Value| json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole", "Condition": condition});
     let right = r#""StringEquals":{"sts:ExternalId":"c-7f3a"}"#;
     let tag = json!({"Effect": "Allow", "Principal": {"AWS": VENDOR}, "Action": "sts:TagSession"});
     let anywhere = json!({"Service": "rolesanywhere.amazonaws.com"});
@@ -112,7 +112,12 @@ fn bad_trust() -> Vec<(PolicyKind, Value, &'static str, &'static str)> {
             "crossed-pairs",
             right,
         ),
-        (Trust, trust(&json!("sts:AssumeRole"), &json!("*"), &json!({})), "wildcard-principal", "111111111111"),
+        (
+            Trust,
+            trust(&json!("sts:AssumeRole"), &json!({"AWS": "*"}), &json!({})),
+            "wildcard-principal",
+            "111111111111",
+        ),
         (
             Trust,
             trust(&json!("sts:AssumeRole"), &json!({"AWS": "222222222222"}), &json!({"StringEquals": id("c-7f3a")})),
@@ -342,7 +347,7 @@ fn every_bad_policy_is_told_and_mended() {
 fn good() -> Vec<(PolicyKind, Value)> {
     use PolicyKind::{Identity, Resource, Trust};
     let own_root = json!({"AWS": "arn:aws:iam::111111111111:root"});
-    let deny = |condition: Value| json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Condition": condition});
+    let deny = |condition: Value| json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole", "Condition": condition});
     let s3 = "arn:aws:s3:::amzn-s3-demo-bucket";
     let eks = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE";
     vec![
@@ -378,7 +383,7 @@ fn good() -> Vec<(PolicyKind, Value)> {
             Trust,
             trust(
                 &json!("sts:AssumeRole"),
-                &json!("*"),
+                &json!({"AWS": "*"}),
                 &json!({"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}),
             ),
         ),

@@ -1,6 +1,7 @@
 //! What policies decide, and which texts are none.
 
 mod damage;
+mod documented;
 mod line;
 mod properties;
 mod rules;
@@ -75,7 +76,7 @@ fn a_role_is_assumed_only_where_trust_and_identity_say_what_aws_wants() {
 #[test]
 fn an_external_id_lets_in_whom_its_condition_lets_in() {
     let allow = |condition: serde_json::Value| json!({"Effect": "Allow", "Principal": {"AWS": VENDOR}, "Action": "sts:AssumeRole", "Condition": condition});
-    let deny = |condition: serde_json::Value| json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Condition": condition});
+    let deny = |condition: serde_json::Value| json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole", "Condition": condition});
     let id = |value: &str| json!({"sts:ExternalId": value});
     let right = || id("acme-7f3");
     // (statements, then the verdict on: absent, a random wrong one, a wrong one of the right shape)
@@ -220,8 +221,12 @@ fn a_statement_that_no_policy_may_hold_is_refused_by_number() {
         (identity, r#"{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}"#, "names a principal"),
         (identity, r#"{"Sid":"a b","Effect":"Allow","Action":"*","Resource":"*"}"#, "statement 1 (a b): its Sid"),
         (trust, r#"{"Effect":"Allow","Action":"sts:AssumeRole"}"#, "names no principal"),
-        (trust, r#"{"Effect":"Allow","Action":"*","Principal":"*"}"#, "only speak of sts"),
-        (trust, r#"{"Effect":"Allow","Action":"sts:AssumeRole","Principal":"*","Resource":"*"}"#, "names a resource"),
+        (trust, r#"{"Effect":"Allow","Action":"*","Principal":{"AWS":"*"}}"#, "only speak of sts"),
+        (
+            trust,
+            r#"{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"*"},"Resource":"*"}"#,
+            "names a resource",
+        ),
         (
             trust,
             r#"{"Effect":"Allow","Action":"sts:AssumeRole","NotPrincipal":{"AWS":"111111111111"}}"#,

@@ -81,6 +81,7 @@ fn statement(kind: PolicyKind, effect: impl Strategy<Value = &'static str>) -> i
         }
         if names {
             let except = effect == "Deny" && rare == 0 && !trust;
+            let principal = if trust && principal == "*" { json!({"AWS": "*"}) } else { principal };
             statement[if except { "NotPrincipal" } else { "Principal" }] = principal;
         } else if rcp {
             statement["Principal"] = json!("*");

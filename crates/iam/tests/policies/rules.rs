@@ -294,7 +294,7 @@ fn a_role_and_a_key_must_themselves_name_the_caller() {
         ),
         (
             "an unsigned call assumes nothing",
-            assume("anonymous").with("trustPolicy", &trusting(&json!("*"), "sts:AssumeRole")),
+            assume("anonymous").with("trustPolicy", &trusting(&json!({"AWS": "*"}), "sts:AssumeRole")),
             "ImplicitDeny",
         ),
         (
@@ -705,7 +705,7 @@ fn what_a_line_leaves_out_or_adds_does_not_matter() {
     line["request"]["region"] = json!("eu-west-1");
     line["request"].as_object_mut().unwrap().remove("context");
     assert_eq!(answer(&line.to_string()).0, "Allow");
-    line["trustPolicy"] = policy(&trusting(&json!("*"), "sts:AssumeRole"));
+    line["trustPolicy"] = policy(&trusting(&json!({"AWS": "*"}), "sts:AssumeRole"));
     line["resourcePolicy"] = policy(&to(&json!("*"), allow("*")));
     assert_eq!(
         answer(&line.to_string()),

@@ -194,9 +194,12 @@ fn what_a_kind_may_not_hold_is_refused_in_it() {
         ("an RCP only denies", "rcps", policy(&to(&json!("*"), allow("s3:*")))),
         ("an RCP names everybody", "rcps", policy(&to(&json!({"AWS": USER}), deny("s3:*")))),
         ("an RCP names a principal", "rcps", policy(&deny("s3:*"))),
+        ("an RCP is of services that have such", "rcps", policy(&to(&json!("*"), json!({"Effect": "Deny", "Action": ["s3:*", "ec2:*"], "Resource": "*"})))),
         ("an RCP names the service", "rcps", policy(&to(&json!("*"), deny("*")))),
         ("a bucket's policy has no short ARN", "resourcePolicy", policy(&to(&json!("*"), json!({"Effect": "Allow", "Action": "*", "Resource": "arn:aws:sqs"})))),
         ("an RCP has no NotAction", "rcps", policy(&json!({"Effect": "Deny", "Principal": "*", "NotAction": "s3:*", "Resource": "*"}))),
+        ("an endpoint's policy names principals", "endpointPolicy", policy(&allow("*"))),
+        ("a trust policy writes everybody with a kind", "trustPolicy", policy(&trusting(&json!("*"), "sts:AssumeRole"))),
         ("an endpoint's policy names resources", "endpointPolicy", policy(&trusting(&json!("*"), "s3:*"))),
     ]);
     refused(&rows);
@@ -264,7 +267,6 @@ fn what_aws_saves_is_not_refused() {
                 json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": ["s3:*", "sqs:*"], "NotResource": "arn:aws:s3:::b/*"}),
             ),
         ),
-        ("an endpoint's policy without a principal", "endpointPolicy", one(allow("*"))),
         (
             "an endpoint's policy with NotPrincipal",
             "endpointPolicy",
@@ -284,4 +286,20 @@ fn an_invalid_document_wins_over_every_other_answer() {
         line["sessionPolicy"] = bad.clone();
         assert_eq!(answer(&line.to_string()).0, "Invalid", "{rule}");
     }
+}
+
+#[test]
+fn everybody_is_written_as_the_kind_of_policy_wants_it() {
+    let written = |kind: iam::PolicyKind, document: Value| {
+        iam::Document::parse_as(kind, &document.to_string()).unwrap().to_string()
+    };
+    let everybody = json!({"AWS": "*"});
+    let trust = written(iam::PolicyKind::Trust, policy(&trusting(&everybody, "sts:AssumeRole")));
+    assert!(trust.contains(r#""Principal":{"AWS":"*"}"#), "{trust}");
+    for kind in [iam::PolicyKind::Resource, iam::PolicyKind::ResourceControl] {
+        let other = written(kind, policy(&to(&everybody, deny("s3:*"))));
+        assert!(other.contains(r#""Principal":"*""#), "{other}");
+    }
+    let placeholder = iam::generate::placeholder_policy().to_string();
+    assert!(iam::Document::parse_as(iam::PolicyKind::Trust, &placeholder).is_ok(), "{placeholder}");
 }
