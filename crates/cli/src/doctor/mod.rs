@@ -4,7 +4,7 @@ mod args;
 mod show;
 mod subject;
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 
 use ::doctor::{Depth, Surroundings, Target, Verdict, examine};
 use aws::Clients;
@@ -14,6 +14,7 @@ pub(crate) use args::DoctorArguments;
 
 use crate::args::{Exit, Output};
 use crate::screen::Screen;
+use crate::stdout::print;
 
 /// Examines one thing and tells what was found.
 pub(crate) async fn doctor(arguments: &DoctorArguments, environment: &Environment, screen: &Screen) -> Exit {
@@ -47,13 +48,12 @@ pub(crate) async fn doctor(arguments: &DoctorArguments, environment: &Environmen
         },
         Output::Text => show::text(&report, std::io::stdout().is_terminal() && environment.get("NO_COLOR").is_none()),
     };
-    // A reader that has seen enough (`| head`) is no failure.
-    std::io::stdout().write_all(out.as_bytes()).ok();
-    match report.verdict {
+    let exit = match report.verdict {
         Verdict::Passed => Exit::Done,
         Verdict::Failed => Exit::Failed,
         Verdict::Unproven => Exit::NoProgress,
-    }
+    };
+    print(&out, exit, screen)
 }
 
 /// Asks whoever sits at the terminal. Where nobody does, naming the target was asking for it.
