@@ -1,7 +1,8 @@
 //! The only crate that builds AWS SDK clients.
 //!
 //! What lives here: [`Clients`], which holds what all of them share (connections, the clock, sessions, counters); the
-//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); and [`s3`], the S3 implementation of [`transit::Sink`].
+//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); [`reach`], which
+//! looks how far a service is away; and [`s3`], the S3 implementation of [`transit::Sink`].
 //! What may not: a decision about who we are (that is `identity`), and anything about records.
 //!
 //! ```text
@@ -22,6 +23,7 @@ mod chain;
 mod clients;
 mod container;
 mod counters;
+mod evidence;
 mod failure;
 mod instance;
 mod limiter;
@@ -32,11 +34,13 @@ mod roles_anywhere;
 mod sts;
 mod walk;
 
+pub mod reach;
 pub mod s3;
 
 pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
+pub use evidence::{Metadata, MetadataState, Offered, Provider, Providing};
 pub use msk::{MskTokenError, msk_token};
 pub use sts::Won;
 pub use walk::Stop;
