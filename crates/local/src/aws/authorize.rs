@@ -9,8 +9,8 @@ use iam::{
     evaluate,
 };
 
+use super::api_error::ApiError;
 use super::directory::Directory;
-use super::error::ApiError;
 use super::session::Session;
 use super::time;
 

@@ -22,6 +22,7 @@
 mod account;
 mod admin;
 mod ambient;
+mod api_error;
 mod asked;
 mod authorize;
 mod connection;

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::call::Call;
 use super::key::{Key, S3_ALIAS};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, authorize};
 use crate::aws::directory::Directory;
-use crate::aws::error::{ApiError, AwsError};
+use crate::aws::error::AwsError;
 use crate::aws::server::Shared;
 use crate::aws::store::timestamp;
 

@@ -3,8 +3,8 @@ use http::request::Parts;
 use iam::{AccountId, Context, ResourcePolicy};
 
 use super::{Operation, Target};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, Facts, authorize};
-use crate::aws::error::ApiError;
 use crate::aws::server::Shared;
 use crate::aws::sigv4::{Payload, Verified};
 use crate::aws::store::BucketFacts;

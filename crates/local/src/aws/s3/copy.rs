@@ -10,7 +10,7 @@ use super::preconditions::{judge_read, of_write, range};
 use super::sse::{encrypt, may_decrypt};
 use super::upload::{CopiedBody, copy_body};
 use super::versions::{NULL, Which, tell};
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{Body, BucketFacts, Checksum, Object, Part, timestamp};
 use crate::aws::time;

@@ -11,7 +11,7 @@ use super::preconditions::of_write;
 use super::sse::{encrypt, may_decrypt};
 use super::upload::{document_about_object, etag_of_parts, receive};
 use super::versions::tell;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{Body, BucketFacts, Checksum, Condition, Object, Part, Traits, Upload, timestamp};
 use crate::aws::xml::{Element, Xml};

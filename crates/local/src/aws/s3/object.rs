@@ -11,7 +11,7 @@ use super::sse::{encrypt, may_decrypt};
 use super::tagging::{existing_keys, request_keys};
 use super::upload::{document, receive};
 use super::versions::{NULL, Which, marker_refused, tell};
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{BucketFacts, Checksum, Condition, Deleted, Object, Traits, timestamp};
 use crate::aws::xml::{Element, Xml};

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use iam::Arn;
 
 use super::call::Call;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::kms::{self, S3_ALIAS, Use};
 use crate::aws::store::{BucketFacts, Sse};
 

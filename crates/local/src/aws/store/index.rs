@@ -10,7 +10,7 @@ use super::body::Body;
 use super::history::History;
 use super::journal::Event;
 use super::record::{Object, Upload};
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::kept::Kept;
 
 /// What there is.

@@ -4,10 +4,10 @@ use std::time::Duration;
 use iam::{AccountId, Arn, Context, Document, PolicyKind, ResourcePolicy};
 
 use super::{answer, credentials};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, Facts, authorize};
 use crate::aws::directory::Directory;
 use crate::aws::entity::Role;
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::session::{Mint, Session};
 use crate::aws::sigv4::Verified;

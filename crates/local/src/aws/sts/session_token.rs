@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::{answer, credentials};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Facts, Who};
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::session::{Mint, Session};
 use crate::aws::sigv4::Verified;
