@@ -279,6 +279,7 @@ impl From<AwsError> for ApiError {
             | AwsError::State { .. }
             | AwsError::Remote { .. }
             | AwsError::SessionLength { .. }
+            | AwsError::Unmade { .. }
             | AwsError::ErrorCode { .. }) => {
                 tracing::error!(error = %fault::Chain(&other), "embedded aws cannot keep its accounts");
                 Self::of("InternalFailure")
