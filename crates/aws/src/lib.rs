@@ -25,6 +25,7 @@ mod container;
 mod counters;
 mod evidence;
 mod failure;
+mod file;
 mod instance;
 mod limiter;
 mod msk;

@@ -57,6 +57,8 @@ impl Answer {
 /// Answers one line: a JSON object with `id`, the policies and the `request`. It never fails: what is wrong with the line
 /// is said in the answer. Fields that it does not know are ignored; documents that have some are not valid.
 pub fn answer(line: &[u8]) -> Answer {
+    // A byte order mark, with which some writers begin their files, is no part of the first line (RFC 8259, 8.1).
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let mut read = Line::default();
     let verdict = read.read(line).map_err(|error| error.to_string()).and_then(|()| read.decide());
     match verdict {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::line::{OBJECT, OWN, SESSION, USER, allow, ask, on_condition, to};
+use crate::line::{OBJECT, OWN, SESSION, USER, allow, answer, ask, on_condition, to};
 
 /// A line with something of everything in it.
 fn whole() -> String {
@@ -129,4 +129,10 @@ fn nesting_without_end_is_refused_and_not_followed() {
     let closed = "[".repeat(100_000) + &"]".repeat(100_000);
     let answer = iam::answer(format!("{{\"resourcePolicy\":{{\"Statement\":{closed}}}}}").as_bytes());
     assert_eq!(answer.decision(), iam::Verdict::Invalid);
+}
+
+#[test]
+fn a_byte_order_mark_and_a_carriage_return_are_no_part_of_a_line() {
+    let line = ask(USER, "s3:GetObject", OBJECT).identity(&allow("s3:*")).0.to_string();
+    assert_eq!(answer(&format!("\u{feff}{line}\r")).0, "Allow");
 }

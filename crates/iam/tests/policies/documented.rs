@@ -1,5 +1,6 @@
-//! Lines of the contract whose answers were derived from AWS's documentation alone, before the evaluator was looked at.
-//! Each line of the table bears the verdict (`want`) and the page or section that it rests on (`rests`).
+//! Lines of the contract with the answers that AWS's documentation gives; most were written before the evaluator was looked
+//! at. Each bears its verdict (`want`) and the page or section that it rests on (`rests`). What is refused at save is on some
+//! lines known from IAM's own messages, where the pages are silent. Lines on which no source could be found were left out.
 
 use serde_json::Value;
 
