@@ -78,6 +78,14 @@ pub enum AwsError {
         #[source]
         source: iam::PolicyError,
     },
+    /// Something that is to be there from the start cannot be.
+    #[error("{what} cannot be made: {reason}")]
+    Unmade {
+        /// The thing.
+        what: String,
+        /// AWS's words.
+        reason: String,
+    },
     /// A fault is to answer with an error that AWS does not have.
     #[error("aws has no error {code}")]
     ErrorCode {
@@ -114,6 +122,7 @@ impl Diagnose for AwsError {
             Self::Missing { .. } => "local.missing",
             Self::SessionLength { .. } => "local.session-length",
             Self::Policy { .. } => "local.policy",
+            Self::Unmade { .. } => "local.unmade",
             Self::ErrorCode { .. } => "local.error-code",
             Self::Remote { .. } => "local.remote",
             Self::Principal { .. } => "local.principal",
@@ -138,6 +147,7 @@ impl Diagnose for AwsError {
             Self::Name { .. } => "use letters, digits and _+=,.@- (buckets: lower case, digits, dots and dashes)",
             Self::Missing { .. } => "create it first",
             Self::SessionLength { .. } => "choose one hour to twelve, in seconds",
+            Self::Unmade { .. } => "mend it as the reason says",
             Self::Policy { .. } => "mend the policy where the cause says",
             Self::ErrorCode { .. } => "use a code of the S3 or STS API reference, as in SlowDown or InternalError",
             Self::Remote { .. } => "start it with: tidegate local; name another with --endpoint",
@@ -419,6 +429,7 @@ impl From<AwsError> for ApiError {
             | AwsError::State { .. }
             | AwsError::Remote { .. }
             | AwsError::SessionLength { .. }
+            | AwsError::Unmade { .. }
             | AwsError::ErrorCode { .. }) => {
                 tracing::error!(error = %fault::Chain(&other), "embedded aws cannot keep its accounts");
                 Self::of("InternalFailure")

@@ -50,7 +50,7 @@ pub(super) fn named(call: &Call<'_>) -> Result<String, ApiError> {
     match (call.form.get("UserName"), &call.requester.who) {
         (Some(name), _) => Ok(name.to_owned()),
         (None, crate::aws::authorize::Who::User { name, .. }) => Ok(name.clone()),
-        (None, crate::aws::authorize::Who::Session(_)) => {
+        (None, crate::aws::authorize::Who::Session(_) | crate::aws::authorize::Who::Root) => {
             Err(ApiError::of("ValidationError").saying("Must specify userName when calling with non-User credentials"))
         }
     }

@@ -218,7 +218,8 @@ fn policy_refused(error: AwsError) -> ApiError {
 }
 
 /// What AWS gives a key that is made without a policy: the account's own policies decide.
-fn default_policy(account: AccountId) -> String {
+/// What a key gets by itself: the policies of its account decide.
+pub(in crate::aws) fn default_policy(account: AccountId) -> String {
     json!({"Version": "2012-10-17", "Id": "key-default-1", "Statement": [{
         "Sid": "Enable IAM User Permissions", "Effect": "Allow",
         "Principal": {"AWS": format!("arn:aws:iam::{account}:root")}, "Action": "kms:*", "Resource": "*"}]})

@@ -18,7 +18,7 @@ use super::sigv4::{Claim, Dialect, authenticate};
 use call::Call;
 
 pub(super) use key::{Grant, Key, S3_ALIAS};
-pub(super) use keys::s3_key;
+pub(super) use keys::{default_policy, s3_key};
 pub(super) use permit::{Use, find, permit};
 
 /// What `x-amz-target` begins with.

@@ -73,6 +73,7 @@ pub(super) async fn copy_object(call: &mut Call<'_>) -> Result<Reply, ApiError> 
         key,
         version: None,
         is_marker: false,
+        owner: None,
         size,
         etag,
         modified,

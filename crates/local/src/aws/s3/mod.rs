@@ -24,6 +24,7 @@ use super::reply::Reply;
 pub(super) use call::Call;
 pub(super) use checksum::{Algorithm, ChecksumKind};
 pub(super) use operation::Operation;
+pub(super) use policy::check as check_policy;
 pub(super) use target::Target;
 
 /// The namespace of S3's documents.

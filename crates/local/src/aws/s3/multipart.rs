@@ -175,6 +175,7 @@ pub(super) async fn complete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         key: upload.key,
         version: None,
         is_marker: false,
+        owner: None,
         size,
         etag,
         modified: timestamp(call.facts.now),

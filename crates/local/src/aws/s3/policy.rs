@@ -59,7 +59,7 @@ pub(super) async fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 }
 
 /// S3 takes a policy only if it is about this bucket and about S3.
-fn check(policy: &Document, arn: &str) -> Result<(), ApiError> {
+pub(in crate::aws) fn check(policy: &Document, arn: &str) -> Result<(), ApiError> {
     for statement in policy.statements() {
         let of_bucket = |resource: &str| {
             resource.strip_prefix(arn).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest == "*")
