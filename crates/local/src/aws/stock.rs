@@ -167,6 +167,11 @@ impl Aws {
         store.put_object(bucket, object, writer.finish().await?, &Condition::None).await.map(drop)
     }
 
+    /// The ARN of a role, with its path.
+    pub(crate) fn role_arn(&self, account: AccountId, name: &str) -> Option<Arn> {
+        self.shared.directory().role(account, name).map(|role| role.arn.clone())
+    }
+
     /// What somebody signs with: a user's first active key, a root key made for this, or a session made for this.
     pub(crate) async fn keys_of(&self, who: &WhoStock) -> Result<Keys, AwsError> {
         let now = self.shared.clock.now();
