@@ -44,4 +44,4 @@ pub use counters::{Counters, RequestCount};
 pub use evidence::{Metadata, MetadataState, Offered, Provider, Providing};
 pub use msk::{MskTokenError, msk_token};
 pub use sts::Won;
-pub use walk::Stop;
+pub use walk::{SignedWith, Stop};
