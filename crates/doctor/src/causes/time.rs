@@ -194,8 +194,11 @@ fn skew(case: &mut Case<'_>) {
             let remedy =
                 Remedy::to("look for what holds requests back between this machine and AWS (a proxy that queues)");
             Diagnosis::decided(&QUEUED, because).cure(remedy)
-        } else if check == Check::MULTIPART && done(&facts.put) {
-            let because = format!("the clock is {} s off, one piece was taken and a part was not", off.as_secs());
+        } else if check == Check::MULTIPART
+            && matches!(&facts.multipart, Some(Trial::Refused { operation: "UploadPart", .. }))
+        {
+            let because =
+                format!("the clock is {} s off, the upload was begun and its part was refused", off.as_secs());
             Diagnosis::likely(&NOT_REPLAYED, because).cure(ntp())
         } else if done(&facts.bucket) || done(&facts.list) {
             let because = format!("the clock is {} s off, reads were taken and {what} was not", off.as_secs());
