@@ -7,6 +7,7 @@ use identity::KeyRule;
 use local::aws::Effect;
 
 use crate::integration::{IntegrationArguments, StoreArguments};
+use crate::object::{BucketArguments, ObjectArguments};
 use crate::policy::PolicyArguments;
 
 /// How every command ends.
@@ -52,6 +53,10 @@ pub(crate) enum Command {
     Integration(IntegrationArguments),
     /// Keep the embedded broker and the embedded AWS up for development, or make one that is up misbehave.
     Local(LocalArguments),
+    /// Get, put, list, head, delete, copy, move, presign and tag objects on a connection.
+    Object(Box<ObjectArguments>),
+    /// List buckets, and find out where one is, on a connection.
+    Bucket(Box<BucketArguments>),
     /// Work with IAM policies: pure, without network and without an account.
     Policy(PolicyArguments),
 }
@@ -149,6 +154,7 @@ pub(crate) struct CheckArguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
+    #[value(alias = "table")]
     Text,
     Json,
 }
