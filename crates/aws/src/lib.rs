@@ -1,7 +1,8 @@
 //! The only crate that builds AWS SDK clients.
 //!
 //! What lives here: [`Clients`], which holds what all of them share (connections, the clock, sessions, counters); the
-//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); and [`s3`], the S3 implementation of [`transit::Sink`].
+//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); [`s3`], the S3 implementation of
+//! [`transit::Sink`]; and [`objects`], what a person or a script does with objects: get, put, list, copy and the like.
 //! What may not: a decision about who we are (that is `identity`), and anything about records.
 //!
 //! ```text
@@ -33,6 +34,7 @@ mod roles_anywhere;
 mod sts;
 mod walk;
 
+pub mod objects;
 pub mod s3;
 
 pub use backoff::Backoff;
