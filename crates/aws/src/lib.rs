@@ -24,6 +24,7 @@ mod container;
 mod counters;
 mod failure;
 mod file;
+mod iam_read;
 mod instance;
 mod limiter;
 mod msk;
@@ -32,12 +33,14 @@ mod process;
 mod roles_anywhere;
 mod sts;
 mod walk;
+mod xml;
 
 pub mod s3;
 
 pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
+pub use iam_read::{IamEndpoint, ReadGrants, ReadPolicy, ReadRole};
 pub use msk::{MskTokenError, msk_token};
 pub use sts::Won;
 pub use walk::Stop;
