@@ -9,6 +9,7 @@ use world::Secret;
 use super::error::AwsError;
 use super::kept::Kept;
 use super::kms::Key;
+use super::organization::Organization;
 use super::propagation::Propagating;
 
 /// What one account holds, by name.
@@ -21,6 +22,8 @@ pub(super) struct Entities {
     pub(super) instance_profiles: BTreeMap<String, InstanceProfile>,
     /// By URL without its scheme.
     pub(super) oidc_providers: BTreeMap<String, OidcProvider>,
+    /// What it belongs to, if anything. Not kept on disk.
+    pub(super) organization: Option<Organization>,
     /// Access keys of its root user. AWS advises against them; they are there to be found out.
     pub(super) root_keys: Vec<AccessKey>,
     /// By id.

@@ -139,9 +139,13 @@ impl Exchange<'_> {
         let Self { shared, parts, now, .. } = *self;
         let asked = asked?;
         let agent = parts.headers.get("user-agent").and_then(|agent| agent.to_str().ok());
+        let (path, service) = (shared.surroundings.path(), asked.service());
         let facts = Facts {
             now,
-            source_ip: self.peer.ip(),
+            source_ip: path.source_ip.unwrap_or_else(|| self.peer.ip()),
+            is_secure: path.is_secure,
+            endpoint: path.endpoint(service),
+            service,
             user_agent: agent.map(str::to_owned),
             region: asked.claim().map_or_else(String::new, |claim| claim.region.clone()),
         };

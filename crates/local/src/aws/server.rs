@@ -23,6 +23,7 @@ use super::requests::Requests;
 use super::session::Mint;
 use super::state;
 use super::store::{Store, Tally};
+use super::surroundings::Surroundings;
 
 /// What becomes of the bodies of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,6 +90,7 @@ pub(super) struct Shared {
     pub(super) requests: Requests,
     pub(super) denials: Denials,
     pub(super) idle: Duration,
+    pub(super) surroundings: Surroundings,
     propagation: Mutex<Duration>,
     dir: Option<PathBuf>,
     /// Keeps other processes out of the directory.
@@ -118,6 +120,7 @@ impl Aws {
             denials: Denials::default(),
             propagation: Mutex::new(propagation.min(FAR)),
             idle: idle_timeout,
+            surroundings: Surroundings::default(),
             dir,
             _lock: lock,
             session_key,

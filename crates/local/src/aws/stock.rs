@@ -13,10 +13,12 @@ use super::account::parse;
 use super::entity::AccessKey;
 use super::error::{ApiError, AwsError};
 use super::kms;
+use super::organization::Organization;
 use super::server::Aws;
 use super::session::{Minted, Session, key_id, random_secret};
 use super::state;
-use super::store::{BucketConfig, Condition, Object, Sse, Traits, Versioning, timestamp};
+use super::store::{BucketConfig, Condition, Object, Ownership, Retention, Sse, Traits, Versioning, timestamp};
+use super::surroundings::Path;
 
 /// How long the sessions of [`WhoStock`] live.
 const LIFE: Duration = Duration::from_hours(1);
@@ -32,6 +34,10 @@ pub(crate) struct BucketStock {
     /// JSON.
     pub(crate) policy: Option<String>,
     pub(crate) encryption: Option<EncryptionStock>,
+    pub(crate) requester_pays: bool,
+    pub(crate) ownership: Ownership,
+    /// For how many days Object Lock keeps each version.
+    pub(crate) retention_days: Option<u32>,
     pub(crate) objects: BTreeMap<String, ObjectStock>,
 }
 
@@ -97,9 +103,20 @@ impl Aws {
         Ok(())
     }
 
+    /// Puts an account into an organisation.
+    pub(crate) fn stock_organization(&self, account: AccountId, organization: Organization) {
+        let mut directory = self.shared.directory.write().expect("no thread panics while it holds this lock");
+        directory.entities_mut(account).organization = Some(organization);
+    }
+
+    /// Says how requests come from now on.
+    pub(crate) fn set_path(&self, path: Path) {
+        self.shared.surroundings.set(path);
+    }
+
     /// Makes a bucket with all that is in it. Whom its policy names, and the keys of what is encrypted, must exist.
     pub(crate) async fn stock_bucket(&self, stock: BucketStock) -> Result<(), AwsError> {
-        let BucketStock { name, account, region, versioning, policy, encryption, objects } = stock;
+        let BucketStock { name, account, region, versioning, policy, encryption, objects, .. } = stock;
         let what = format!("bucket {name}");
         self.account(account).bucket(&name).region(&region).create().await?;
         let policy = match policy {
@@ -111,7 +128,14 @@ impl Aws {
         };
         let versioning = versioning.map(|on| if on { Versioning::Enabled } else { Versioning::Suspended });
         let default = encryption.map(EncryptionStock::into_sse);
-        let config = BucketConfig { versioning, policy, encryption: default.clone() };
+        let config = BucketConfig {
+            versioning,
+            policy,
+            encryption: default.clone(),
+            requester_pays: stock.requester_pays,
+            ownership: stock.ownership,
+            retention: stock.retention_days.map(|days| Retention { days }),
+        };
         let unmade = |error: &ApiError| AwsError::Unmade { what: what.clone(), reason: error.message().to_owned() };
         self.shared.store.configure_bucket(&name, |old| *old = config).await.map_err(|error| unmade(&error))?;
         for (key, object) in objects {
@@ -154,6 +178,7 @@ impl Aws {
             version: None,
             is_marker: false,
             owner: stock.owner,
+            locked_until: None,
             size,
             etag,
             modified: timestamp(self.shared.clock.now()),

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use iam::{AccountId, PolicyKind};
+use iam::{AccountId, Document, PolicyKind};
 use serde_json::{Map, Value};
 
 use super::reader::{Reader, as_json};
-use crate::aws;
+use crate::aws::{self, Organization};
 
 /// What an account may hold, with the keys of each thing; as in `aws.json`.
 const THINGS: [(&str, &[&str]); 6] = [
@@ -37,11 +37,21 @@ const THINGS: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// The accounts, each as `aws.json` would have it.
-pub(super) fn read(scenario: &mut Reader<'_>) -> BTreeMap<AccountId, Value> {
+/// An account.
+#[derive(Debug)]
+pub(super) struct AccountScript {
+    /// Whom and what it holds, as `aws.json` would have it.
+    pub(super) entities: Value,
+    pub(super) organization: Option<Organization>,
+}
+
+pub(super) fn read(scenario: &mut Reader<'_>) -> BTreeMap<AccountId, AccountScript> {
     let mut accounts = BTreeMap::new();
     scenario.each("accounts", |number, account| {
-        account.only(&THINGS.map(|(thing, _)| thing));
+        let known: Vec<&str> = THINGS.iter().map(|(thing, _)| *thing).chain(["organization"]).collect();
+        account.only(&known);
+        let organization =
+            account.child("organization").and_then(|mut organization| read_organization(&mut organization));
         let mut entities = Map::new();
         for (thing, keys) in THINGS {
             let mut all = Map::new();
@@ -56,10 +66,29 @@ pub(super) fn read(scenario: &mut Reader<'_>) -> BTreeMap<AccountId, Value> {
             entities.insert(thing.to_owned(), all.into());
         }
         if let Some(number) = account.parse("", number) {
-            accounts.insert(number, entities.into());
+            accounts.insert(number, AccountScript { entities: entities.into(), organization });
         }
     });
     accounts
+}
+
+fn read_organization(organization: &mut Reader<'_>) -> Option<Organization> {
+    organization.only(&["full_access", "id", "rcps", "scps"]);
+    let id = organization.required("id")?.to_owned();
+    let full_access = organization.flag("full_access").unwrap_or(true);
+    let mut policies = |key: &str, kind: PolicyKind| {
+        let mut all = Vec::new();
+        if let Some(mut named) = organization.child(key) {
+            for name in named.table.keys() {
+                let text = named.policy(name, kind);
+                all.extend(text.and_then(|text| Document::parse_as(kind, &text).ok()));
+            }
+        }
+        all
+    };
+    let scps = policies("scps", PolicyKind::ServiceControl);
+    let rcps = policies("rcps", PolicyKind::ResourceControl);
+    Some(Organization::with(&id, full_access, scps, rcps))
 }
 
 fn read_entity(thing: &str, keys: &[&str], entity: &mut Reader<'_>) -> Value {

@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
 
 use iam::AccountId;
-use serde_json::Value;
 use toml::Table;
 
-use super::accounts;
+use super::accounts::{self, AccountScript};
 use super::buckets;
 use super::caller;
 use super::container::{self, ContainerScript};
@@ -44,7 +43,7 @@ const KEYS: [&str; 17] = [
 /// A scenario as it is read: each part as the embedded AWS wants it.
 #[derive(Debug)]
 pub(super) struct Script {
-    pub(super) accounts: BTreeMap<AccountId, Value>,
+    pub(super) accounts: BTreeMap<AccountId, AccountScript>,
     pub(super) buckets: Vec<BucketStock>,
     pub(super) caller: Option<WhoStock>,
     pub(super) rules: Vec<FaultRule>,

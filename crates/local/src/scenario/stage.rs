@@ -17,7 +17,7 @@ use super::reader::{Reader, as_json};
 use super::script::{LATE, Script};
 use super::variable::{self, Variables};
 use super::{caller, machine};
-use crate::aws::{Aws, AwsError, AwsOptions, Keys};
+use crate::aws::{self, Aws, AwsError, AwsOptions, Keys};
 
 /// The variable by which clients find instance metadata.
 const IMDS: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
@@ -74,6 +74,7 @@ impl Scenario {
         let mut faults = Vec::new();
         fill(&mut table, |key| LATE.contains(&key), &known, &mut faults);
         let machine = machine::read(&mut Reader::new(&table, &mut faults));
+        let is_secure = network::is_secure(&mut Reader::new(&table, &mut faults));
         let connections = table.get("connections").and_then(Value::as_table).cloned().unwrap_or_default();
         let filling = Filling { endpoints: &endpoints, bases: &bases };
         let connections = connections::print(&connections, &filling, &mut faults);
@@ -84,6 +85,7 @@ impl Scenario {
         for (name, text) in given.chain(machine.files.iter().map(|(name, text)| (name.as_str(), text))) {
             write(&dir.path().join(name), text).await?;
         }
+        aws.set_path(aws::Path { source_ip: machine.address, is_secure, endpoints: machine.endpoints });
         let mut environment = machine.environment;
         for (name, value) in bases.into_iter().flat_map(|base| base.environment) {
             environment.entry(name).or_insert(value);
@@ -132,10 +134,16 @@ impl Scenario {
 
     /// Puts everything to its place, and gives the caller's keys and the ways to be somebody.
     async fn populate(&self, aws: &Aws, script: &Script, dir: &Path) -> Result<(Option<Keys>, Vec<Base>), PlayError> {
-        if let Err(refused) = aws.stock_accounts(script.accounts.clone()) {
+        let entities = script.accounts.iter().map(|(account, script)| (*account, script.entities.clone()));
+        if let Err(refused) = aws.stock_accounts(entities.collect()) {
             let fault =
                 |(account, error)| ScenarioFault::new(format!("accounts.{account}"), fault::Chain(&error).to_string());
             self.refuse(refused.into_iter().map(fault).collect())?;
+        }
+        for (account, script) in &script.accounts {
+            if let Some(organization) = &script.organization {
+                aws.stock_organization(*account, organization.clone());
+            }
         }
         let mut faults = Vec::new();
         for bucket in &script.buckets {

@@ -66,6 +66,12 @@ impl Call<'_> {
                 .header("x-amz-bucket-region", expected));
         }
         self.check_owner("x-amz-expected-bucket-owner", facts.owner)?;
+        // Whoever looks whether the bucket is there pays nothing yet.
+        let is_strange = self.verified.requester.account != facts.owner && self.operation != Operation::HeadBucket;
+        let pays = self.header("x-amz-request-payer").is_some_and(|payer| payer == "requester");
+        if facts.config.requester_pays && is_strange && !pays {
+            return Err(ApiError::of("AccessDenied"));
+        }
         Ok(facts)
     }
 
@@ -147,8 +153,8 @@ impl Call<'_> {
         };
         let asking = Asking { action, resource, owner, policy };
         authorize(&directory, requester, self.facts, &asking, keys).map_err(|denied| {
-            // Across accounts S3 does not say what is missing.
-            if denied.same_account {
+            // S3 does not tell strangers what is missing.
+            if denied.is_told {
                 let message = format!("{}\"{resource}\" {}", denied.sentence, denied.because);
                 denied.refuse_saying("AccessDenied", message)
             } else {

@@ -5,7 +5,7 @@ use super::call::Call;
 use super::checksum::ChecksumKind;
 use super::headers::{add_sse, read_traits};
 use super::multipart::{part_number, upload_id};
-use super::object::may_write;
+use super::object::{may_write, owner_of_written};
 use super::preconditions::{judge_read, of_write, range};
 use super::sse::{encrypt, may_decrypt};
 use super::upload::{CopiedBody, copy_body};
@@ -73,7 +73,8 @@ pub(super) async fn copy_object(call: &mut Call<'_>) -> Result<Reply, ApiError> 
         key,
         version: None,
         is_marker: false,
-        owner: None,
+        owner: owner_of_written(call, &bucket),
+        locked_until: None,
         size,
         etag,
         modified,

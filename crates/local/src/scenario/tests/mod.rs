@@ -4,6 +4,7 @@ mod accounts;
 mod ambient;
 mod buckets;
 mod network;
+mod organization;
 mod slips;
 
 use std::collections::BTreeMap;
