@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
 use iam::{
-    AccountId, Arn, Caller, Context, Decision, Document, Partition, Policies, PolicyKind, Request, ResourcePolicy,
-    evaluate,
+    AccountId, Arn, Caller, Context, Decision, Document, Policies, PolicyKind, Request, ResourcePolicy, evaluate,
 };
 
+use super::connection::Door;
 use super::directory::Directory;
 use super::error::ApiError;
 use super::organization::Organization;
@@ -60,6 +60,8 @@ pub(super) struct Facts {
     pub(super) is_secure: bool,
     /// The VPC endpoint of the service that is asked, if the request passes through one.
     pub(super) endpoint: Option<Arc<VpcEndpoint>>,
+    /// By which address it came.
+    pub(super) door: Door,
     /// The service that is asked: `s3`.
     pub(super) service: &'static str,
     pub(super) user_agent: Option<String>,
@@ -197,11 +199,8 @@ static NOTHING: LazyLock<Arc<Document>> = LazyLock::new(|| {
     Arc::new(Document::parse(text).expect("this policy is a constant"))
 });
 
-/// The condition keys that every signed request has.
-fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Context {
-    let mut context = Context::new();
-    context.set("aws:CurrentTime", time::iso_seconds(facts.now));
-    context.set("aws:EpochTime", time::epoch_seconds(facts.now).to_string());
+/// The condition keys that tell where a request comes from.
+pub(super) fn network_keys(context: &mut Context, facts: &Facts) {
     match &facts.endpoint {
         None => context.set("aws:SourceIp", facts.source_ip.to_string()),
         // Behind an endpoint nobody has a public address.
@@ -212,6 +211,14 @@ fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Conte
         }
     }
     context.set("aws:SecureTransport", facts.is_secure.to_string());
+}
+
+/// The condition keys that every signed request has.
+fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Context {
+    let mut context = Context::new();
+    context.set("aws:CurrentTime", time::iso_seconds(facts.now));
+    context.set("aws:EpochTime", time::epoch_seconds(facts.now).to_string());
+    network_keys(&mut context, facts);
     context.set("aws:RequestedRegion", &*facts.region);
     context.set("aws:ViaAWSService", "false");
     context.set("aws:PrincipalIsAWSService", "false");
@@ -247,7 +254,9 @@ fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Conte
             // The role, with its path, not the session.
             let arn = match role {
                 Some(role) => role.arn.to_string(),
-                None => format!("arn:{}:iam::{}:role/{}", Partition::Aws.name(), requester.account, session.role),
+                None => {
+                    format!("arn:{}:iam::{}:role/{}", requester.arn.partition().name(), requester.account, session.role)
+                }
             };
             context.set("aws:PrincipalArn", arn);
             if let Some(identity) = &session.source_identity {

@@ -14,6 +14,7 @@ use super::entity::AccessKey;
 use super::error::{ApiError, AwsError};
 use super::kms;
 use super::organization::Organization;
+use super::region::Regions;
 use super::server::Aws;
 use super::session::{Minted, Session, key_id, random_secret};
 use super::state;
@@ -62,13 +63,24 @@ pub(crate) struct ObjectStock {
     pub(crate) tags: BTreeMap<String, String>,
 }
 
+/// What is in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketContents {
+    /// The keys of its visible objects, in order.
+    pub keys: Vec<String>,
+    /// How many versions there are, visible or not, with the markers that hide them.
+    pub versions: usize,
+    /// How many uploads in parts have been begun and not ended.
+    pub uploads: usize,
+}
+
 /// Somebody who holds keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WhoStock {
     /// A user by his own key, or by a session that GetSessionToken gave him.
     User { account: AccountId, name: String, session: bool },
-    /// A session of a role, which may have ended a minute ago.
-    Role { account: AccountId, name: String, session_name: String, ended: bool },
+    /// A session of a role, which may have ended a minute ago, or come from the global endpoint.
+    Role { account: AccountId, name: String, session_name: String, ended: bool, is_global: bool },
     /// The account's root user.
     Root { account: AccountId },
 }
@@ -88,8 +100,10 @@ pub(crate) fn check(entities: &Value) -> Result<(), String> {
 }
 
 /// Whether S3 would save this as the policy of a bucket.
-pub(crate) fn check_bucket_policy(bucket: &str, policy: &iam::Document) -> Result<(), String> {
-    super::s3::check_policy(policy, &format!("arn:aws:s3:::{bucket}")).map_err(|error| error.message().to_owned())
+pub(crate) fn check_bucket_policy(bucket: &str, region: &str, policy: &iam::Document) -> Result<(), String> {
+    let partition = Partition::of_region(region).name();
+    super::s3::check_policy(policy, &format!("arn:{partition}:s3:::{bucket}"))
+        .map_err(|error| error.message().to_owned())
 }
 
 impl Aws {
@@ -101,6 +115,12 @@ impl Aws {
         let directory = state::fill(accounts)?;
         *self.shared.directory.write().expect("no thread panics while it holds this lock") = directory;
         Ok(())
+    }
+
+    /// Says what an account has set of regions.
+    pub(crate) fn stock_regions(&self, account: AccountId, regions: Regions) {
+        let mut directory = self.shared.directory.write().expect("no thread panics while it holds this lock");
+        directory.entities_mut(account).regions = regions;
     }
 
     /// Puts an account into an organisation.
@@ -191,6 +211,18 @@ impl Aws {
         store.put_object(bucket, object, writer.finish().await?, &Condition::None).await.map(drop)
     }
 
+    /// What is in a bucket now.
+    pub(crate) fn contents(&self, bucket: &str) -> Option<BucketContents> {
+        self.shared.store.read(|index| {
+            let bucket = index.bucket(bucket)?;
+            Some(BucketContents {
+                keys: bucket.objects.keys().cloned().collect(),
+                versions: bucket.objects.len() + bucket.history.oldest_first().count(),
+                uploads: bucket.uploads.len(),
+            })
+        })
+    }
+
     /// The ARN of a role, with its path.
     pub(crate) fn role_arn(&self, account: AccountId, name: &str) -> Option<Arn> {
         self.shared.directory().role(account, name).map(|role| role.arn.clone())
@@ -219,7 +251,7 @@ impl Aws {
                 let (access_key_id, secret) = (key.id.clone(), key.secret.clone());
                 Ok(Keys { arn: user.arn.clone(), access_key_id, secret, token: None })
             }
-            WhoStock::Role { account, name, session_name, ended } => {
+            WhoStock::Role { account, name, session_name, ended, is_global } => {
                 let directory = self.shared.directory();
                 let role = directory.role(*account, name);
                 let what = format!("role {name} of account {account}");
@@ -229,9 +261,10 @@ impl Aws {
                     role: name.clone(),
                     role_id: role.id.clone(),
                     name: session_name.clone(),
+                    is_global: *is_global,
                     ..Session::default()
                 };
-                let arn = Arn::assumed_role(Partition::Aws, *account, name, session_name);
+                let arn = Arn::assumed_role(directory.partition(*account), *account, name, session_name);
                 let arn = arn.map_err(|_| AwsError::Name { what: format!("session {session_name}") })?;
                 let issued = if *ended { now - LIFE - Duration::from_mins(1) } else { now };
                 Ok(of_session(arn, self.shared.mint.mint(session, *account, issued, LIFE)))
@@ -239,7 +272,7 @@ impl Aws {
             WhoStock::Root { account } => {
                 let id = key_id("AKIA", *account);
                 let key = AccessKey { id, secret: random_secret(), active: true, created: timestamp(now) };
-                let arn = Arn::iam(Partition::Aws, *account, "root");
+                let arn = Arn::iam(self.shared.directory().partition(*account), *account, "root");
                 let arn = arn.map_err(|_| AwsError::Name { what: format!("account {account}") })?;
                 let keys = Keys { arn, access_key_id: key.id.clone(), secret: key.secret.clone(), token: None };
                 let put = |directory: &mut super::directory::Directory| {

@@ -42,7 +42,7 @@ fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
     let policy = bucket.policy("policy", PolicyKind::Resource);
     if let Some(text) = policy.as_ref().filter(|text| !variable::stands_in(text))
         && let Ok(policy) = Document::parse_as(PolicyKind::Resource, text)
-        && let Err(reason) = check_bucket_policy(name, &policy)
+        && let Err(reason) = check_bucket_policy(name, &region, &policy)
     {
         bucket.fault("policy", format!("would not be saved: {reason}"));
     }

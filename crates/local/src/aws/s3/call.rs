@@ -1,6 +1,6 @@
 use http::HeaderMap;
 use http::request::Parts;
-use iam::{AccountId, Context, ResourcePolicy};
+use iam::{AccountId, Context, Partition, ResourcePolicy};
 
 use super::{Operation, Target};
 use crate::aws::authorize::{Asking, Facts, authorize};
@@ -33,12 +33,17 @@ impl Call<'_> {
         self.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// The ARN of a bucket, or of a bucket and a key in it, in the partition that is asked.
+    pub(super) fn arn(&self, name: &str) -> String {
+        format!("arn:{}:s3:::{name}", Partition::of_region(&self.verified.claim.region).name())
+    }
+
     pub(super) fn bucket_arn(&self) -> String {
-        format!("arn:aws:s3:::{}", self.target.bucket)
+        self.arn(&self.target.bucket)
     }
 
     pub(super) fn object_arn(&self) -> String {
-        format!("arn:aws:s3:::{}/{}", self.target.bucket, self.target.key)
+        self.arn(&format!("{}/{}", self.target.bucket, self.target.key))
     }
 
     /// The bucket that the request is about: it exists, is in the region that was signed for, and is whose the request
@@ -76,7 +81,10 @@ impl Call<'_> {
     }
 
     pub(super) fn bucket_named(&self, name: &str) -> Result<BucketFacts, ApiError> {
-        self.shared.store.bucket(name).ok_or_else(|| ApiError::of("NoSuchBucket").field("BucketName", name))
+        // Buckets of another partition are in another world.
+        let asked = Partition::of_region(&self.verified.claim.region);
+        let bucket = self.shared.store.bucket(name).filter(|facts| Partition::of_region(&facts.region) == asked);
+        bucket.ok_or_else(|| ApiError::of("NoSuchBucket").field("BucketName", name))
     }
 
     pub(super) fn check_owner(&self, header: &str, owner: AccountId) -> Result<(), ApiError> {

@@ -5,6 +5,7 @@ mod ambient;
 mod buckets;
 mod network;
 mod organization;
+mod regions;
 mod slips;
 
 use std::collections::BTreeMap;
