@@ -3,15 +3,24 @@
 //! Each file has a table of [`Cause`]s, and one function that looks at all facts and adds its [`Diagnosis`]es to the
 //! checks that they explain. A refusal's code and HTTP status are looked at first and its text second: AWS changes texts.
 
+mod ambient;
 mod input;
+mod network;
 mod object;
+mod region;
+mod time;
 mod trust;
 
 use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
-    let mut all: Vec<_> = [input::CAUSES, object::CAUSES, trust::CAUSES].into_iter().flatten().copied().collect();
+    let mut all: Vec<_> =
+        [input::CAUSES, object::CAUSES, trust::CAUSES, network::CAUSES, time::CAUSES, region::CAUSES, ambient::CAUSES]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
     all.sort_by_key(|cause| cause.row);
     all
 }
@@ -48,6 +57,10 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     input::explain(&mut case);
     trust::explain(&mut case);
     object::explain(&mut case);
+    network::explain(&mut case);
+    time::explain(&mut case);
+    region::explain(&mut case);
+    ambient::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {
             if result.status == Status::Passed {
