@@ -2,7 +2,8 @@
 //!
 //! What lives here: [`Clients`], which holds what all of them share (connections, the clock, sessions, counters); the
 //! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); [`reach`], which
-//! looks how far a service is away; and [`s3`], the S3 implementation of [`transit::Sink`].
+//! looks how far a service is away; [`s3`], the S3 implementation of [`transit::Sink`]; and [`objects`], what a person or a
+//! script does with objects: get, put, list, copy and the like.
 //! What may not: a decision about who we are (that is `identity`), and anything about records.
 //!
 //! ```text
@@ -26,6 +27,7 @@ mod counters;
 mod evidence;
 mod failure;
 mod file;
+mod iam_read;
 mod instance;
 mod limiter;
 mod msk;
@@ -34,14 +36,19 @@ mod process;
 mod roles_anywhere;
 mod sts;
 mod walk;
+mod xml;
 
-pub mod reach;
+//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); [`reach`], which
+//! looks how far a service is away; [`s3`], the S3 implementation of [`transit::Sink`]; and [`objects`], what a person or a
+//! script does with objects: get, put, list, copy and the like.
 pub mod s3;
 
 pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
-pub use evidence::{Metadata, MetadataState, Offered, Provider, Providing};
+//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); [`reach`], which
+//! looks how far a service is away; [`s3`], the S3 implementation of [`transit::Sink`]; and [`objects`], what a person or a
+//! script does with objects: get, put, list, copy and the like.
 pub use msk::{MskTokenError, msk_token};
 pub use sts::Won;
 pub use walk::{SignedWith, Stop};

@@ -32,7 +32,6 @@ impl Validity {
 }
 
 /// Who issues certificates.
-#[derive(Debug)]
 pub(super) struct Authority {
     pub(super) pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -51,7 +50,6 @@ pub(super) struct Leaf<'a> {
 }
 
 /// A certificate with its key.
-#[derive(Debug)]
 pub(super) struct Issued {
     pub(super) certificate: String,
     pub(super) key: String,

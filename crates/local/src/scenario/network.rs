@@ -46,9 +46,15 @@ const OBSTACLES: [(&str, Obstacle); 11] = [
     ("proxy-html", Obstacle::ProxyHtml),
 ];
 
+/// Whether requests count as encrypted: AWS's own endpoints are, and a scenario's stand for them.
+pub(super) fn is_secure(scenario: &mut Reader<'_>) -> bool {
+    scenario.child("network").and_then(|mut network| network.flag("secure")).unwrap_or(true)
+}
+
 /// What the network is like, by service.
 pub(super) fn read(scenario: &mut Reader<'_>) -> BTreeMap<&'static str, Obstacle> {
     let Some(mut network) = scenario.child("network") else { return BTreeMap::new() };
-    network.only(&SERVICES);
+    network.only(&["imds", "kms", "rolesanywhere", "s3", "secure", "sts"]);
+    network.flag("secure");
     SERVICES.into_iter().filter_map(|service| Some((service, network.word(service, &OBSTACLES)?))).collect()
 }

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
 use iam::AccountId;
-use serde_json::Value;
 use toml::Table;
 
-use super::accounts;
+use super::accounts::{self, AccountScript};
 use super::buckets;
 use super::caller;
 use super::container::{self, ContainerScript};
+use super::edits::{self, Edit};
 use super::fault::ScenarioFault;
 use super::instance::{self, InstanceScript};
 use super::machine;
@@ -21,7 +21,7 @@ use crate::aws::{BucketStock, FaultRule, WhoStock};
 /// The tables that are filled in when everything else stands: who we are is known then.
 pub(super) const LATE: [&str; 3] = ["connections", "connector", "machine"];
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "about",
     "accounts",
     "buckets",
@@ -29,6 +29,7 @@ const KEYS: [&str; 17] = [
     "connections",
     "connector",
     "container",
+    "edits",
     "expect",
     "faults",
     "instance",
@@ -44,9 +45,10 @@ const KEYS: [&str; 17] = [
 /// A scenario as it is read: each part as the embedded AWS wants it.
 #[derive(Debug)]
 pub(super) struct Script {
-    pub(super) accounts: BTreeMap<AccountId, Value>,
+    pub(super) accounts: BTreeMap<AccountId, AccountScript>,
     pub(super) buckets: Vec<BucketStock>,
     pub(super) caller: Option<WhoStock>,
+    pub(super) edits: Vec<Edit>,
     pub(super) rules: Vec<FaultRule>,
     pub(super) instance: Option<InstanceScript>,
     pub(super) container: Option<ContainerScript>,
@@ -72,6 +74,7 @@ impl Script {
             accounts: accounts::read(&mut scenario),
             buckets: buckets::read(&mut scenario),
             caller: caller::read(&mut scenario),
+            edits: edits::read(&mut scenario),
             rules: rules::read(&mut scenario),
             instance: instance::read(&mut scenario),
             container: container::read(&mut scenario),

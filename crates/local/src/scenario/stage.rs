@@ -17,14 +17,13 @@ use super::reader::{Reader, as_json};
 use super::script::{LATE, Script};
 use super::variable::{self, Variables};
 use super::{caller, machine};
-use crate::aws::{Aws, AwsError, AwsOptions, Keys};
+use crate::aws::{self, Aws, AwsError, AwsOptions, BucketContents, Keys};
 
 /// The variable by which clients find instance metadata.
 const IMDS: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 
 /// A scenario that is being played: an AWS in this process, and a machine that sees nothing of the real one. It ends when
 /// this is dropped.
-#[derive(Debug)]
 pub struct Stage {
     aws: Aws,
     clock: Clock,
@@ -51,6 +50,7 @@ impl Scenario {
         let mut known: Variables = variables.clone();
         known.insert("dir".to_owned(), dir.path().display().to_string());
         known.insert("endpoint".to_owned(), aws.endpoint());
+        known.insert("endpoint.sts-global".to_owned(), aws.open_global_sts().await?);
         known.extend(endpoints.iter().map(|(service, url)| (format!("endpoint.{service}"), url.clone())));
 
         // A rehearsal, which finds every fault before anything is made.
@@ -74,6 +74,7 @@ impl Scenario {
         let mut faults = Vec::new();
         fill(&mut table, |key| LATE.contains(&key), &known, &mut faults);
         let machine = machine::read(&mut Reader::new(&table, &mut faults));
+        let is_secure = network::is_secure(&mut Reader::new(&table, &mut faults));
         let connections = table.get("connections").and_then(Value::as_table).cloned().unwrap_or_default();
         let filling = Filling { endpoints: &endpoints, bases: &bases };
         let connections = connections::print(&connections, &filling, &mut faults);
@@ -84,6 +85,7 @@ impl Scenario {
         for (name, text) in given.chain(machine.files.iter().map(|(name, text)| (name.as_str(), text))) {
             write(&dir.path().join(name), text).await?;
         }
+        aws.set_path(aws::Path { source_ip: machine.address, is_secure, endpoints: machine.endpoints });
         let mut environment = machine.environment;
         for (name, value) in bases.into_iter().flat_map(|base| base.environment) {
             environment.entry(name).or_insert(value);
@@ -132,16 +134,26 @@ impl Scenario {
 
     /// Puts everything to its place, and gives the caller's keys and the ways to be somebody.
     async fn populate(&self, aws: &Aws, script: &Script, dir: &Path) -> Result<(Option<Keys>, Vec<Base>), PlayError> {
-        if let Err(refused) = aws.stock_accounts(script.accounts.clone()) {
+        let entities = script.accounts.iter().map(|(account, script)| (*account, script.entities.clone()));
+        if let Err(refused) = aws.stock_accounts(entities.collect()) {
             let fault =
                 |(account, error)| ScenarioFault::new(format!("accounts.{account}"), fault::Chain(&error).to_string());
             self.refuse(refused.into_iter().map(fault).collect())?;
+        }
+        for (account, script) in &script.accounts {
+            aws.stock_regions(*account, script.regions.clone());
+            if let Some(organization) = &script.organization {
+                aws.stock_organization(*account, organization.clone());
+            }
         }
         let mut faults = Vec::new();
         for bucket in &script.buckets {
             let key = format!("buckets.{}", bucket.name);
             let made = aws.stock_bucket(bucket.clone()).await;
             faults.extend(made.err().map(|error| ScenarioFault::new(key, fault::Chain(&error).to_string())));
+        }
+        for edit in &script.edits {
+            faults.extend(edit.play(aws).await);
         }
         for rule in &script.rules {
             aws.faults().add(rule.clone())?;
@@ -180,6 +192,13 @@ impl Scenario {
     }
 }
 
+impl std::fmt::Debug for Stage {
+    /// Without its texts, which hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage").field("aws", &self.aws).field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
 impl Stage {
     /// The AWS: its faults, its counters, its endpoint.
     pub fn aws(&self) -> &Aws {
@@ -204,6 +223,11 @@ impl Stage {
     /// The configuration of the connector, in JSON.
     pub fn connector(&self) -> Option<&str> {
         self.connector.as_deref()
+    }
+
+    /// What is in a bucket now; `None` if there is none of that name. For whoever must leave nothing behind.
+    pub fn bucket(&self, name: &str) -> Option<BucketContents> {
+        self.aws.contents(name)
     }
 
     /// Where the scenario's files are.

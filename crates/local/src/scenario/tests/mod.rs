@@ -4,6 +4,8 @@ mod accounts;
 mod ambient;
 mod buckets;
 mod network;
+mod organization;
+mod regions;
 mod slips;
 
 use std::collections::BTreeMap;
