@@ -452,6 +452,14 @@ fn bucket(case: &mut Case<'_>) {
     let diagnosis = if is_global(connection.sts.endpoint.as_deref()) {
         let because = format!("S3 in {there} refuses {what} with {code}, and the session is of sts.amazonaws.com");
         Diagnosis::decided(&GLOBAL_STS, because).cure(regional_sts(there))
+    } else if facts.sts_there.as_ref().is_some_and(|trial| trial.message().starts_with("Credential should be scoped"))
+        && is_opt_in(there)
+    {
+        let because = format!(
+            "S3 in {there} refuses {what} with {code}, and the STS that gave the session knows one region alone, as the \
+             global endpoint does"
+        );
+        Diagnosis::likely(&GLOBAL_STS, because).cure(regional_sts(there))
     } else if !is_opt_in(there) {
         return;
     } else if facts.sts_there.as_ref().and_then(Trial::code).is_some_and(is_unknown) {
