@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use aws::Clients;
+use aws::s3::S3Options;
 use doctor::{Check, Status, causes};
+use identity::{AccessKeyId, AssumeRole, Base, Connection, Profile, StaticKeys, StsEndpoint};
+use local::aws::{Aws, AwsOptions, Effect, FaultRule};
 use local::scenario::Scenario;
+use world::{Clock, Environment};
 
 async fn played(name: &str) -> (local::scenario::Stage, doctor::Report) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
@@ -38,4 +43,47 @@ async fn f82_a_bucket_with_dots_is_reached_by_path_and_the_text_is_known() {
     let (_, report) = played("healthy-bucket-with-dots.toml").await;
     assert_eq!(report.check(Check::S3_REACHED).unwrap().status, Status::Passed);
     assert!(leads("hostname 'a.b.s3.amazonaws.com' doesn't match '*.s3.amazonaws.com'", "F82"));
+}
+
+/// Tidegate and F76: a long process reads the profile again when AWS refuses the token in it.
+#[tokio::test]
+async fn f76_a_token_that_was_written_anew_is_used_once_the_old_one_is_refused() {
+    let aws = Aws::start(AwsOptions::default()).await.unwrap();
+    let account = aws.account("111111111111".parse().unwrap());
+    let allow = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let user = account.user("ana").policy(allow).create().await.unwrap();
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"sts:AssumeRole"}]}"#;
+    let role = account.role("login", trust).policy(allow).create().await.unwrap();
+    account.bucket("lake").create().await.unwrap();
+
+    let clients = Clients::new(Clock::system(), Environment::of::<String, String>([]));
+    let sts = StsEndpoint::new("us-east-1").at(aws.endpoint());
+    let keys = StaticKeys { access_key_id: AccessKeyId::new(user.access_key_id), secret: user.secret_access_key, token: None };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("credentials");
+    // What a person's login writes.
+    let login = async |name: &str| {
+        let hops = vec![AssumeRole::new(role.as_str(), name)];
+        let connection = Connection { base: Base::Keys(keys.clone()), hops, sts: sts.clone() };
+        let signer = clients.sessions().open(&connection).unwrap().signer().await.unwrap();
+        let text = format!(
+            "[work]\naws_access_key_id = {}\naws_secret_access_key = {}\naws_session_token = {}\n",
+            signer.access_key_id(),
+            signer.secret().expose(),
+            signer.token().unwrap().expose()
+        );
+        tokio::fs::write(&file, text).await.unwrap();
+    };
+    login("first").await;
+    let profile = Profile { credentials_file: Some(file.clone()), ..Profile::named("work") };
+    let connection = Connection { base: Base::Profile(profile), hops: Vec::new(), sts: sts.clone() };
+    let options = S3Options { endpoint: Some(aws.endpoint()), ..S3Options::new("lake", "us-east-1") };
+    let probe = clients.s3_probe(&connection, options).unwrap();
+    assert!(probe.list("", 1).await.answer.is_ok());
+    login("second").await;
+    // The first session ends as it is used.
+    aws.faults().add(FaultRule::new(Effect::ExpireSession).operation("ListObjectsV2").count(1)).unwrap();
+    let tried = probe.list("", 1).await;
+    assert!(tried.answer.is_ok(), "{tried:?}");
+    assert_eq!(tried.renewed, Some(("ListObjectsV2", "ExpiredToken".to_owned())));
 }
