@@ -146,7 +146,7 @@ impl Chain<'_> {
             (None, None, Some(home)) => PathBuf::from(home).join(".aws").join(usual),
             (None, None, None) => return Ok(String::new()),
         };
-        match tokio::fs::read_to_string(&path).await {
+        match crate::file::read(&path).await {
             Ok(text) => Ok(text),
             Err(error) if named.is_some() => Err(failed(
                 &"the profile's files",

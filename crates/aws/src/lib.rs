@@ -23,6 +23,7 @@ mod clients;
 mod container;
 mod counters;
 mod failure;
+mod file;
 mod instance;
 mod limiter;
 mod msk;

@@ -5,3 +5,4 @@
 
 pub mod aws;
 pub mod broker;
+pub mod scenario;

@@ -5,7 +5,9 @@
 
 mod base;
 mod fault;
+mod fields;
 mod import;
+mod parts;
 mod print;
 mod read;
 mod reader;

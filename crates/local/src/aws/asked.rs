@@ -6,7 +6,7 @@ use http::request::Parts;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 use super::iam;
 use super::kms;
 use super::s3::{Operation, Target};

@@ -9,8 +9,8 @@ use iam::{
     evaluate,
 };
 
+use super::api_error::ApiError;
 use super::directory::Directory;
-use super::error::ApiError;
 use super::session::Session;
 use super::time;
 
@@ -35,6 +35,8 @@ pub(super) enum Who {
         session: Option<Box<Session>>,
     },
     Session(Box<Session>),
+    /// The account itself, by an access key of its root user.
+    Root,
 }
 
 impl Requester {
@@ -42,6 +44,7 @@ impl Requester {
         match &self.who {
             Who::User { session, .. } => session.as_deref(),
             Who::Session(session) => Some(session),
+            Who::Root => None,
         }
     }
 }
@@ -191,6 +194,11 @@ fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Conte
             context.set("aws:PrincipalArn", requester.arn.to_string());
             context.set("aws:username", &**name);
             directory.user(requester.account, name).map_or(&no_tags, |user| &user.tags)
+        }
+        Who::Root => {
+            context.set("aws:PrincipalType", "Account");
+            context.set("aws:PrincipalArn", requester.arn.to_string());
+            &no_tags
         }
         Who::Session(session) => {
             context.set("aws:PrincipalType", "AssumedRole");

@@ -6,10 +6,13 @@ use iam::{AccountId, Arn, Caller, Document, Partition, Principal};
 use world::Secret;
 
 use super::authorize::{Requester, Who};
-use super::entity::{Entities, Grants, Role, User};
+use super::entity::{AccessKey, Entities, Grants, Role, User};
 use super::error::AwsError;
 use super::kept::Kept;
 use super::session::{Mint, Session};
+
+/// Who holds a root user's key, in the table of keys. No user can have that name.
+const ROOT: &str = ":root";
 
 /// Everybody there is: accounts, their users with keys, their roles.
 #[derive(Debug, Default)]
@@ -78,6 +81,9 @@ impl Directory {
     ) -> Result<(Requester, Secret), KeyFault> {
         let Some(token) = token else {
             let (account, name) = self.holder(key_id).ok_or(KeyFault::Unknown)?;
+            if name == ROOT {
+                return self.root_requester(account, key_id);
+            }
             let user = self.user(account, name).ok_or(KeyFault::Unknown)?;
             let key = user.keys.iter().find(|key| key.id == key_id && key.active).ok_or(KeyFault::Unknown)?;
             return Ok((user_requester(account, name, user, None)?, key.secret.clone()));
@@ -103,6 +109,21 @@ impl Directory {
         Ok((requester, mint.secret_of(key_id)))
     }
 
+    fn root_requester(&self, account: AccountId, key_id: &str) -> Result<(Requester, Secret), KeyFault> {
+        let keys = self.entities(account).map_or(&[][..], |entities| &entities.root_keys);
+        let key = keys.iter().find(|key| key.id == key_id && key.active).ok_or(KeyFault::Unknown)?;
+        let arn = Arn::iam(Partition::Aws, account, "root").map_err(|_| KeyFault::Unknown)?;
+        let caller = Caller::parse(arn.as_str()).map_err(|_| KeyFault::Unknown)?;
+        let requester = Requester { caller, arn, account, user_id: account.to_string(), who: Who::Root };
+        Ok((requester, key.secret.clone()))
+    }
+
+    /// Gives an account's root user a key.
+    pub(super) fn put_root_key(&mut self, account: AccountId, key: AccessKey) {
+        self.keys.insert(key.id.clone(), (account, ROOT.to_owned()));
+        self.entities_mut(account).root_keys.push(key);
+    }
+
     /// The policies of whoever asks that hold now. A session of a role that is gone, or made anew, has none.
     pub(super) fn grants_of(&self, requester: &Requester, now: SystemTime) -> Option<&Grants> {
         match &requester.who {
@@ -111,6 +132,8 @@ impl Directory {
                 let role = self.role(requester.account, &session.role);
                 role.filter(|role| role.id == session.role_id)?.grants.at(now)
             }
+            // Nothing but control policies holds it back.
+            Who::Root => None,
         }
     }
 

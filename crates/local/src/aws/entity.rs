@@ -21,6 +21,8 @@ pub(super) struct Entities {
     pub(super) instance_profiles: BTreeMap<String, InstanceProfile>,
     /// By URL without its scheme.
     pub(super) oidc_providers: BTreeMap<String, OidcProvider>,
+    /// Access keys of its root user. AWS advises against them; they are there to be found out.
+    pub(super) root_keys: Vec<AccessKey>,
     /// By id.
     pub(super) kms_keys: BTreeMap<String, Key>,
 }

@@ -13,10 +13,10 @@ use rand::RngExt;
 
 use super::admin;
 use super::ambient;
+use super::api_error::ApiError;
 use super::asked::Asked;
 use super::authorize::Facts;
 use super::connection::Reset;
-use super::error::ApiError;
 use super::faults::End;
 use super::iam;
 use super::kms;

@@ -22,6 +22,7 @@
 mod account;
 mod admin;
 mod ambient;
+mod api_error;
 mod asked;
 mod authorize;
 mod connection;
@@ -49,10 +50,11 @@ mod server;
 mod session;
 mod sigv4;
 mod state;
+mod stock;
 mod store;
 mod sts;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod time;
 mod uri;
 mod validate;
@@ -69,4 +71,5 @@ pub use remote::Remote;
 pub use requests::Requests;
 pub use roles_anywhere::{ProfileBuilder, TrustAnchorBuilder};
 pub use server::{Aws, AwsOptions, Bodies};
+pub(crate) use stock::{BucketStock, EncryptionStock, Keys, ObjectStock, WhoStock, check, check_bucket_policy};
 pub use store::Tally;

@@ -4,10 +4,10 @@ use std::time::SystemTime;
 use iam::{AccountId, Context, Document, PolicyKind};
 
 use super::NAMESPACE;
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, Facts, Requester, authorize};
 use crate::aws::directory::Directory;
 use crate::aws::entity::Entities;
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::server::Shared;
 use crate::aws::uri::Query;

@@ -16,8 +16,8 @@ mod users;
 
 use http::request::Parts;
 
+use super::api_error::ApiError;
 use super::authorize::{Facts, Who};
-use super::error::ApiError;
 use super::reply::Reply;
 use super::server::Shared;
 use super::sigv4::{Claim, Dialect, authenticate};

@@ -1,8 +1,8 @@
 use super::call::Call;
 use super::print::date;
+use crate::aws::api_error::ApiError;
 use crate::aws::directory::Directory;
 use crate::aws::entity::OidcProvider;
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::timestamp;
 use crate::aws::validate::members;

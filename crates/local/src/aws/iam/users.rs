@@ -4,9 +4,9 @@ use super::call::{Call, add_tags, resource_tag_keys, tag_keys};
 use super::page::Page;
 use super::print;
 use crate::aws::account::{entity_arn, has};
+use crate::aws::api_error::ApiError;
 use crate::aws::directory::Directory;
 use crate::aws::entity::{Grants, User};
-use crate::aws::error::ApiError;
 use crate::aws::propagation::Propagating;
 use crate::aws::reply::Reply;
 use crate::aws::session::random_id;
@@ -50,7 +50,7 @@ pub(super) fn named(call: &Call<'_>) -> Result<String, ApiError> {
     match (call.form.get("UserName"), &call.requester.who) {
         (Some(name), _) => Ok(name.to_owned()),
         (None, crate::aws::authorize::Who::User { name, .. }) => Ok(name.clone()),
-        (None, crate::aws::authorize::Who::Session(_)) => {
+        (None, crate::aws::authorize::Who::Session(_) | crate::aws::authorize::Who::Root) => {
             Err(ApiError::of("ValidationError").saying("Must specify userName when calling with non-User credentials"))
         }
     }

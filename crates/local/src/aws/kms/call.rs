@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::key::Key;
 use super::permit::{Use, find, permit};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, Facts, Requester, authorize};
 use crate::aws::directory::Directory;
-use crate::aws::error::ApiError;
 use crate::aws::server::Shared;
 
 /// One authenticated request.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::key::{Constraint, Grant, Key};
 use super::keys::seconds;
+use crate::aws::api_error::ApiError;
 use crate::aws::directory::Directory;
-use crate::aws::error::ApiError;
 use crate::aws::store::timestamp;
 
 /// What a grant may allow on a symmetric key.

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::call::Call;
 use super::key::{Key, S3_ALIAS};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, authorize};
 use crate::aws::directory::Directory;
-use crate::aws::error::{ApiError, AwsError};
+use crate::aws::error::AwsError;
 use crate::aws::server::Shared;
 use crate::aws::store::timestamp;
 
@@ -218,7 +219,8 @@ fn policy_refused(error: AwsError) -> ApiError {
 }
 
 /// What AWS gives a key that is made without a policy: the account's own policies decide.
-fn default_policy(account: AccountId) -> String {
+/// What a key gets by itself: the policies of its account decide.
+pub(in crate::aws) fn default_policy(account: AccountId) -> String {
     json!({"Version": "2012-10-17", "Id": "key-default-1", "Statement": [{
         "Sid": "Enable IAM User Permissions", "Effect": "Allow",
         "Principal": {"AWS": format!("arn:aws:iam::{account}:root")}, "Action": "kms:*", "Resource": "*"}]})

@@ -10,15 +10,15 @@ mod permit;
 use http::request::Parts;
 use serde_json::Value;
 
+use super::api_error::ApiError;
 use super::authorize::Facts;
-use super::error::ApiError;
 use super::reply::Reply;
 use super::server::Shared;
 use super::sigv4::{Claim, Dialect, authenticate};
 use call::Call;
 
 pub(super) use key::{Grant, Key, S3_ALIAS};
-pub(super) use keys::s3_key;
+pub(super) use keys::{default_policy, s3_key};
 pub(super) use permit::{Use, find, permit};
 
 /// What `x-amz-target` begins with.

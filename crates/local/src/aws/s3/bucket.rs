@@ -3,7 +3,7 @@ use iam::Context;
 use super::NAMESPACE;
 use super::call::Call;
 use super::upload::document;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::time;
 use crate::aws::xml::{Element, Xml};

@@ -3,11 +3,11 @@ use http::request::Parts;
 use iam::{AccountId, Context, ResourcePolicy};
 
 use super::{Operation, Target};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, Facts, authorize};
-use crate::aws::error::ApiError;
 use crate::aws::server::Shared;
 use crate::aws::sigv4::{Payload, Verified};
-use crate::aws::store::BucketFacts;
+use crate::aws::store::{BucketFacts, Object};
 use crate::aws::uri::Query;
 
 /// One authenticated request to S3.
@@ -105,6 +105,22 @@ impl Call<'_> {
     ) -> Result<(), ApiError> {
         let policy = bucket.config.policy.as_ref().map(|policy| ResourcePolicy::Other(&policy.enforced));
         self.decide(action, resource, bucket.owner, policy, keys)
+    }
+
+    /// The same of an object, which may be another account's than its bucket: then that account decides, and the bucket's
+    /// policy says nothing of it (S3 user guide, "Controlling ownership of objects").
+    pub(super) fn may_with_object(
+        &self,
+        action: &str,
+        resource: &str,
+        bucket: &BucketFacts,
+        object: Option<&Object>,
+        keys: impl FnOnce(&mut Context),
+    ) -> Result<(), ApiError> {
+        match object.and_then(|object| object.owner).filter(|owner| *owner != bucket.owner) {
+            Some(owner) => self.decide(action, resource, owner, None, keys),
+            None => self.may_with(action, resource, bucket, keys),
+        }
     }
 
     fn decide(

@@ -10,7 +10,7 @@ use super::preconditions::{judge_read, of_write, range};
 use super::sse::{encrypt, may_decrypt};
 use super::upload::{CopiedBody, copy_body};
 use super::versions::{NULL, Which, tell};
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{Body, BucketFacts, Checksum, Object, Part, timestamp};
 use crate::aws::time;
@@ -73,6 +73,7 @@ pub(super) async fn copy_object(call: &mut Call<'_>) -> Result<Reply, ApiError> 
         key,
         version: None,
         is_marker: false,
+        owner: None,
         size,
         etag,
         modified,

@@ -1,6 +1,6 @@
 use super::call::Call;
 use super::tagging;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{Checksum, Object, Sse, Traits};
 use crate::aws::time;

@@ -18,12 +18,13 @@ mod target;
 mod upload;
 mod versions;
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 use super::reply::Reply;
 
 pub(super) use call::Call;
 pub(super) use checksum::{Algorithm, ChecksumKind};
 pub(super) use operation::Operation;
+pub(super) use policy::check as check_policy;
 pub(super) use target::Target;
 
 /// The namespace of S3's documents.

@@ -11,7 +11,7 @@ use super::preconditions::of_write;
 use super::sse::{encrypt, may_decrypt};
 use super::upload::{document_about_object, etag_of_parts, receive};
 use super::versions::tell;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{Body, BucketFacts, Checksum, Condition, Object, Part, Traits, Upload, timestamp};
 use crate::aws::xml::{Element, Xml};
@@ -175,6 +175,7 @@ pub(super) async fn complete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         key: upload.key,
         version: None,
         is_marker: false,
+        owner: None,
         size,
         etag,
         modified: timestamp(call.facts.now),

@@ -11,7 +11,7 @@ use super::sse::{encrypt, may_decrypt};
 use super::tagging::{existing_keys, request_keys};
 use super::upload::{document, receive};
 use super::versions::{NULL, Which, marker_refused, tell};
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{BucketFacts, Checksum, Condition, Deleted, Object, Traits, timestamp};
 use crate::aws::xml::{Element, Xml};
@@ -42,6 +42,7 @@ pub(super) async fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         key: call.target.key.clone(),
         version: None,
         is_marker: false,
+        owner: None,
         size: received.size,
         etag: received.etag,
         modified: timestamp(call.facts.now),
@@ -107,7 +108,7 @@ pub(super) fn look_up(
         Ok::<_, ApiError>((which.find(at, key).cloned(), at.marker(key).cloned()))
     })?;
     let action = format!("s3:{action}{}{suffix}", if which.is_version() { "Version" } else { "" });
-    call.may_with(&action, &call.object_arn(), bucket, |context| {
+    call.may_with_object(&action, &call.object_arn(), bucket, found.as_deref(), |context| {
         if let Some(object) = &found {
             existing_keys(context, &object.traits.tags);
         }

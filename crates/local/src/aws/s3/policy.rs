@@ -5,7 +5,8 @@ use iam::{Document, Effect, PolicyKind, Principal};
 
 use super::call::Call;
 use super::upload::document;
-use crate::aws::error::{ApiError, AwsError};
+use crate::aws::api_error::ApiError;
+use crate::aws::error::AwsError;
 use crate::aws::reply::Reply;
 
 /// The longest bucket policy, in bytes: 20 KiB.
@@ -59,7 +60,7 @@ pub(super) async fn delete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
 }
 
 /// S3 takes a policy only if it is about this bucket and about S3.
-fn check(policy: &Document, arn: &str) -> Result<(), ApiError> {
+pub(in crate::aws) fn check(policy: &Document, arn: &str) -> Result<(), ApiError> {
     for statement in policy.statements() {
         let of_bucket = |resource: &str| {
             resource.strip_prefix(arn).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest == "*")

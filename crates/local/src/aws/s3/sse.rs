@@ -3,13 +3,18 @@ use std::collections::BTreeMap;
 use iam::Arn;
 
 use super::call::Call;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::kms::{self, S3_ALIAS, Use};
 use crate::aws::store::{BucketFacts, Sse};
 
 /// Finds the key that a write asks for, and whether its sender may encrypt with it. Afterwards `sse` names the key by
 /// its ARN, as S3 answers.
 pub(super) async fn encrypt(call: &Call<'_>, bucket: &BucketFacts, sse: &mut Sse) -> Result<(), ApiError> {
+    if call.header("x-amz-server-side-encryption").is_none()
+        && let Some(default) = &bucket.config.encryption
+    {
+        sse.clone_from(default);
+    }
     if !is_kms(sse) {
         return Ok(());
     }
@@ -23,9 +28,15 @@ pub(super) async fn encrypt(call: &Call<'_>, bucket: &BucketFacts, sse: &mut Sse
     {
         return Err(ApiError::of("KMS.NotFoundException").saying(format!("Invalid arn {}", arn.region())));
     }
-    // What is no ARN is looked for in the sender's account, whoever has the bucket.
+    // What is no ARN is looked for in the sender's account, whoever has the bucket. A key that nobody names is the
+    // sender's too: `aws/s3` of the account that uploads.
     let arn = kms::find(&call.shared.directory(), &named, account, &bucket.region).map(|key| key.arn.to_string());
-    let missing = || ApiError::of("KMS.NotFoundException").saying(format!("Key '{named}' does not exist"));
+    let missing = || {
+        // Neither an id nor an alias: `aws/s3`, mostly, which is the tail of an alias.
+        let is_name = named.starts_with("alias/") || !named.contains('/') || named.starts_with("arn:");
+        let text = if is_name { format!("Key '{named}' does not exist") } else { format!("Invalid keyId '{named}'") };
+        ApiError::of("KMS.NotFoundException").saying(text)
+    };
     sse.key_id = Some(arn.ok_or_else(missing)?);
     may_use(call, bucket, sse, &call.target.key, "GenerateDataKey")
 }

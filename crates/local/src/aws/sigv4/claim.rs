@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::time::parse_compact;
 use crate::aws::uri::Query;
 

@@ -5,9 +5,9 @@ use http::request::Parts;
 
 use super::canonical::{PathStyle, SigningKey, canonical_request, string_to_sign};
 use super::claim::Claim;
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::Requester;
 use crate::aws::directory::{Directory, KeyFault};
-use crate::aws::error::ApiError;
 use crate::aws::session::Mint;
 use crate::aws::time;
 

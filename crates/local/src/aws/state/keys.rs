@@ -9,13 +9,14 @@ use super::entities::as_value;
 use crate::aws::account::parse;
 use crate::aws::directory::Directory;
 use crate::aws::error::AwsError;
-use crate::aws::kms::{Grant, Key};
+use crate::aws::kms::{Grant, Key, default_policy};
 
 /// A KMS key, as it is written.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KmsKeyState {
     region: String,
+    #[serde(default)]
     created: Timestamp,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     description: String,
@@ -25,7 +26,9 @@ pub(super) struct KmsKeyState {
     aws_managed: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     aliases: Vec<String>,
-    policy: Value,
+    /// Left out: the one that a key gets by itself, which leaves all to the policies of its account.
+    #[serde(default)]
+    policy: Option<Value>,
     /// Unique ids of those whom the policy names, from when it was saved.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     trusted_ids: BTreeMap<String, String>,
@@ -36,7 +39,8 @@ pub(super) struct KmsKeyState {
 impl KmsKeyState {
     pub(super) fn read(self, account: AccountId, id: &str, directory: &Directory) -> Result<Key, AwsError> {
         let what = format!("key {id}");
-        let written = parse(PolicyKind::Resource, &what, &self.policy.to_string())?;
+        let text = self.policy.map_or_else(|| default_policy(account), |policy| policy.to_string());
+        let written = parse(PolicyKind::Resource, &what, &text)?;
         let policy = directory.keep(&what, written, &self.trusted_ids)?;
         Ok(Key {
             arn: Key::arn_of(&self.region, account, id)?,
@@ -60,7 +64,7 @@ impl KmsKeyState {
             disabled: !key.enabled,
             aws_managed: key.aws_managed,
             aliases: key.aliases.clone(),
-            policy: as_value(&key.policy.written),
+            policy: Some(as_value(&key.policy.written)),
             trusted_ids: key.policy.ids.clone(),
             grants: key.grants.clone(),
         }

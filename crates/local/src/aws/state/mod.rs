@@ -12,6 +12,7 @@ use std::path::Path;
 use iam::AccountId;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::directory::Directory;
 use super::error::AwsError;
@@ -70,6 +71,34 @@ pub(super) fn load(dir: &Path) -> Result<(Directory, [u8; 32]), AwsError> {
         rest.finish(account, &mut directory).map_err(|e| damaged(chain(&e)))?;
     }
     Ok((directory, key))
+}
+
+/// Whether one account's users, roles and so on read; what is wrong with them, if not.
+pub(super) fn check(entities: &Value) -> Result<(), String> {
+    EntitiesState::deserialize(entities).map(drop).map_err(|error| error.to_string())
+}
+
+/// Everybody in these accounts, which are written as in the file. Of what does not fit, the first of each account is told.
+pub(super) fn fill(accounts: BTreeMap<AccountId, Value>) -> Result<Directory, Vec<(AccountId, AwsError)>> {
+    let mut directory = Directory::default();
+    let (mut unfinished, mut refused) = (Vec::new(), Vec::new());
+    for (account, entities) in accounts {
+        // An account may be empty, and is there all the same.
+        directory.entities_mut(account);
+        let path = std::path::PathBuf::from(FILE);
+        let state =
+            EntitiesState::deserialize(entities).map_err(|error| AwsError::State { path, reason: error.to_string() });
+        match state.and_then(|state| state.read(account, &mut directory)) {
+            Ok(rest) => unfinished.push((account, rest)),
+            Err(error) => refused.push((account, error)),
+        }
+    }
+    for (account, rest) in unfinished {
+        if let Err(error) = rest.finish(account, &mut directory) {
+            refused.push((account, error));
+        }
+    }
+    if refused.is_empty() { Ok(directory) } else { Err(refused) }
 }
 
 /// A key for session tokens.

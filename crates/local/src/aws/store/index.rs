@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::body::Body;
 use super::history::History;
 use super::journal::Event;
-use super::record::{Object, Upload};
-use crate::aws::error::ApiError;
+use super::record::{Object, Sse, Upload};
+use crate::aws::api_error::ApiError;
 use crate::aws::kept::Kept;
 
 /// What there is.
@@ -49,6 +49,9 @@ pub(in crate::aws) struct BucketConfig {
     pub(in crate::aws) versioning: Option<Versioning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::aws) policy: Option<Kept>,
+    /// How objects are encrypted whose writer does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) encryption: Option<Sse>,
 }
 
 /// Whether replaced objects are kept.

@@ -26,7 +26,9 @@ pub(super) use body::{Body, BodyWriter, Pending};
 pub(super) use index::{Bucket, BucketConfig, BucketFacts, Condition, Versioning};
 pub(super) use record::{Checksum, Object, Part, Sse, Traits, Upload, timestamp};
 
-use super::error::{ApiError, AwsError};
+use super::api_error::ApiError;
+
+use super::error::AwsError;
 use super::server::Bodies;
 use disk::Disk;
 use index::Index;

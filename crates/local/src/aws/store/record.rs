@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use iam::AccountId;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::body::Body;
 use crate::aws::s3::{Algorithm, ChecksumKind};
@@ -17,6 +18,14 @@ pub(in crate::aws) struct Object {
     /// Whether it says that there is nothing any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::aws) is_marker: bool,
+    /// Whose it is, if not the bucket's owner's: written by another account while the bucket had ACLs.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "print_owner",
+        deserialize_with = "read_owner"
+    )]
+    pub(in crate::aws) owner: Option<AccountId>,
     pub(in crate::aws) size: u64,
     /// With its quotes.
     pub(in crate::aws) etag: String,
@@ -40,6 +49,7 @@ impl Object {
             key,
             version,
             is_marker: true,
+            owner: None,
             size: 0,
             etag: String::new(),
             modified: timestamp(now),
@@ -50,6 +60,16 @@ impl Object {
             body: Body::Discarded,
         }
     }
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+fn print_owner<S: Serializer>(owner: &Option<AccountId>, serializer: S) -> Result<S::Ok, S::Error> {
+    owner.as_ref().map(AccountId::as_str).serialize(serializer)
+}
+
+fn read_owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AccountId>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
 }
 
 /// What its writer says of an object, and what is given back with it.

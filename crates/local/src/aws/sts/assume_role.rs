@@ -4,10 +4,10 @@ use std::time::Duration;
 use iam::{AccountId, Arn, Context, Document, PolicyKind, ResourcePolicy};
 
 use super::{answer, credentials};
-use crate::aws::authorize::{Asking, Facts, authorize};
+use crate::aws::api_error::ApiError;
+use crate::aws::authorize::{Asking, Facts, Who, authorize};
 use crate::aws::directory::Directory;
 use crate::aws::entity::Role;
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::session::{Mint, Session};
 use crate::aws::sigv4::Verified;
@@ -54,6 +54,9 @@ pub(super) fn assume_role(
 ) -> Result<Reply, ApiError> {
     let asked = read(form)?;
     let requester = &verified.requester;
+    if matches!(requester.who, Who::Root) {
+        return Err(ApiError::of("AccessDenied").saying("Roles may not be assumed by root accounts."));
+    }
     // A role that does not exist is refused in the same words: nobody learns which roles there are.
     let role = asked.role.role_name().and_then(|name| directory.role(asked.account, name));
     let role = role.filter(|role| role.arn == asked.role);

@@ -4,8 +4,8 @@ use iam::{Arn, Context, Document, PolicyKind};
 
 use super::{answer, credentials};
 use crate::aws::ambient::{Limit, Taking, Untaken, take};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::Facts;
-use crate::aws::error::ApiError;
 use crate::aws::oidc::{Claims, audiences, verify};
 use crate::aws::reply::Reply;
 use crate::aws::server::Shared;

@@ -6,9 +6,9 @@ mod session_token;
 
 use http::request::Parts;
 
+use super::api_error::ApiError;
 use super::authorize::{Asking, Facts, authorize};
 use super::directory::Directory;
-use super::error::ApiError;
 use super::reply::Reply;
 use super::server::Shared;
 use super::session::{Minted, account_of_key};

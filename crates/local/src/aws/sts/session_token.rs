@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::{answer, credentials};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Facts, Who};
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::session::{Mint, Session};
 use crate::aws::sigv4::Verified;
@@ -20,8 +20,15 @@ pub(super) fn get_session_token(
     form: &Query,
     request_id: &str,
 ) -> Result<Reply, ApiError> {
-    let Who::User { name, session: None } = &verified.requester.who else {
-        return Err(ApiError::of("AccessDenied").saying("Cannot call GetSessionToken with session credentials"));
+    let name = match &verified.requester.who {
+        Who::User { name, session: None } => name,
+        Who::User { session: Some(_), .. } | Who::Session(_) => {
+            return Err(ApiError::of("AccessDenied").saying("Cannot call GetSessionToken with session credentials"));
+        }
+        Who::Root => {
+            let text = "the embedded AWS makes no sessions for root users";
+            return Err(ApiError::of("NotImplemented").saying(text));
+        }
     };
     let mut faults = Faults::default();
     let duration = match form.get("DurationSeconds") {

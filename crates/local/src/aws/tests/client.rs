@@ -14,39 +14,39 @@ use crate::aws::{Aws, NewUser, time};
 
 /// A client that signs properly and lets everything else be wrong.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
-    pub(super) address: SocketAddr,
-    pub(super) key_id: String,
-    pub(super) secret: String,
-    pub(super) token: Option<String>,
-    pub(super) region: String,
-    pub(super) now: SystemTime,
+pub(crate) struct Client {
+    pub(crate) address: SocketAddr,
+    pub(crate) key_id: String,
+    pub(crate) secret: String,
+    pub(crate) token: Option<String>,
+    pub(crate) region: String,
+    pub(crate) now: SystemTime,
 }
 
 /// A request before it is signed.
 #[derive(Debug, Clone)]
-pub(super) struct Ask {
-    pub(super) method: &'static str,
-    pub(super) target: String,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Bytes,
+pub(crate) struct Ask {
+    pub(crate) method: &'static str,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Bytes,
     /// What is signed as the body's hash; of the body if `None`.
-    pub(super) hash: Option<String>,
-    pub(super) service: &'static str,
+    pub(crate) hash: Option<String>,
+    pub(crate) service: &'static str,
 }
 
 impl Ask {
-    pub(super) fn new(method: &'static str, target: &str, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn new(method: &'static str, target: &str, body: impl Into<Bytes>) -> Self {
         let (target, body) = (target.to_owned(), body.into());
         Self { method, target, headers: Vec::new(), body, hash: None, service: "s3" }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }
 
-    pub(super) fn hash(mut self, hash: &str) -> Self {
+    pub(crate) fn hash(mut self, hash: &str) -> Self {
         self.hash = Some(hash.to_owned());
         self
     }
@@ -54,55 +54,55 @@ impl Ask {
 
 /// A request as it goes over the wire.
 #[derive(Debug, Clone)]
-pub(super) struct Signed {
-    pub(super) head: String,
-    pub(super) body: Bytes,
+pub(crate) struct Signed {
+    pub(crate) head: String,
+    pub(crate) body: Bytes,
     /// For chunks that are signed too.
-    pub(super) claim: std::sync::Arc<Claim>,
+    pub(in crate::aws) claim: std::sync::Arc<Claim>,
 }
 
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The text of the first element `name`, wherever it stands.
-    pub(super) fn element(&self, name: &str) -> String {
+    pub(crate) fn element(&self, name: &str) -> String {
         let text = self.text();
         let found = text.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once("</"));
         found.unwrap_or_else(|| panic!("no {name} in {} {text}", self.status)).0.to_owned()
     }
 
     /// AWS's code of a refusal; empty for what is none.
-    pub(super) fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         if self.text().contains("<Code>") { self.element("Code") } else { String::new() }
     }
 
     /// AWS's code and text of a refusal of KMS.
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
     /// Status, code and text of a refusal, as one line.
-    pub(super) fn refusal(&self) -> String {
+    pub(crate) fn refusal(&self) -> String {
         let unescaped = |text: String| text.replace("&quot;", "\"").replace("&gt;", ">").replace("&lt;", "<");
         format!("{} {}: {}", self.status.as_u16(), self.code(), unescaped(self.element("Message")))
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
 
 impl Client {
-    pub(super) fn new(aws: &Aws, user: &NewUser) -> Self {
+    pub(crate) fn new(aws: &Aws, user: &NewUser) -> Self {
         Self {
             address: aws.address(),
             key_id: user.access_key_id.clone(),
@@ -114,38 +114,38 @@ impl Client {
     }
 
     /// The same client with the session that `answer` of AssumeRole holds.
-    pub(super) fn with_session(&self, answer: &Answer) -> Self {
+    pub(crate) fn with_session(&self, answer: &Answer) -> Self {
         let token = Some(answer.element("SessionToken"));
         Self { key_id: answer.element("AccessKeyId"), secret: answer.element("SecretAccessKey"), token, ..self.clone() }
     }
 
     /// The same client with a session whose keys a JSON document names.
-    pub(super) fn with_keys(&self, document: &serde_json::Value, names: [&str; 3]) -> Self {
+    pub(crate) fn with_keys(&self, document: &serde_json::Value, names: [&str; 3]) -> Self {
         let [key_id, secret, token] = names.map(|name| document[name].as_str().unwrap().to_owned());
         Self { key_id, secret, token: Some(token), ..self.clone() }
     }
 
-    pub(super) async fn get(&self, target: &str) -> Answer {
+    pub(crate) async fn get(&self, target: &str) -> Answer {
         self.ask(Ask::new("GET", target, "")).await.unwrap()
     }
 
-    pub(super) async fn put(&self, target: &str, body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn put(&self, target: &str, body: impl Into<Bytes>) -> Answer {
         self.ask(Ask::new("PUT", target, body)).await.unwrap()
     }
 
-    pub(super) async fn post(&self, target: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&self, target: &str, body: &str) -> Answer {
         self.ask(Ask::new("POST", target, body.to_owned())).await.unwrap()
     }
 
-    pub(super) async fn sts(&self, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn sts(&self, form: &[(&str, &str)]) -> Answer {
         self.form("sts", "2011-06-15", form).await
     }
 
-    pub(super) async fn iam(&self, action: &str, more: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn iam(&self, action: &str, more: &[(&str, &str)]) -> Answer {
         self.form("iam", "2010-05-08", &[&[("Action", action)], more].concat()).await
     }
 
-    pub(super) async fn kms(&self, operation: &str, body: &serde_json::Value) -> Answer {
+    pub(crate) async fn kms(&self, operation: &str, body: &serde_json::Value) -> Answer {
         let ask = Ask { service: "kms", ..Ask::new("POST", "/", body.to_string()) };
         let ask = ask.header("content-type", "application/x-amz-json-1.1");
         self.ask(ask.header("x-amz-target", format!("TrentService.{operation}"))).await.unwrap()
@@ -160,18 +160,18 @@ impl Client {
         self.ask(ask.header("content-type", "application/x-www-form-urlencoded")).await.unwrap()
     }
 
-    pub(super) async fn assume(&self, role: &str, more: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn assume(&self, role: &str, more: &[(&str, &str)]) -> Answer {
         let form = [("Action", "AssumeRole"), ("RoleArn", role), ("RoleSessionName", "test")];
         self.sts(&[&form[..], more].concat()).await
     }
 
     /// Signs and sends; an error if the connection ends before an answer.
-    pub(super) async fn ask(&self, ask: Ask) -> std::io::Result<Answer> {
+    pub(crate) async fn ask(&self, ask: Ask) -> std::io::Result<Answer> {
         let signed = self.sign(ask);
         self.send(&signed.head, &signed.body).await
     }
 
-    pub(super) fn sign(&self, ask: Ask) -> Signed {
+    pub(crate) fn sign(&self, ask: Ask) -> Signed {
         let hash = ask.hash.unwrap_or_else(|| sha256_hex(&ask.body));
         let mut headers = HeaderMap::new();
         let mut set = |name: &str, value: &str| {
@@ -207,12 +207,12 @@ impl Client {
     }
 
     /// A URL that reads `path` for `seconds`.
-    pub(super) fn presign(&self, path: &str, seconds: u64) -> String {
+    pub(crate) fn presign(&self, path: &str, seconds: u64) -> String {
         self.presign_with("GET", path, seconds, "")
     }
 
     /// A URL for one request; `hoisted` are headers in the query, as in `&x-amz-acl=private`.
-    pub(super) fn presign_with(&self, method: &str, path: &str, seconds: u64, hoisted: &str) -> String {
+    pub(crate) fn presign_with(&self, method: &str, path: &str, seconds: u64, hoisted: &str) -> String {
         let date = time::compact(self.now);
         let credential = format!("{}/{}/{}/s3/aws4_request", self.key_id, &date[..8], self.region);
         let encode = |text: &str| crate::aws::uri::encode(text, false);
@@ -231,7 +231,7 @@ impl Client {
     }
 
     /// Sends bytes as they are, and reads one answer.
-    pub(super) async fn send(&self, head: &str, body: &[u8]) -> std::io::Result<Answer> {
+    pub(crate) async fn send(&self, head: &str, body: &[u8]) -> std::io::Result<Answer> {
         let mut stream = TcpStream::connect(self.address).await?;
         stream.write_all(head.as_bytes()).await?;
         // The server may answer, or tear the connection, before it has read everything.
@@ -242,7 +242,7 @@ impl Client {
 }
 
 /// Reads one answer; an error if the connection ends before it is whole.
-pub(super) async fn read_answer(stream: &mut TcpStream, is_head: bool) -> std::io::Result<Answer> {
+pub(crate) async fn read_answer(stream: &mut TcpStream, is_head: bool) -> std::io::Result<Answer> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = memchr::memmem::find(&bytes, b"\r\n\r\n") {
@@ -272,7 +272,7 @@ pub(super) async fn read_answer(stream: &mut TcpStream, is_head: bool) -> std::i
 }
 
 /// What a listing lists.
-pub(super) fn keys(listing: &Answer) -> Vec<String> {
+pub(crate) fn keys(listing: &Answer) -> Vec<String> {
     let root = Element::parse(&listing.body, "ListBucketResult").unwrap();
     root.all("Contents").map(|entry| entry.child_text("Key").unwrap().to_owned()).collect()
 }

@@ -3,7 +3,7 @@
 mod anywhere;
 mod buckets;
 mod chunked;
-mod client;
+pub(crate) mod client;
 mod container;
 mod faults;
 mod iam;

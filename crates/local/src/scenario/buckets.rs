@@ -1,0 +1,91 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use iam::{Document, PolicyKind};
+use toml::Value;
+
+use super::reader::{Reader, kind_of};
+use super::variable;
+use crate::aws::{BucketStock, EncryptionStock, ObjectStock, check_bucket_policy};
+
+/// The largest object whose size alone is given: enough for several parts, and little memory.
+const MAX_SIZE: u64 = 64 << 20;
+
+pub(super) fn read(scenario: &mut Reader<'_>) -> Vec<BucketStock> {
+    let mut buckets = Vec::new();
+    scenario.each("buckets", |name, bucket| buckets.extend(read_bucket(name, bucket)));
+    buckets
+}
+
+fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
+    bucket.only(&["account", "encryption", "objects", "policy", "region", "versioning"]);
+    bucket.required("account");
+    let account = bucket.parsed("account");
+    let region = bucket.text("region").unwrap_or("us-east-1").to_owned();
+    let versioning = bucket.word("versioning", &[("enabled", true), ("suspended", false)]);
+    let policy = bucket.policy("policy", PolicyKind::Resource);
+    if let Some(text) = policy.as_ref().filter(|text| !variable::stands_in(text))
+        && let Ok(policy) = Document::parse_as(PolicyKind::Resource, text)
+        && let Err(reason) = check_bucket_policy(name, &policy)
+    {
+        bucket.fault("policy", format!("would not be saved: {reason}"));
+    }
+    let encryption = bucket.child("encryption").and_then(|mut encryption| read_encryption(&mut encryption));
+    let objects = read_objects(bucket);
+    Some(BucketStock { name: name.to_owned(), account: account?, region, versioning, policy, encryption, objects })
+}
+
+fn read_encryption(encryption: &mut Reader<'_>) -> Option<EncryptionStock> {
+    const KINDS: [(&str, &str); 3] = [("AES256", "AES256"), ("aws:kms", "aws:kms"), ("aws:kms:dsse", "aws:kms:dsse")];
+    encryption.only(&["bucket_key", "key", "kind"]);
+    encryption.required("kind");
+    let kind = encryption.word("kind", &KINDS);
+    let key = encryption.text("key").map(str::to_owned);
+    if kind == Some("AES256") && key.is_some() {
+        encryption.fault("key", "is for aws:kms alone");
+    }
+    let bucket_key = encryption.flag("bucket_key").unwrap_or(false);
+    Some(EncryptionStock { algorithm: kind?.to_owned(), key, bucket_key })
+}
+
+fn read_objects(bucket: &mut Reader<'_>) -> BTreeMap<String, ObjectStock> {
+    let mut all = BTreeMap::new();
+    let Some(mut objects) = bucket.child("objects") else { return all };
+    let table = objects.table;
+    for (key, value) in table {
+        let object = match value {
+            Value::String(text) => ObjectStock { body: Bytes::from(text.clone()), ..ObjectStock::default() },
+            Value::Table(_) => match objects.child(key) {
+                Some(mut object) => read_object(&mut object),
+                None => continue,
+            },
+            other => {
+                objects.fault(key, format!("must be a text, or a table, and is {}", kind_of(other)));
+                continue;
+            }
+        };
+        all.insert(key.clone(), object);
+    }
+    all
+}
+
+fn read_object(object: &mut Reader<'_>) -> ObjectStock {
+    object.only(&["encryption", "owner", "size", "tags", "text"]);
+    let text = object.text("text").map(str::to_owned);
+    let size = object.number("size");
+    if text.is_some() && size.is_some() {
+        object.fault("size", "is for an object without a text");
+    }
+    if size.is_some_and(|size| size > MAX_SIZE) {
+        object.fault("size", format!("is more than {MAX_SIZE} bytes"));
+    }
+    let body = match (text, size) {
+        (Some(text), _) => Bytes::from(text),
+        (None, Some(size)) => Bytes::from(vec![b'.'; usize::try_from(size.min(MAX_SIZE)).unwrap_or_default()]),
+        (None, None) => Bytes::new(),
+    };
+    let owner = object.parsed("owner");
+    let encryption = object.child("encryption").and_then(|mut encryption| read_encryption(&mut encryption));
+    let tags = object.pairs("tags").into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    ObjectStock { body, owner, encryption, tags }
+}

@@ -1,0 +1,118 @@
+use super::{asked, assumed, bounded, outcome, play, usual_with};
+use crate::aws::tests::client::Ask;
+
+/// A role in the bucket's account with these actions on the bucket and its objects.
+fn may(actions: &str) -> String {
+    format!(
+        "[accounts.111111111111.roles.orders.policies.all]\nStatement = {{ Effect = 'Allow', Action = {actions}, Resource = ['arn:aws:s3:::lake', 'arn:aws:s3:::lake/*'] }}\n"
+    )
+}
+
+#[tokio::test]
+async fn what_a_role_lacks_in_a_bucket_is_refused_and_nothing_else() {
+    bounded(async {
+        for (row, more, list, get, absent) in [
+            ("all", may("['s3:*']"), "ok", "ok", "404 NoSuchKey"),
+            ("F42", may("['s3:GetObject']"), "403 AccessDenied", "ok", "403 AccessDenied"),
+            ("F42, the other half", may("['s3:ListBucket']"), "ok", "403 AccessDenied", "403 AccessDenied"),
+            (
+                "F54",
+                "[buckets.lake.policy]\nStatement = { Effect = 'Deny', Principal = '*', Action = 's3:GetObject', Resource = 'arn:aws:s3:::lake/*' }".to_owned(),
+                "ok",
+                "403 AccessDenied",
+                "403 AccessDenied",
+            ),
+        ] {
+            let stage = play(&usual_with(&more)).await;
+            let session = assumed(&stage).await;
+            for (target, expected) in [("/lake?list-type=2", list), ("/lake/topics/a", get), ("/lake/absent", absent)] {
+                let told = asked(&session, "GET", target).await;
+                assert!(told.starts_with(expected), "{row}: {target}: {told}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_object_of_a_third_account_is_refused_to_the_bucket_s_own_role() {
+    bounded(async {
+        let text = usual_with("[buckets.lake.objects.\"topics/theirs\"]\ntext = 'x'\nowner = '333333333333'");
+        let stage = play(&text).await;
+        let session = assumed(&stage).await;
+        assert_eq!(asked(&session, "GET", "/lake/topics/a").await, "ok");
+        assert_eq!(asked(&session, "GET", "/lake/topics/theirs").await, "403 AccessDenied: Access Denied");
+        assert_eq!(asked(&session, "HEAD", "/lake/topics/theirs").await, "403");
+        assert_eq!(asked(&session, "GET", "/lake?list-type=2").await, "ok");
+        // It stands in his bucket, and he may remove it.
+        assert_eq!(asked(&session, "DELETE", "/lake/topics/theirs").await, "ok");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bucket_s_default_key_decides_who_writes_and_who_writes_in_parts() {
+    bounded(async {
+        let key = "arn:aws:kms:us-east-1:111111111111:key/k1";
+        let stage = |kms: &str, key_policy: &str| {
+            let more = format!(
+                "[accounts.111111111111.kms_keys.k1]\nregion = 'us-east-1'\n{key_policy}\n[buckets.lake.encryption]\nkind = 'aws:kms'\nkey = '{key}'\n[accounts.111111111111.roles.orders.policies.all]\nStatement = [{{ Effect = 'Allow', Action = 's3:*', Resource = '*' }}, {{ Effect = 'Allow', Action = {kms}, Resource = '{key}' }}]"
+            );
+            async move { play(&usual_with(&more)).await }
+        };
+        // F45: enough for one piece, not for parts, nor for reading.
+        let place = stage("['kms:GenerateDataKey']", "").await;
+        let session = assumed(&place).await;
+        let put = session.put("/lake/new", "x").await;
+        assert_eq!((outcome(&put).as_str(), put.header("x-amz-server-side-encryption-aws-kms-key-id")), ("ok", key));
+        let begun = session.post("/lake/large?uploads", "").await;
+        let target = format!("/lake/large?uploadId={}&partNumber=1", begun.element("UploadId"));
+        let told = outcome(&session.put(&target, "x").await);
+        assert!(told.starts_with("403 AccessDenied") && told.contains("kms:Decrypt on resource: "), "{told}");
+        let told = asked(&session, "GET", "/lake/topics/a").await;
+        assert!(told.contains("kms:Decrypt"), "{told}");
+        // All of it.
+        let place = stage("['kms:GenerateDataKey', 'kms:Decrypt']", "").await;
+        assert_eq!(asked(&assumed(&place).await, "GET", "/lake/topics/a").await, "ok");
+        // F46: the key's own policy names somebody else.
+        let policy = "policy = { Statement = { Effect = 'Allow', Principal = { AWS = '333333333333' }, Action = 'kms:*', Resource = '*' } }";
+        let place = stage("['kms:*']", policy).await;
+        let told = outcome(&assumed(&place).await.put("/lake/new", "x").await);
+        assert!(told.contains("kms:GenerateDataKey") && told.contains("no resource-based policy"), "{told}");
+        // What is asked for goes before the default.
+        let ask = Ask::new("PUT", "/lake/plain", "x").header("x-amz-server-side-encryption", "AES256");
+        assert_eq!(outcome(&assumed(&place).await.ask(ask).await.unwrap()), "ok");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_the_tail_of_an_alias_or_of_another_region_is_no_key() {
+    bounded(async {
+        let stage = play(&usual_with("")).await;
+        let session = assumed(&stage).await;
+        for (key, expected) in [
+            ("aws/s3", "400 KMS.NotFoundException: Invalid keyId 'aws/s3'"),
+            ("arn:aws:kms:eu-west-1:111111111111:key/k1", "400 KMS.NotFoundException: Invalid arn eu-west-1"),
+            ("alias/none", "400 KMS.NotFoundException: Key 'alias/none' does not exist"),
+        ] {
+            let ask = Ask::new("PUT", "/lake/x", "x").header("x-amz-server-side-encryption", "aws:kms");
+            let ask = ask.header("x-amz-server-side-encryption-aws-kms-key-id", key);
+            assert_eq!(outcome(&session.ask(ask).await.unwrap()), expected);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bucket_elsewhere_or_of_somebody_else_says_where_and_nothing_more() {
+    bounded(async {
+        let stage = play(&usual_with("[buckets.lake]\nregion = 'eu-central-1'")).await;
+        let told = asked(&assumed(&stage).await, "GET", "/lake?list-type=2").await;
+        assert!(told.ends_with("the region 'us-east-1' is wrong; expecting 'eu-central-1'"), "{told}");
+        let stage = play(&usual_with("[buckets.lake]\naccount = '333333333333'")).await;
+        let told = asked(&assumed(&stage).await, "GET", "/lake?list-type=2").await;
+        assert_eq!(told, "403 AccessDenied: Access Denied");
+    })
+    .await;
+}
