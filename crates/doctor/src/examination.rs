@@ -35,6 +35,7 @@ pub async fn examine(
     checks::bucket::run(&mut x).await;
     checks::reading::run(&mut x).await;
     checks::writing::run(&mut x).await;
+    checks::kafka::run(&mut x).await;
     x.report()
 }
 

@@ -72,6 +72,8 @@ pub struct Facts {
     pub put_outside: Option<Trial>,
     /// Listing beside the prefix.
     pub list_outside: Option<Trial>,
+    /// Of Kafka.
+    pub kafka: crate::KafkaFacts,
 }
 
 /// What came of a request to S3 or STS.

@@ -4,6 +4,7 @@
 //! checks that they explain. A refusal's code and HTTP status are looked at first and its text second: AWS changes texts.
 
 mod input;
+mod kafka;
 mod object;
 mod trust;
 
@@ -12,6 +13,7 @@ use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
     let mut all: Vec<_> = [input::CAUSES, object::CAUSES, trust::CAUSES].into_iter().flatten().copied().collect();
+    all.extend(kafka::CAUSES.iter().copied().flatten().copied());
     all.sort_by_key(|cause| cause.row);
     all
 }
@@ -48,6 +50,7 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     input::explain(&mut case);
     trust::explain(&mut case);
     object::explain(&mut case);
+    kafka::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {
             result.diagnoses.push(diagnosis);

@@ -3,6 +3,7 @@
 pub(crate) mod bucket;
 pub(crate) mod identity;
 pub(crate) mod input;
+pub(crate) mod kafka;
 pub(crate) mod policies;
 pub(crate) mod reading;
 pub(crate) mod trust;

@@ -128,11 +128,7 @@ fn of_consumers(found: consumer_group_describe_response::DescribedGroup) -> Grou
         host: shared(&member.client_host),
         topics: member.subscribed_topic_names.iter().map(|name| (&***name).into()).collect(),
     });
-    GroupDescription {
-        state: shared(&found.group_state),
-        protocol_type: "consumer".into(),
-        members: members.collect(),
-    }
+    GroupDescription { state: shared(&found.group_state), protocol_type: "consumer".into(), members: members.collect() }
 }
 
 fn of_classic(found: describe_groups_response::DescribedGroup) -> GroupDescription {

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    CreateTopicsRequest, InitProducerIdRequest, ProduceRequest, SaslHandshakeRequest, TopicName,
+    CreateTopicsRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest, SaslHandshakeRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -21,8 +21,7 @@ impl Cluster {
         let topic_data = TopicProduceData::default()
             .with_name(TopicName(StrBytes::from_string(topic.to_owned())))
             .with_partition_data(vec![data]);
-        let request =
-            ProduceRequest::default().with_acks(-1).with_timeout_ms(5_000).with_topic_data(vec![topic_data]);
+        let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(5_000).with_topic_data(vec![topic_data]);
         let options = Options { max_version: Some(BY_NAME), ..Options::default() };
         self.retried(async || {
             let response = self.any().await?.call_with(&request, options).await?;
@@ -75,6 +74,13 @@ impl Cluster {
 }
 
 impl Connection {
+    /// Whether the broker takes a request of ours at all: one that wants a login tells its versions to everybody, and hangs
+    /// up on what comes next.
+    pub async fn greet(&self) -> Result<(), net::Error> {
+        let request = MetadataRequest::default().with_topics(Some(Vec::new())).with_allow_auto_topic_creation(false);
+        self.call(&request).await.map(drop)
+    }
+
     /// The SASL mechanisms that this listener has, asked for on a connection that has not logged in, which is of no other
     /// use afterwards. `None` if it takes no login.
     pub async fn mechanisms(&self) -> Result<Option<Vec<String>>, net::Error> {
