@@ -53,6 +53,10 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     kafka::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {
+            if result.status == Status::Passed {
+                // It works, and something is known to be wrong with it.
+                result.status = Status::Warning;
+            }
             result.diagnoses.push(diagnosis);
         }
     }
