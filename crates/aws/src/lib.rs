@@ -38,17 +38,15 @@ mod sts;
 mod walk;
 mod xml;
 
-//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); [`reach`], which
-//! looks how far a service is away; [`s3`], the S3 implementation of [`transit::Sink`]; and [`objects`], what a person or a
-//! script does with objects: get, put, list, copy and the like.
+pub mod objects;
+pub mod reach;
 pub mod s3;
 
 pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
-//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); [`reach`], which
-//! looks how far a service is away; [`s3`], the S3 implementation of [`transit::Sink`]; and [`objects`], what a person or a
-//! script does with objects: get, put, list, copy and the like.
+pub use evidence::{Metadata, MetadataState, Offered, Provider, Providing};
+pub use iam_read::{IamEndpoint, ReadGrants, ReadPolicy, ReadRole};
 pub use msk::{MskTokenError, msk_token};
 pub use sts::Won;
 pub use walk::{SignedWith, Stop};
