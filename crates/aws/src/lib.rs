@@ -46,6 +46,7 @@ pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
 pub use evidence::{Metadata, MetadataState, Offered, Provider, Providing};
+pub use iam_read::{IamEndpoint, ReadGrants, ReadPolicy, ReadRole};
 pub use msk::{MskTokenError, msk_token};
 pub use sts::Won;
 pub use walk::{SignedWith, Stop};

@@ -5,6 +5,7 @@
 
 mod ambient;
 mod input;
+mod kafka;
 mod network;
 mod object;
 mod region;
@@ -15,12 +16,15 @@ use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
-    let mut all: Vec<_> =
-        [input::CAUSES, object::CAUSES, trust::CAUSES, network::CAUSES, time::CAUSES, region::CAUSES, ambient::CAUSES]
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect();
+    let mut all = Vec::new();
+    all.extend_from_slice(ambient::CAUSES);
+    all.extend_from_slice(input::CAUSES);
+    all.extend(kafka::CAUSES.iter().copied().flatten());
+    all.extend_from_slice(network::CAUSES);
+    all.extend_from_slice(object::CAUSES);
+    all.extend_from_slice(region::CAUSES);
+    all.extend_from_slice(time::CAUSES);
+    all.extend_from_slice(trust::CAUSES);
     all.sort_by_key(|cause| cause.row);
     all
 }
@@ -61,6 +65,7 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     time::explain(&mut case);
     region::explain(&mut case);
     ambient::explain(&mut case);
+    kafka::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {
             if result.status == Status::Passed {

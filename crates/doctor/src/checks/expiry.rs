@@ -21,7 +21,8 @@ pub(crate) fn run(x: &mut Examination<'_>) {
     let watch = Watch::start();
     let base = &connection.base;
     let now = x.around.clients.clock().now();
-    let ending = x.around.clients.certificates().expiries().into_iter().find(|certificate| certificate.left(now) < SOON);
+    let ending =
+        x.around.clients.certificates().expiries().into_iter().find(|certificate| certificate.left(now) < SOON);
     if let Some(certificate) = ending {
         let days = certificate.left(now).as_secs() / 86_400;
         x.put(watch.warning(Check::EXPIRY, format!("{} ends in {days} days", certificate.target)));

@@ -58,7 +58,8 @@ async fn f76_a_token_that_was_written_anew_is_used_once_the_old_one_is_refused()
 
     let clients = Clients::new(Clock::system(), Environment::of::<String, String>([]));
     let sts = StsEndpoint::new("us-east-1").at(aws.endpoint());
-    let keys = StaticKeys { access_key_id: AccessKeyId::new(user.access_key_id), secret: user.secret_access_key, token: None };
+    let keys =
+        StaticKeys { access_key_id: AccessKeyId::new(user.access_key_id), secret: user.secret_access_key, token: None };
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("credentials");
     // What a person's login writes.
