@@ -29,7 +29,7 @@ static SOON_OFF: Cause = Cause {
     row: "F68",
     code: "time.clock-off-for-sts",
     title: "this machine's clock is off by more than 5 minutes",
-    symptom: "SignatureDoesNotMatch: Signature expired: .. is now earlier than ..",
+    symptom: "SignatureDoesNotMatch: Signature expired, is now earlier than an hour of AWS's",
     why: "STS refuses a signature whose hour is more than 5 minutes from its own, and S3 does not yet",
     apart: "the Date of any answer of AWS's beside this machine's clock",
     cure: "set the clock (NTP)",

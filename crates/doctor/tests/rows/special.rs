@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws::Clients;
 use aws::s3::S3Options;
-use doctor::{Check, Status, causes};
-use identity::{AccessKeyId, AssumeRole, Base, Connection, Profile, StaticKeys, StsEndpoint};
+use doctor::{Check, Depth, Status, Target, Verdict, causes};
+use identity::{AccessKeyId, AssumeRole, Base, Connection, Connections, KeyRule, Profile, StaticKeys, StsEndpoint};
 use local::aws::{Aws, AwsOptions, Effect, FaultRule};
 use local::scenario::Scenario;
 use world::{Clock, Environment};
@@ -87,4 +87,37 @@ async fn f76_a_token_that_was_written_anew_is_used_once_the_old_one_is_refused()
     let tried = probe.list("", 1).await;
     assert!(tried.answer.is_ok(), "{tried:?}");
     assert_eq!(tried.renewed, Some(("ListObjectsV2", "ExpiredToken".to_owned())));
+}
+
+/// A store of another maker has no STS, and AWS's knows nothing of its keys: nobody asks it.
+#[tokio::test]
+async fn keys_of_a_store_of_another_maker_are_tried_without_sts() {
+    let text = r#"
+        title = "a store"
+        [accounts.111111111111.users.writer.policies.lake]
+        Version = "2012-10-17"
+        Statement = { Effect = "Allow", Action = "s3:*", Resource = ["arn:aws:s3:::lake", "arn:aws:s3:::lake/*"] }
+        [buckets.lake]
+        account = "111111111111"
+        [caller]
+        user = "111111111111/writer"
+        [connections.lake]
+        kind = "keys"
+        region = "us-east-1"
+        bucket = "lake"
+        fence = "check"
+    "#;
+    let stage = Scenario::parse("store", text).unwrap().play(&BTreeMap::new()).await.unwrap();
+    let mut written: serde_json::Value = serde_json::from_str(stage.connections()).unwrap();
+    for service in ["sts", "kms", "rolesanywhere"] {
+        written["connections"]["lake"]["endpoints"].as_object_mut().unwrap().remove(service);
+    }
+    let connections =
+        Connections::read("store", &written.to_string(), &stage.environment(), KeyRule::default()).unwrap();
+    let target = Target::connection(connections.get("lake").unwrap(), None);
+    let report = doctor::examine(&target, Depth::Write, &super::around(&stage), &|_| ()).await;
+    assert_eq!(report.verdict, Verdict::Passed, "{}", super::told(&report));
+    assert_eq!(report.check(Check::STS_REACHED).unwrap().status, Status::Skipped);
+    assert!(report.check(Check::BASE).unwrap().reason.contains("STS is not asked"));
+    assert_eq!(report.check(Check::PUT).unwrap().status, Status::Passed);
 }
