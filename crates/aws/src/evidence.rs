@@ -200,6 +200,9 @@ impl Clients {
         let shown = name.clone().unwrap_or_else(|| "default".to_owned());
         let chain = Chain { sts: self.sts(), endpoint: &identity::StsEndpoint::default() };
         match chain.files(&profile).await {
+            Ok(files) if files.get(&shown).is_some_and(|section| !section.says_who()) => {
+                Providing::Nothing(format!("profile {shown} says nothing of who we are"))
+            }
             Ok(files) if files.get(&shown).is_some() => {
                 Providing::Something(format!("profile {shown}{}", kind_of(&files, &shown)))
             }
