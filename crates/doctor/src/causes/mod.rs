@@ -3,15 +3,35 @@
 //! Each file has a table of [`Cause`]s, and one function that looks at all facts and adds its [`Diagnosis`]es to the
 //! checks that they explain. A refusal's code and HTTP status are looked at first and its text second: AWS changes texts.
 
+mod assume;
+mod condition;
+mod duration;
+mod external_id;
 mod input;
+mod keys;
 mod object;
+mod principal;
+mod remedy;
+mod session_policy;
+mod tags;
 mod trust;
 
 use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
-    let mut all: Vec<_> = [input::CAUSES, object::CAUSES, trust::CAUSES].into_iter().flatten().copied().collect();
+    let tables = [
+        condition::CAUSES,
+        duration::CAUSES,
+        external_id::CAUSES,
+        input::CAUSES,
+        keys::CAUSES,
+        object::CAUSES,
+        principal::CAUSES,
+        session_policy::CAUSES,
+        tags::CAUSES,
+    ];
+    let mut all: Vec<_> = tables.into_iter().flatten().copied().collect();
     all.sort_by_key(|cause| cause.row);
     all
 }
@@ -46,7 +66,14 @@ impl Case<'_> {
 pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult]) {
     let mut case = Case { target, facts, results, found: Vec::new() };
     input::explain(&mut case);
+    duration::explain(&mut case);
+    session_policy::explain(&mut case);
+    keys::explain(&mut case);
+    tags::explain(&mut case);
     trust::explain(&mut case);
+    external_id::explain(&mut case);
+    principal::explain(&mut case);
+    condition::explain(&mut case);
     object::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {

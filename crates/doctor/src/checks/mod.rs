@@ -3,7 +3,9 @@
 pub(crate) mod bucket;
 pub(crate) mod identity;
 pub(crate) mod input;
+pub(crate) mod ours;
 pub(crate) mod policies;
 pub(crate) mod reading;
+pub(crate) mod refusal;
 pub(crate) mod trust;
 pub(crate) mod writing;
