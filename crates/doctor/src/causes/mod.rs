@@ -3,17 +3,21 @@
 //! Each file has a table of [`Cause`]s, and one function that looks at all facts and adds its [`Diagnosis`]es to the
 //! checks that they explain. A refusal's code and HTTP status are looked at first and its text second: AWS changes texts.
 
+mod ambient;
 mod assume;
 mod condition;
 mod duration;
 mod external_id;
 mod input;
 mod keys;
+mod network;
 mod object;
 mod principal;
+mod region;
 mod remedy;
 mod session_policy;
 mod tags;
+mod time;
 mod trust;
 
 use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
@@ -21,15 +25,19 @@ use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
     let tables = [
+        ambient::CAUSES,
         condition::CAUSES,
         duration::CAUSES,
         external_id::CAUSES,
         input::CAUSES,
         keys::CAUSES,
+        network::CAUSES,
         object::CAUSES,
         principal::CAUSES,
+        region::CAUSES,
         session_policy::CAUSES,
         tags::CAUSES,
+        time::CAUSES,
     ];
     let mut all: Vec<_> = tables.into_iter().flatten().copied().collect();
     all.sort_by_key(|cause| cause.row);
@@ -75,6 +83,10 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     principal::explain(&mut case);
     condition::explain(&mut case);
     object::explain(&mut case);
+    network::explain(&mut case);
+    time::explain(&mut case);
+    region::explain(&mut case);
+    ambient::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {
             if result.status == Status::Passed {
