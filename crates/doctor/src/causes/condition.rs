@@ -80,14 +80,14 @@ pub(super) static CAUSES: &[&Cause] = &[&MFA, &ADDRESS, &HOUR, &DENY, &SPREADING
 
 pub(super) fn explain(case: &mut Case<'_>) {
     for (kind, finding) in &case.facts.findings {
-        let cause = match finding.rule {
+        let row = match finding.rule {
             "shadowed-by-deny" => &DENY,
             "expired" | "empty-window" => &HOUR,
             _ => continue,
         };
         if *kind == PolicyKind::Trust {
-            let remedy = mended(finding).unwrap_or_else(|| Remedy::to(cause.cure));
-            case.explain(Check::POLICIES, Diagnosis::decided(cause, finding.to_string()).cure(remedy));
+            let remedy = mended(finding).unwrap_or_else(|| Remedy::to(row.cure));
+            case.explain(Check::POLICIES, Diagnosis::decided(row, finding.to_string()).cure(remedy));
         }
     }
 }

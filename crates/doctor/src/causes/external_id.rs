@@ -73,8 +73,9 @@ pub(super) fn explain(case: &mut Case<'_>) {
         let diagnosis = Diagnosis::decided(&CROSSED, because).cure(trust_policy(case, None));
         case.explain(Check::WRONG_ID, diagnosis);
     }
+    given(case);
     for (kind, finding) in &case.facts.findings {
-        let cause = match finding.rule {
+        let row = match finding.rule {
             "crossed-pairs" => &CROSSED,
             rule if OPEN_RULES.contains(&rule) => &OPEN,
             _ => continue,
@@ -82,17 +83,38 @@ pub(super) fn explain(case: &mut Case<'_>) {
         if *kind != PolicyKind::Trust {
             continue;
         }
-        let diagnosis = Diagnosis::decided(cause, finding.to_string());
-        let remedy = super::remedy::mended(finding).unwrap_or_else(|| Remedy::to(cause.cure));
+        let diagnosis = Diagnosis::decided(row, finding.to_string());
+        let remedy = super::remedy::mended(finding).unwrap_or_else(|| Remedy::to(row.cure));
         case.explain(Check::POLICIES, diagnosis.cure(remedy));
+    }
+}
+
+/// A trust policy that was given and asks for other external IDs than the one that is sent: seen without any request.
+fn given(case: &mut Case<'_>) {
+    let (Some(text), Some(connection)) = (&case.target.trust_policy, &case.target.connection) else { return };
+    let (Ok(document), Some(index)) = (iam::Document::parse(text), connection.hops.len().checked_sub(1)) else {
+        return;
+    };
+    let allows = document.statements().iter().filter(|statement| statement.effect() == iam::Effect::Allow);
+    let conditions = allows.flat_map(iam::Statement::conditions);
+    let about_ids = conditions.filter(|condition| condition.key().eq_ignore_ascii_case("sts:ExternalId"));
+    let wanted: Vec<String> = about_ids.flat_map(iam::Condition::values).map(str::to_owned).collect();
+    let is_pattern = wanted.iter().any(|id| id.contains(['*', '?', '$']));
+    let Some(sent) = connection.hops[index].external_id.as_deref() else { return };
+    if !wanted.is_empty() && !is_pattern && !wanted.iter().any(|id| id == sent) {
+        let diagnosis = differs(case, index, Some(sent), &wanted, "the trust policy that was given");
+        case.explain(Check::POLICIES, diagnosis);
     }
 }
 
 /// What a trust policy that asks for one of `wanted` says where `sent` is sent by hop `index`.
 pub(super) fn differs(case: &Case<'_>, index: usize, sent: Option<&str>, wanted: &[String], whose: &str) -> Diagnosis {
     let asks = wanted.iter().map(|id| format!("{id:?}")).collect::<Vec<_>>().join(" or ");
-    let is_copied = case.target.integration.is_some() && wanted.iter().any(|id| is_of_our_form(id));
-    let cause = if is_copied { &OF_ANOTHER } else { &DIFFERS };
+    let is_copied = case.target.integration.as_ref().is_some_and(|own| {
+        let is_own = |id: &String| own.external_ids.contains(id);
+        wanted.iter().any(|id| is_of_our_form(id)) && !wanted.iter().any(is_own)
+    });
+    let row = if is_copied { &OF_ANOTHER } else { &DIFFERS };
     let because = match sent {
         Some(sent) => {
             let how =
@@ -101,15 +123,14 @@ pub(super) fn differs(case: &Case<'_>, index: usize, sent: Option<&str>, wanted:
         }
         None => format!("{whose} asks for external ID {asks}, and none is sent"),
     };
-    let diagnosis = Diagnosis::decided(cause, because);
+    let diagnosis = Diagnosis::decided(row, because);
     let by_policy =
         |diagnosis: Diagnosis| diagnosis.cure(trust_policy(case, Some(index))).cure(update_command(case, index));
     match (&case.target.integration, wanted) {
-        // The integration's ID is the one that counts.
-        (Some(_), _) => by_policy(diagnosis),
         (None, [one]) if sent.is_none() => diagnosis.cure(external_id_setting(one)),
         (None, [one]) => by_policy(diagnosis).cure(external_id_setting(one)),
-        (None, _) => by_policy(diagnosis),
+        // Of an integration its own ID is the one that counts.
+        (_, _) => by_policy(diagnosis),
     }
 }
 

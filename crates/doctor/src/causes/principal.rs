@@ -131,7 +131,8 @@ pub(super) fn root(case: &Case<'_>, caller: &str) -> Option<Diagnosis> {
 
 /// Who asks is not who the customer was told to trust.
 pub(super) fn not_as_told(case: &Case<'_>, index: usize, caller: &str) -> Option<Diagnosis> {
-    let told = &case.target.integration.as_ref()?.principal;
+    let is_last = case.target.connection.as_ref().is_some_and(|connection| index + 1 == connection.hops.len());
+    let told = &case.target.integration.as_ref().filter(|_| is_last)?.principal;
     let asks = principal_of(caller)?;
     let is_same = told.parse::<Arn>().is_ok_and(|told| {
         let name = |arn: &Arn| arn.role_name().or(arn.user_name()).map(str::to_owned);
@@ -158,14 +159,14 @@ pub(super) fn not_named(
         allows.filter_map(iam::Statement::principals).flat_map(iam::Principals::list).collect();
     let gone: Vec<String> = named.iter().filter_map(|one| unique_id(one)).collect();
     let asks = principal_of(caller).map_or_else(|| caller.to_owned(), |arn| arn.to_string());
-    let (cause, because) = if gone.is_empty() {
+    let (row, because) = if gone.is_empty() {
         let named: Vec<String> = named.iter().map(|principal| told(principal)).collect();
         (&OTHER, format!("{asks} asks, and {whose} lets in {}", named.join(", ")))
     } else {
         let gone = gone.join(", ");
         (&RECREATED, format!("{whose} names {gone}: what is left of somebody who was deleted; {asks} asks"))
     };
-    Diagnosis::decided(cause, because).cure(trust_policy(case, Some(index))).cure(update_command(case, index))
+    Diagnosis::decided(row, because).cure(trust_policy(case, Some(index))).cure(update_command(case, index))
 }
 
 fn unique_id(principal: &Principal) -> Option<String> {

@@ -33,6 +33,9 @@ fn denied(case: &Case<'_>, index: usize, refusal: &Refusal) -> Vec<Diagnosis> {
     if case.facts.ours.role_is_absent {
         return vec![input::no_such_role(&asked.role)];
     }
+    if let Some(diagnosis) = principal::not_as_told(case, index, asked.caller_arn) {
+        return vec![diagnosis];
+    }
     if let Some(accepted) = &case.facts.accepted_id {
         let sent = asked.hop.external_id.as_deref();
         return vec![external_id::differs(case, index, sent, std::slice::from_ref(accepted), "the role")];
@@ -70,7 +73,6 @@ fn denied(case: &Case<'_>, index: usize, refusal: &Refusal) -> Vec<Diagnosis> {
     let sure = if own_allows && by_trust.len() == 1 { Certainty::Decided } else { Certainty::Likely };
     found.extend(assume::lessened(by_trust, sure));
     found.extend(assume::lessened(by_own, Certainty::Likely));
-    found.extend(principal::not_as_told(case, index, asked.caller_arn));
     let is_ours = role.is_some();
     found.extend(ranked(case, &asked).into_iter().filter(|diagnosis| match diagnosis.cause.row {
         "F13" => !own_allows,

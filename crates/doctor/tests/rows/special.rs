@@ -1,1 +1,3 @@
 //! Rows that a scenario file cannot express.
+
+mod trust;
