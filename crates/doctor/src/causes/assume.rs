@@ -150,7 +150,7 @@ pub(super) fn trust(case: &Case<'_>, asked: &Asked<'_>, document: &Document, who
         let place = place(standing, whose);
         let keys: Vec<&str> = standing.statement.conditions().iter().map(iam::Condition::key).collect();
         let diagnoses = if keys.is_empty() {
-            let because = format!("{place} denies {}, whatever else allows it", "sts:AssumeRole");
+            let because = format!("{place} denies sts:AssumeRole, whatever else allows it");
             vec![denied(case, asked, because)]
         } else {
             let because = |key: &str| format!("{place} denies sts:AssumeRole by its condition on {key}");
@@ -230,32 +230,27 @@ fn by_key(
     condition::cured(case, asked.index, Diagnosis::decided(condition::cause_of(key), because))
 }
 
-/// What our own policies say of the request, as far as they could be read.
+/// What our own policies say of the request, as far as they could be read. `trust` is the role's own policy, if it is known:
+/// in one account it is enough to be named there.
 pub(super) fn own(case: &Case<'_>, asked: &Asked<'_>, trust: Option<&Document>) -> Option<Word> {
     let grants = case.facts.ours.grants.as_ref()?;
-    let read = |policy: &aws::ReadPolicy| Document::parse(&policy.text).ok();
-    let documents: Vec<Document> = grants.policies.iter().filter_map(read).collect();
-    let identity: Vec<&Document> = documents.iter().collect();
-    let boundary = grants.boundary.as_ref().and_then(read);
-    let is_whole = grants.unread.is_empty() && documents.len() == grants.policies.len();
     let request = asked.request("sts:AssumeRole")?;
     let whose = &grants.whose;
-    let place = |document: &Document, name: &str, index: usize| {
-        let sid = document.statements()[index].sid().map(|sid| format!(" ({sid})")).unwrap_or_default();
-        format!("statement {}{sid} of policy {name} of {whose}", index + 1)
-    };
-    let cured = |because: String| {
-        Diagnosis::decided(&principal::NOT_ALLOWED, because).cure(assume_statement(case, asked.index))
-    };
-    let all = grants.policies.iter().chain(&grants.boundary);
-    for (document, policy) in identity.iter().copied().chain(&boundary).zip(all) {
+    let read = |policy: &'_ aws::ReadPolicy| Document::parse(&policy.text).ok();
+    let identity: Vec<(&str, Document)> =
+        grants.policies.iter().filter_map(|policy| Some((policy.name.as_str(), read(policy)?))).collect();
+    let boundary = grants.boundary.as_ref().and_then(|policy| Some((policy.name.as_str(), read(policy)?)));
+    let is_whole = grants.unread.is_empty() && identity.len() == grants.policies.len();
+
+    let speaks = |standing: &Standing<'_>| standing.covers_action && standing.covers_resource;
+    for (name, document) in identity.iter().chain(&boundary) {
         let deny = standings(&request, document).into_iter().find(|standing| {
             let (unmet, unknown) = asked.keys(standing);
-            let is_deny = standing.statement.effect() == Effect::Deny;
-            is_deny && standing.covers_action && standing.covers_resource && unmet.is_empty() && unknown.is_empty()
+            let is_sure = unmet.is_empty() && unknown.is_empty();
+            standing.statement.effect() == Effect::Deny && speaks(standing) && is_sure
         });
         if let Some(deny) = deny {
-            let place = place(document, &policy.name, deny.index);
+            let place = place(&deny, &format!("policy {name} of {whose}"));
             let because = format!("{place} denies sts:AssumeRole on {}", asked.role);
             let remedy = Remedy::to(format!("take {place} back, or spare {} in it", asked.role));
             return Some(Word::Refuses(vec![Diagnosis::decided(&principal::NOT_ALLOWED, because).cure(remedy)]));
@@ -264,37 +259,36 @@ pub(super) fn own(case: &Case<'_>, asked: &Asked<'_>, trust: Option<&Document>) 
     let allows = |document: &Document| {
         standings(&request, document).into_iter().any(|standing| {
             let (unmet, _) = asked.keys(&standing);
-            let speaks = standing.covers_action && standing.covers_resource;
-            standing.statement.effect() == Effect::Allow && speaks && unmet.is_empty()
+            standing.statement.effect() == Effect::Allow && speaks(&standing) && unmet.is_empty()
         })
     };
-    // In one account it is enough to be named by the role itself.
+    let missing = |because: String| {
+        Diagnosis::decided(&principal::NOT_ALLOWED, because).cure(assume_statement(case, asked.index))
+    };
     let in_account = asked.caller.account() == asked.role.account();
-    let is_named = trust.is_some_and(|document| {
-        let by_itself = standings(&request, document).into_iter().filter(Standing::matches);
-        by_itself.into_iter().any(|standing| {
-            let principals = standing.statement.principals().map_or(&[][..], iam::Principals::list);
-            principals.iter().any(|principal| !matches!(principal, iam::Principal::Account(_)))
-        })
-    });
-    if !identity.iter().any(|document| allows(document)) && !(in_account && (is_named || trust.is_none())) {
+    let is_enough_to_be_named = in_account && trust.is_none_or(|document| is_named(&request, document));
+    if !is_enough_to_be_named && !identity.iter().any(|(_, document)| allows(document)) {
         let because = format!("no policy of {whose} allows sts:AssumeRole on {}", asked.role);
-        let diagnosis = cured(because);
         return Some(if is_whole {
-            Word::Refuses(vec![diagnosis])
+            Word::Refuses(vec![missing(because)])
         } else {
-            let because = format!("{} (not read: {})", diagnosis.because, grants.unread.join(", "));
-            Word::Open(vec![Diagnosis { because, ..diagnosis }])
+            Word::Open(vec![missing(format!("{because} (not read: {})", grants.unread.join(", ")))])
         });
     }
-    if let Some(document) = boundary.as_ref().filter(|document| !allows(document)) {
-        let name = grants.boundary.as_ref().map_or("", |policy| policy.name.as_str());
+    if let Some((name, _)) = boundary.as_ref().filter(|(_, document)| !allows(document)) {
         let because =
             format!("the permissions boundary of {whose} ({name}) does not allow sts:AssumeRole on {}", asked.role);
-        let _ = document;
-        return Some(Word::Refuses(vec![cured(because)]));
+        return Some(Word::Refuses(vec![missing(because)]));
     }
     Some(if is_whole { Word::Allows } else { Word::Open(Vec::new()) })
+}
+
+/// Whether a trust policy names who asks, and not just the account.
+fn is_named(request: &Request<'_>, document: &Document) -> bool {
+    standings(request, document).iter().filter(|standing| standing.matches()).any(|standing| {
+        let principals = standing.statement.principals().map_or(&[][..], iam::Principals::list);
+        principals.iter().any(|principal| !matches!(principal, iam::Principal::Account(_)))
+    })
 }
 
 /// What AWS's own words say, where they say more than that it is refused: they do within an account or organisation.
@@ -308,6 +302,11 @@ pub(super) fn text(case: &Case<'_>, asked: &Asked<'_>, refusal: &Refusal) -> Opt
     let of_trust = ["role trust policy", "resource-based policy", "trust policy"];
     if of_trust.into_iter().any(|policy| says(&format!("explicit deny in a {policy}"))) {
         return Some(denied(case, asked, because()));
+    }
+    // Neither the role nor who asks: somebody above them.
+    if ["service control policy", "resource control policy"].into_iter().any(says) {
+        let above = Remedy::to("have whoever administers the organisation except it");
+        return super::by_row("F53").map(|row| Diagnosis::decided(row, because()).cure(above));
     }
     None
 }

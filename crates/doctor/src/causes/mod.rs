@@ -44,6 +44,11 @@ pub fn all() -> Vec<&'static Cause> {
     all
 }
 
+/// A cause of another area.
+pub(crate) fn by_row(row: &str) -> Option<&'static Cause> {
+    all().into_iter().find(|cause| cause.row == row)
+}
+
 /// Everything that a cause can be judged by.
 pub(crate) struct Case<'a> {
     pub(crate) target: &'a Target,

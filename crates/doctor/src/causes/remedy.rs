@@ -42,14 +42,25 @@ pub(super) fn trust_policy_as(case: &Case<'_>, index: Option<usize>, exists: boo
         }
     };
     // What is handed on from hop to hop must be allowed by each.
-    let handed = case.target.connection.as_ref().map(identity::Connection::hands_on).unwrap_or_default();
-    let tag_session = handed.tags || !hop.tags.is_empty();
-    let set_source_identity = handed.source_identity || hop.source_identity.is_some();
+    let (tag_session, set_source_identity) = handed_on(case, index);
     let trust = Trust { trusted: vec![trusted], tag_session, set_source_identity, ..Trust::default() };
     match trust.policy() {
         Ok(policy) => Remedy::paste(action, Paste::TrustPolicy(format!("{policy:#}"))),
         Err(error) => Remedy::to(format!("let the trust policy of {name} name who we are ({error})")),
     }
+}
+
+/// Whether tags, and a source identity, come with the request for hop `index`: its own, those of the roles before it, and
+/// what AWS names, which sees what a profile or a pod's identity has set.
+fn handed_on(case: &Case<'_>, index: usize) -> (bool, bool) {
+    let Some(connection) = &case.target.connection else { return (false, false) };
+    let hops = connection.hops.iter().take(index + 1).cloned().collect();
+    let handed = identity::Connection { hops, ..connection.clone() }.hands_on();
+    let names = |action: &str| match &case.facts.hop_error {
+        Some((refused, identity::Error::Refused(refusal))) => *refused == index && refusal.message.contains(action),
+        _ => false,
+    };
+    (handed.tags || names("sts:TagSession"), handed.source_identity || names("sts:SetSourceIdentity"))
 }
 
 /// Who asks for hop `index`.
@@ -81,10 +92,10 @@ pub(super) fn assume_statement(case: &Case<'_>, index: usize) -> Remedy {
     let Some(hop) = connection.and_then(|connection| connection.hops.get(index)) else {
         return Remedy::to("allow sts:AssumeRole on the role");
     };
-    let handed = connection.map(identity::Connection::hands_on).unwrap_or_default();
+    let (tag_session, set_source_identity) = handed_on(case, index);
     let mut actions = vec!["sts:AssumeRole"];
-    actions.extend((handed.source_identity || hop.source_identity.is_some()).then_some("sts:SetSourceIdentity"));
-    actions.extend((handed.tags || !hop.tags.is_empty()).then_some("sts:TagSession"));
+    actions.extend(set_source_identity.then_some("sts:SetSourceIdentity"));
+    actions.extend(tag_session.then_some("sts:TagSession"));
     let policy = json!({
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": actions, "Resource": hop.role_arn}],

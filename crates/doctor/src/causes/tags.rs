@@ -3,7 +3,7 @@
 use identity::{Error, Refusal};
 
 use super::Case;
-use super::remedy::{trust_policy, update_command};
+use super::remedy::{assume_statement, before, trust_policy, update_command};
 use crate::{Cause, Check, Diagnosis, Remedy, Trial};
 
 static NOT_ALLOWED: Cause = Cause {
@@ -51,30 +51,47 @@ fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Refusal)> {
 /// Whether the role is refused for what is handed on with the request, and for nothing else.
 pub(super) fn is_cause(case: &Case<'_>) -> bool {
     matches!(case.facts.without_tags, Some(Trial::Done))
+        || refusal(case).is_some_and(|(_, refusal)| named(refusal).is_some())
+}
+
+/// What AWS says that it did not find beside sts:AssumeRole.
+fn named(refusal: &Refusal) -> Option<&'static str> {
+    let names = |action: &&str| refusal.message.contains(&format!("to perform: {action}"));
+    ["sts:TagSession", "sts:SetSourceIdentity"].into_iter().find(names).filter(|_| refusal.code == "AccessDenied")
 }
 
 pub(super) fn explain(case: &mut Case<'_>) {
     let Some((index, refusal)) = refusal(case) else { return };
+    let is_bare_let_in = matches!(case.facts.without_tags, Some(Trial::Done));
     if refusal.code == "PackedPolicyTooLarge" {
         let diagnosis = Diagnosis::decided(&TOO_LARGE, format!("AWS says: {}", refusal.message))
             .cure(Remedy::to(
                 "take tags out of roles[].tags, or shorten their values; transitive ones of the roles before count too",
             ))
             .cure(Remedy::to("name fewer buckets and prefixes in the fence, or set fence = \"check\""));
-        let at = if is_cause(case) { Check::TAGS } else { Check::ROLES };
+        let at = if is_bare_let_in { Check::TAGS } else { Check::ROLES };
         case.explain(at, diagnosis);
         return;
     }
     if refusal.code != "AccessDenied" || !is_cause(case) {
         return;
     }
-    let named = ["sts:TagSession", "sts:SetSourceIdentity"].into_iter().find(|action| refusal.message.contains(action));
-    let diagnosis = match named {
-        Some(action) => {
+    let by_policy = |diagnosis: Diagnosis| {
+        diagnosis
+            .cure(trust_policy(case, Some(index)))
+            .cure(update_command(case, index))
+            .cure(assume_statement(case, index))
+    };
+    let diagnosis = by_policy(match named(refusal) {
+        Some(action) if is_bare_let_in => {
             Diagnosis::decided(&NOT_ALLOWED, format!("without them the role lets us in, and AWS names {action}"))
         }
+        // They were set further up: by a role before it, a certificate, a pod's identity.
+        Some(action) => {
+            let asks = before(case, index).unwrap_or("who asks");
+            Diagnosis::decided(&NOT_ALLOWED, format!("AWS names {action}, for what the session of {asks} hands on"))
+        }
         None => Diagnosis::decided(&MISLEADING, "without tags and source identity the role lets us in"),
-    };
-    let diagnosis = diagnosis.cure(trust_policy(case, Some(index))).cure(update_command(case, index));
-    case.explain(Check::TAGS, diagnosis);
+    });
+    case.explain(if is_bare_let_in { Check::TAGS } else { Check::ROLES }, diagnosis);
 }
