@@ -42,9 +42,9 @@ fn write(stage: &Stage, dir: &Path) -> std::io::Result<()> {
     if let Some(connector) = stage.connector() {
         std::fs::write(dir.join("connector.json"), connector)?;
     }
-    let mut exports = String::new();
+    let mut exports = Vec::new();
     for (name, value) in stage.environment().with_prefix("") {
-        exports += &format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
+        writeln!(exports, "export {name}='{}'", value.replace('\'', r"'\''"))?;
     }
     std::fs::write(dir.join("environment"), exports)
 }

@@ -16,6 +16,7 @@ use super::error::AwsError;
 use super::kms;
 use super::organization::Organization;
 use super::region::Regions;
+use super::s3::AccessPoint;
 use super::server::Aws;
 use super::session::{Minted, Session, key_id, random_secret};
 use super::state;
@@ -41,6 +42,19 @@ pub(crate) struct BucketStock {
     /// For how many days Object Lock keeps each version.
     pub(crate) retention_days: Option<u32>,
     pub(crate) objects: BTreeMap<String, ObjectStock>,
+    pub(crate) access_points: Vec<AccessPointStock>,
+}
+
+/// An access point as it is found.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessPointStock {
+    pub(crate) name: String,
+    /// The bucket's owner if nobody else.
+    pub(crate) account: Option<AccountId>,
+    /// The VPC that alone may use it.
+    pub(crate) vpc: Option<String>,
+    /// JSON.
+    pub(crate) policy: Option<String>,
 }
 
 /// How objects are encrypted.
@@ -159,6 +173,24 @@ impl Aws {
         };
         let unmade = |error: &ApiError| AwsError::Unmade { what: what.clone(), reason: error.message().to_owned() };
         self.shared.store.configure_bucket(&name, |old| *old = config).await.map_err(|error| unmade(&error))?;
+        for point in stock.access_points {
+            let what = format!("access point {}", point.name);
+            let policy = match point.policy {
+                None => None,
+                Some(text) => {
+                    let written = parse(PolicyKind::Resource, &what, &text)?;
+                    Some(self.shared.directory().keep(&what, written, &BTreeMap::new())?)
+                }
+            };
+            self.shared.access_points.put(AccessPoint {
+                name: point.name,
+                account: point.account.unwrap_or(account),
+                bucket: name.clone(),
+                region: region.clone(),
+                vpc: point.vpc,
+                policy,
+            });
+        }
         for (key, object) in objects {
             let sse = object.encryption.clone().map(EncryptionStock::into_sse).or_else(|| default.clone());
             let owner = object.owner.unwrap_or(account);

@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::reader::{Reader, kind_of};
 use super::variable;
-use crate::aws::{BucketStock, EncryptionStock, ObjectStock, Ownership, check_bucket_policy};
+use crate::aws::{AccessPointStock, BucketStock, EncryptionStock, ObjectStock, Ownership, check_bucket_policy};
 
 /// The largest object whose size alone is given: enough for several parts, and little memory.
 const MAX_SIZE: u64 = 64 << 20;
@@ -25,6 +25,7 @@ pub(super) fn read(scenario: &mut Reader<'_>) -> Vec<BucketStock> {
 
 fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
     bucket.only(&[
+        "access_points",
         "account",
         "encryption",
         "object_lock",
@@ -68,6 +69,8 @@ fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
             bucket.fault(&format!("objects.{key:?}.owner"), text);
         }
     }
+    let mut access_points = Vec::new();
+    bucket.each("access_points", |name, point| access_points.push(read_access_point(name, point)));
     let name = name.to_owned();
     Some(BucketStock {
         name,
@@ -80,7 +83,23 @@ fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
         ownership,
         retention_days,
         objects,
+        access_points,
     })
+}
+
+fn read_access_point(name: &str, point: &mut Reader<'_>) -> AccessPointStock {
+    point.only(&["account", "network_origin", "policy", "vpc"]);
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if !(3..=50).contains(&name.len()) || !name.bytes().all(fits) {
+        point.fault("", "is no name of an access point: 3 to 50 lower-case letters, digits and dashes");
+    }
+    let is_inside = point.word("network_origin", &[("Internet", false), ("VPC", true)]).unwrap_or(false);
+    if is_inside != point.has("vpc") {
+        point.fault("vpc", "goes with network_origin = \"VPC\"");
+    }
+    let (account, vpc) = (point.parsed("account"), point.text("vpc").map(str::to_owned));
+    let policy = point.policy("policy", PolicyKind::Resource);
+    AccessPointStock { name: name.to_owned(), account, vpc, policy }
 }
 
 fn read_encryption(encryption: &mut Reader<'_>) -> Option<EncryptionStock> {

@@ -131,7 +131,7 @@ pub(super) fn look_up(
     bucket: &BucketFacts,
     action: &str,
     suffix: &str,
-    keys: impl FnOnce(&mut Context),
+    keys: impl Fn(&mut Context),
 ) -> Result<Arc<Object>, ApiError> {
     let which = Which::of_call(call)?;
     let key = &call.target.key;
