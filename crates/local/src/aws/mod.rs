@@ -81,6 +81,6 @@ pub use stock::BucketContents;
 pub(crate) use stock::{
     AccessPointStock, BucketStock, EncryptionStock, Keys, ObjectStock, WhoStock, check, check_bucket_policy,
 };
-pub(crate) use store::Ownership;
 pub use store::Tally;
+pub(crate) use store::{LockMode, Ownership, Retention};
 pub(crate) use surroundings::{Path, VpcEndpoint};

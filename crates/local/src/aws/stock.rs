@@ -39,8 +39,8 @@ pub(crate) struct BucketStock {
     pub(crate) encryption: Option<EncryptionStock>,
     pub(crate) requester_pays: bool,
     pub(crate) ownership: Ownership,
-    /// For how many days Object Lock keeps each version.
-    pub(crate) retention_days: Option<u32>,
+    /// How Object Lock keeps each version.
+    pub(crate) retention: Option<Retention>,
     pub(crate) objects: BTreeMap<String, ObjectStock>,
     pub(crate) access_points: Vec<AccessPointStock>,
 }
@@ -169,7 +169,7 @@ impl Aws {
             encryption: default.clone(),
             requester_pays: stock.requester_pays,
             ownership: stock.ownership,
-            retention: stock.retention_days.map(|days| Retention { days }),
+            retention: stock.retention,
         };
         let unmade = |error: &ApiError| AwsError::Unmade { what: what.clone(), reason: error.message().to_owned() };
         self.shared.store.configure_bucket(&name, |old| *old = config).await.map_err(|error| unmade(&error))?;
@@ -231,7 +231,7 @@ impl Aws {
             version: None,
             is_marker: false,
             owner: stock.owner,
-            locked_until: None,
+            lock: None,
             size,
             etag,
             modified: timestamp(self.shared.clock.now()),

@@ -6,7 +6,9 @@ use toml::Value;
 
 use super::reader::{Reader, kind_of};
 use super::variable;
-use crate::aws::{AccessPointStock, BucketStock, EncryptionStock, ObjectStock, Ownership, check_bucket_policy};
+use crate::aws::{
+    AccessPointStock, BucketStock, EncryptionStock, LockMode, ObjectStock, Ownership, Retention, check_bucket_policy,
+};
 
 /// The largest object whose size alone is given: enough for several parts, and little memory.
 const MAX_SIZE: u64 = 64 << 20;
@@ -50,14 +52,15 @@ fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
     let encryption = bucket.child("encryption").and_then(|mut encryption| read_encryption(&mut encryption));
     let requester_pays = bucket.flag("requester_pays").unwrap_or(false);
     let ownership = bucket.word("object_ownership", &OWNERSHIPS).unwrap_or_default();
-    let retention_days = bucket.child("object_lock").and_then(|mut lock| {
+    let retention = bucket.child("object_lock").and_then(|mut lock| {
         lock.only(&["days", "mode"]);
         lock.required("mode");
-        lock.word("mode", &[("GOVERNANCE", ()), ("COMPLIANCE", ())]);
+        let mode = lock.word("mode", &[("GOVERNANCE", LockMode::Governance), ("COMPLIANCE", LockMode::Compliance)]);
         if !lock.has("days") {
             lock.fault("days", "is missing");
         }
-        lock.number("days").and_then(|days| u32::try_from(days).ok())
+        let days = lock.number("days").and_then(|days| u32::try_from(days).ok());
+        Some(Retention { mode: mode?, days: days? })
     });
     if bucket.has("object_lock") && versioning != Some(true) {
         bucket.fault("object_lock", "is for a bucket with versioning = \"enabled\"");
@@ -81,7 +84,7 @@ fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
         encryption,
         requester_pays,
         ownership,
-        retention_days,
+        retention,
         objects,
         access_points,
     })

@@ -190,6 +190,9 @@ async fn a_locked_version_stays_and_a_write_to_such_a_bucket_brings_its_digest()
         let put = session.ask(ask).await.unwrap();
         assert_eq!(outcome(&put), "ok");
         let version = put.header("x-amz-version-id").to_owned();
+        let head = session.ask(Ask::new("HEAD", "/lake/x", "")).await.unwrap();
+        assert_eq!(head.header("x-amz-object-lock-mode"), "COMPLIANCE");
+        assert!(head.header("x-amz-object-lock-retain-until-date").ends_with('Z'));
         // A marker hides it, and may go again; the version may not.
         assert_eq!(asked(&session, "DELETE", "/lake/x").await, "ok");
         let told = asked(&session, "DELETE", &format!("/lake/x?versionId={version}")).await;
