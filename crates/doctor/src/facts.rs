@@ -108,8 +108,9 @@ pub struct Facts {
     pub base_elsewhere: Option<(String, String)>,
     /// The refused role in another region.
     pub hop_elsewhere: Option<(String, Trial)>,
-    /// The bucket with its expected owner in the region that it is in; or with the role's account, where no owner is named.
-    pub owner_there: Option<Trial>,
+    /// Listing the prefix in the region that the bucket is in, whoever owns it; and with the owner that is expected, where
+    /// one is named.
+    pub list_there: Option<(Trial, Option<Trial>)>,
     /// The base at STS of the bucket's region, where S3 did not take the session there.
     pub sts_there: Option<Trial>,
     /// Variables that give this pod or task an identity of its own, where the connection goes by the machine's.
@@ -168,7 +169,7 @@ pub enum Trial {
 impl Facts {
     /// Notes whether a session was renewed on the way.
     pub(crate) fn note_renewal<T>(&mut self, tried: &Tried<T>) {
-        self.renewed.extend(tried.renewed.clone().map(|code| (tried.operation, code)));
+        self.renewed.extend(tried.renewed.clone());
     }
 
     /// All requests to S3 that were refused, with what each was for.
