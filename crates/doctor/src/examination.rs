@@ -71,7 +71,7 @@ pub(crate) struct Examination<'a> {
     pub(crate) around: &'a Surroundings,
     pub(crate) facts: Facts,
     results: Vec<CheckResult>,
-    begins: &'a (dyn Fn(&'static Check) + Sync),
+    pub(crate) begins: &'a (dyn Fn(&'static Check) + Sync),
 }
 
 impl Examination<'_> {

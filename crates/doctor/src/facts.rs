@@ -74,6 +74,20 @@ pub struct Facts {
     pub put_outside: Option<Trial>,
     /// Listing beside the prefix.
     pub list_outside: Option<Trial>,
+    /// What is to be said of the policies that were given.
+    pub findings: Vec<(iam::PolicyKind, iam::lint::Finding)>,
+    /// What is wrong with the variables of the process that keys are taken from.
+    pub environment_faults: Vec<crate::InputFault>,
+    /// What of the roles on the way was ours to read.
+    pub ours: Ours,
+    /// An external ID that is not the one that is sent, and with which the role lets us in that refused that one.
+    pub accepted_id: Option<String>,
+    /// An external ID of somebody else's that the trust policy lists, and with which the role lets us in too.
+    pub crossed_id: Option<String>,
+    /// When roles were asked for, by AWS's hour.
+    pub asked_at: Option<SystemTime>,
+    /// How long a refusal was waited out, in the hope that a change of the trust policy was still on its way.
+    pub waited: Option<Duration>,
     /// How far STS is away.
     pub sts: Option<Reached>,
     /// How far S3 is.
@@ -107,6 +121,19 @@ pub struct Facts {
     pub renewed: Vec<(&'static str, String)>,
     /// Of Kafka.
     pub kafka: crate::KafkaFacts,
+}
+
+/// What of the roles on the way was ours to read: in the account of one of those that we are on the way.
+#[derive(Debug, Clone, Default)]
+pub struct Ours {
+    /// The role that refused us, or the last one.
+    pub role: Option<aws::ReadRole>,
+    /// Whether IAM says that there is no such role.
+    pub role_is_absent: bool,
+    /// What the one who asked for that role may do.
+    pub grants: Option<aws::ReadGrants>,
+    /// IAM's code where it said no.
+    pub refused_with: Option<String>,
 }
 
 /// What came of a request to S3 or STS.

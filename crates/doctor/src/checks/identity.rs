@@ -4,6 +4,7 @@ use std::time::Duration;
 use ::identity::{AssumeRole, Base, Connection, Error, Lifetime, Signer};
 use aws::SignedWith;
 
+use super::refusal;
 use crate::examination::{Examination, Watch};
 use crate::{Check, CheckResult, Trial};
 
@@ -131,31 +132,49 @@ async fn roles(x: &mut Examination<'_>, connection: &Connection) {
         x.put(watch.passed(Check::ROLES, "there is no role to take on"));
         return;
     }
-    let mut stops = x.around.clients.walk(connection).await.into_iter().skip(1);
-    let mut failed = None;
-    for (index, stop) in stops.by_ref().enumerate() {
-        match stop {
-            Ok(stop) => {
-                x.facts.expires_at = stop.expires_at;
-                x.facts.hop_arns.extend(stop.arn);
-            }
-            Err(error) => failed = Some((index, error)),
-        }
+    x.facts.asked_at = Some(x.around.clients.clock().now());
+    let mut failed = walk(x, connection).await;
+    if let Some((index, error)) = &failed
+        && refusal::is_denial(error)
+        && refusal::wait(x, connection, *index).await
+    {
+        failed = walk(x, connection).await;
     }
     let result = match failed {
         None => {
             let who = x.facts.hop_arns.last().cloned();
             let names: Vec<_> = connection.hops.iter().map(|hop| hop.role_arn.as_str()).collect();
-            watch.passed(Check::ROLES, format!("took on {}", names.join(", then "))).identity(who)
+            let after = x.facts.waited.map(|waited| format!(", after {} s of refusals", waited.as_secs()));
+            let text = format!("took on {}{}", names.join(", then "), after.unwrap_or_default());
+            watch.passed(Check::ROLES, text).identity(who)
         }
         Some((index, error)) => {
             let result = CheckResult::of_identity(&watch, Check::ROLES, &error);
             probe_duration(x, connection, index, &error).await;
+            if refusal::is_denial(&error) {
+                let caller = x.facts.hop_arns.last().or(x.facts.base_arn.as_ref()).cloned();
+                refusal::look_closer(x, connection, index, caller.as_deref()).await;
+            }
             x.facts.hop_error = Some((index, error));
             result
         }
     };
     x.put(result);
+}
+
+/// Goes the way; which hop was refused, and why.
+async fn walk(x: &mut Examination<'_>, connection: &Connection) -> Option<(usize, Error)> {
+    x.facts.hop_arns.clear();
+    for (index, stop) in x.around.clients.walk(connection).await.into_iter().skip(1).enumerate() {
+        match stop {
+            Ok(stop) => {
+                x.facts.expires_at = stop.expires_at;
+                x.facts.hop_arns.extend(stop.arn);
+            }
+            Err(error) => return Some((index, error)),
+        }
+    }
+    None
 }
 
 /// After a refused duration: which one the role would give.

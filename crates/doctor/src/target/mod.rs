@@ -33,6 +33,8 @@ pub struct Target {
     pub trust_policy: Option<String>,
     /// The permission policy that was given to be looked at.
     pub permission_policy: Option<String>,
+    /// How long a refusal of a role is waited out: changes in IAM take up to a minute to arrive.
+    pub wait: std::time::Duration,
 }
 
 /// What kind of thing is examined.
@@ -144,6 +146,7 @@ impl Target {
             connector: None,
             trust_policy: None,
             permission_policy: None,
+            wait: std::time::Duration::ZERO,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Rows that a scenario file cannot express.
 
+mod trust;
+
 use std::collections::BTreeMap;
 
 use aws::Clients;
