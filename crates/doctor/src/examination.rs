@@ -246,6 +246,17 @@ impl Facts {
         show("base", self.base_arn.clone().map(Into::into));
         show("caller", self.hop_arns.last().or(self.base_arn.as_ref()).cloned().map(Into::into));
         show("bucket_region", self.bucket_region.clone().map(Into::into));
+        show("provider", self.provider().map(|(provider, what)| format!("{}: {what}", provider.name()).into()));
+        show("instance_metadata", self.metadata.as_ref().map(|metadata| metadata.state.to_string().into()));
+        show(
+            "proxy",
+            self.proxies.proxies.first().map(|(variable, proxy)| format!("{variable}={proxy}, not used").into()),
+        );
+        let reached = [&self.sts, &self.s3, &self.kms].into_iter().flatten();
+        let issuers = reached
+            .filter_map(|reached| Some((reached.host.clone(), reached.certificates.first()?.issuer.clone().into())));
+        let issuers: serde_json::Map<_, _> = issuers.collect();
+        show("certificates_by", (!issuers.is_empty()).then(|| issuers.into()));
         let seconds = |time: std::time::SystemTime| {
             jiff::Timestamp::try_from(time).ok().map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into())
         };

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use aws::reach::{ProxyVariables, Reached};
 use aws::s3::{ProbeError, Tried};
-use aws::{Metadata, Offered, SignedWith};
+use aws::{Metadata, Offered, Provider, Providing, SignedWith};
 use control::Outcome;
 
 /// What was learnt on the way, typed, for the causes to be judged by. What was not tried is `None`.
@@ -167,6 +167,14 @@ pub enum Trial {
 }
 
 impl Facts {
+    /// The place of the default chain that answers, and what it has; `None` where no chain is asked.
+    pub fn provider(&self) -> Option<(Provider, &str)> {
+        self.chain.iter().find_map(|one| match &one.providing {
+            Providing::Something(what) => Some((one.provider, what.as_str())),
+            Providing::Nothing(_) => None,
+        })
+    }
+
     /// Notes whether a session was renewed on the way.
     pub(crate) fn note_renewal<T>(&mut self, tried: &Tried<T>) {
         self.renewed.extend(tried.renewed.clone());

@@ -215,7 +215,7 @@ fn skew(case: &mut Case<'_>) {
 fn token(case: &mut Case<'_>) {
     let Some(connection) = &case.target.connection else { return };
     let facts = case.facts;
-    let (base, read_again) = (&connection.base, is_read_again(&connection.base, &facts.chain));
+    let (base, read_again) = (&connection.base, is_read_again(&connection.base, facts));
     let ended = matches!(&facts.base_error, Some(Error::Refused(refusal)) if is_ended(&refusal.code));
     let is_written_down = match base {
         Base::Keys(keys) => keys.token.is_some(),

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use ::identity::Base;
-use aws::{Provider, Providing, SignedWith};
+use aws::{Provider, SignedWith};
 
-use crate::Check;
 use crate::examination::{Examination, Watch};
+use crate::{Check, Facts};
 
 /// A certificate that ends within this is to be renewed now.
 const SOON: Duration = Duration::from_hours(7 * 24);
@@ -46,11 +46,10 @@ pub(crate) fn run(x: &mut Examination<'_>) {
 }
 
 /// Whether the token is read again from where it is kept, as a profile's is.
-pub(crate) fn is_read_again(base: &Base, chain: &[aws::Offered]) -> bool {
-    let first = chain.iter().find(|one| matches!(one.providing, Providing::Something(_)));
+pub(crate) fn is_read_again(base: &Base, facts: &Facts) -> bool {
     match base {
         Base::Profile(_) => true,
-        Base::DefaultChain => first.is_some_and(|one| one.provider == Provider::Profile),
+        Base::DefaultChain => facts.provider().is_some_and(|(provider, _)| provider == Provider::Profile),
         _ => false,
     }
 }

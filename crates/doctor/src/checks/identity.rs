@@ -62,7 +62,8 @@ async fn base(x: &mut Examination<'_>, connection: &Connection) {
             x.facts.base_arn.clone_from(&stop.arn);
             x.facts.base_signed_with = Some(stop.signed_with);
             x.facts.base_attempts = attempts;
-            let by = provider(x).map_or_else(String::new, |by| format!(" ({by})"));
+            let by = x.facts.provider();
+            let by = by.map_or_else(String::new, |(provider, what)| format!(" ({}: {what})", provider.name()));
             let times = if attempts > 1 { format!(", at attempt {attempts}") } else { String::new() };
             watch.passed(Check::BASE, format!("{}{by} is {who}{times}", stop.what)).identity(stop.arn)
         }
@@ -113,14 +114,6 @@ fn may_come(x: &Examination<'_>, base: &Base, error: &Error) -> bool {
         }
         _ => false,
     }
-}
-
-/// Which place of the default chain it is.
-fn provider(x: &Examination<'_>) -> Option<String> {
-    x.facts.chain.iter().find_map(|one| match &one.providing {
-        aws::Providing::Something(what) => Some(format!("{}: {what}", one.provider.name())),
-        aws::Providing::Nothing(_) => None,
-    })
 }
 
 async fn roles(x: &mut Examination<'_>, connection: &Connection) {
