@@ -60,10 +60,10 @@ static VERSION_ONE: Cause = Cause {
 static NO_MACHINE: Cause = Cause {
     row: "F79",
     code: "ambient.no-provider",
-    title: "nothing hands out credentials here, and this is no EC2 instance",
+    title: "nothing hands out credentials here",
     symptom: "connection timed out at 169.254.169.254, on a laptop or beside an object store",
     why: "no credentials are set, and the search ends at instance metadata, which there is none of",
-    apart: "no place of the chain has anything, and 169.254.169.254 does not answer",
+    apart: "no place of the chain has anything: 169.254.169.254 does not answer, is switched off, or has no role",
     cure: "say who we are: keys, a profile, a certificate, or run where there is a role",
     texts: &[
         "169.254.169.254",
@@ -262,14 +262,16 @@ fn metadata(case: &mut Case<'_>) {
             );
             Diagnosis::decided(&NO_MACHINE, because).cure(remedy)
         }
-        MetadataState::SwitchedOff
-        | MetadataState::Proxied
-        | MetadataState::NoRole
-        | MetadataState::Role(_)
-        | MetadataState::Broken
-        | MetadataState::Odd { .. } => {
-            return;
+        MetadataState::SwitchedOff => {
+            let remedy = Remedy::paste("switch metadata on", modify("--http-endpoint enabled --http-tokens required"));
+            Diagnosis::decided(&NO_MACHINE, format!("{at}: {}", metadata.state)).cure(remedy)
         }
+        MetadataState::NoRole => {
+            let command = "aws ec2 associate-iam-instance-profile --instance-id i-.. --iam-instance-profile Name=..";
+            let remedy = Remedy::paste("attach a role to the instance", Paste::Command(command.to_owned()));
+            Diagnosis::decided(&NO_MACHINE, format!("{at}: {}", metadata.state)).cure(remedy)
+        }
+        MetadataState::Proxied | MetadataState::Role(_) | MetadataState::Broken | MetadataState::Odd { .. } => return,
     };
     case.explain(Check::BASE, diagnosis);
 }

@@ -43,9 +43,9 @@ static INTERCEPTED: Cause = Cause {
 static ONE_WAY: Cause = Cause {
     row: "F84",
     code: "network.no-route-to-service",
-    title: "there is a way to some of AWS's services and none to this one",
-    symptom: "STS hangs while S3 works, or the other way round",
-    why: "a private network has an endpoint for one service, and no way to the others",
+    title: "there is no way from here to this service of AWS's",
+    symptom: "STS hangs while S3 works, or the other way round; or nothing of AWS's is reached",
+    why: "a private network has an endpoint for one service and no way to the others, or a proxy is the only way out",
     apart: "another service answers from the same machine",
     cure: "make an endpoint for the other service too, or a way out (NAT)",
     texts: &[
@@ -165,7 +165,7 @@ fn certificate(case: &mut Case<'_>, check: &'static Check, reached: &Reached, di
 fn one_way(case: &mut Case<'_>, check: &'static Check, reached: &Reached, all: &[(&'static Check, &Reached)]) {
     let Some((_, other)) = all.iter().find(|(_, other)| other.answer().is_some_and(aws::reach::Answered::is_service))
     else {
-        return;
+        return none_at_all(case, check, reached);
     };
     let (this, that) = (reached.service.name(), other.service.name());
     let because = format!("{that} answers at {} and {this} does not at {}", other.host, reached.host);
@@ -182,6 +182,35 @@ fn one_way(case: &mut Case<'_>, check: &'static Check, reached: &Reached, all: &
         _ => Diagnosis::possible,
     };
     case.explain(check, make(&ONE_WAY, because).cure(remedy).cure(named));
+}
+
+/// Nothing of AWS's is reached.
+fn none_at_all(case: &mut Case<'_>, check: &'static Check, reached: &Reached) {
+    if reached.stopped().is_some_and(|stopped| stopped.obstacle == Obstacle::Refused) {
+        // Somebody is there, and says that nobody listens.
+        return;
+    }
+    let proxies = &case.facts.proxies;
+    let named = proxies.proxies.first().filter(|_| !proxies.is_excepted(&reached.host));
+    let diagnosis = if let Some((variable, proxy)) = named {
+        let because = format!(
+            "nothing of AWS's is reached straight from here, and {variable} names {proxy} as a way out; Tidegate goes to no \
+             proxy"
+        );
+        let remedy = Remedy::to(format!(
+            "open a way past the proxy to {} port 443 (firewall, NAT), or make private endpoints of S3 and STS",
+            reached.host
+        ));
+        Diagnosis::likely(&ONE_WAY, because).cure(remedy)
+    } else {
+        let apart = "whether anything outside is reached from this machine: nothing of AWS's is";
+        let remedy = Remedy::paste(
+            "look how far it goes",
+            Paste::Command(format!("getent hosts {0}; curl -sv --max-time 5 https://{0}/", reached.host)),
+        );
+        Diagnosis::possible(&ONE_WAY, apart).cure(remedy)
+    };
+    case.explain(check, diagnosis);
 }
 
 /// Somebody else answers.
