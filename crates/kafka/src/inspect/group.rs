@@ -45,7 +45,7 @@ pub struct GroupMember {
 impl Cluster {
     /// Who is in `group`; `None` if there is no such group.
     pub async fn describe_group(&self, group: &str) -> Result<Option<GroupDescription>, Error> {
-        self.at_coordinator(group, async |connection| describe(connection, group).await).await
+        self.at_coordinator(group, async |connection| describe(&connection, group).await).await
     }
 
     /// Whether this client may be a member of `group`: asks with a heartbeat of a member that there is not.
@@ -71,16 +71,16 @@ impl Cluster {
         .await
     }
 
-    async fn at_coordinator<T>(
+    async fn at_coordinator<T, F: Future<Output = Result<T, Error>>>(
         &self,
         group: &str,
-        ask: impl AsyncFn(&Connection) -> Result<T, Error>,
+        ask: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, Error> {
         let key = CoordinatorKey::Group(group.into());
         self.retried(async || {
             let node = self.coordinator(&key).await?;
             let result = match self.node(node, Purpose::Control).await {
-                Ok(connection) => ask(&connection).await,
+                Ok(connection) => ask(connection).await,
                 Err(error) => Err(error),
             };
             result.inspect_err(|error| {
