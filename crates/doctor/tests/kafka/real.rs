@@ -56,6 +56,10 @@ fn start(test: &str) -> Option<Kafka> {
     Some(Kafka { port, dir, _process: process, _stdin: stdin })
 }
 
+fn version() -> String {
+    world::Environment::process().get("KAFKA_VERSION").unwrap_or_default()
+}
+
 impl Kafka {
     fn address(&self, listener: u16) -> String {
         format!("localhost:{}", self.port + listener)
@@ -70,7 +74,9 @@ impl Kafka {
         let command = command.replace("--command-config admin.properties", "").replace("\\\n", " ").replace('\'', "");
         let mut words = command.split_whitespace();
         let class = match words.next() {
-            Some("kafka-acls.sh") => "kafka.admin.AclCommand",
+            // It moved with Kafka 4.0.
+            Some("kafka-acls.sh") if version().starts_with("3.") => "kafka.admin.AclCommand",
+            Some("kafka-acls.sh") => "org.apache.kafka.tools.AclCommand",
             other => panic!("{other:?} is no tool that is known"),
         };
         let mut arguments: Vec<_> = words.map(str::to_owned).collect();
