@@ -130,7 +130,7 @@ impl Chain<'_> {
         Some(WebIdentity::new(role, file, session_name))
     }
 
-    async fn files(self, profile: &Profile) -> Result<ProfileFiles, Error> {
+    pub(crate) async fn files(self, profile: &Profile) -> Result<ProfileFiles, Error> {
         let config = self.file(profile.config_file.as_ref(), "AWS_CONFIG_FILE", "config").await?;
         let credentials =
             self.file(profile.credentials_file.as_ref(), "AWS_SHARED_CREDENTIALS_FILE", "credentials").await?;

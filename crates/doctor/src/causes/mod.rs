@@ -3,17 +3,28 @@
 //! Each file has a table of [`Cause`]s, and one function that looks at all facts and adds its [`Diagnosis`]es to the
 //! checks that they explain. A refusal's code and HTTP status are looked at first and its text second: AWS changes texts.
 
+mod ambient;
 mod input;
 mod kafka;
+mod network;
 mod object;
+mod region;
+mod time;
 mod trust;
 
 use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
-    let mut all: Vec<_> = [input::CAUSES, object::CAUSES, trust::CAUSES].into_iter().flatten().copied().collect();
-    all.extend(kafka::CAUSES.iter().copied().flatten().copied());
+    let mut all = Vec::new();
+    all.extend_from_slice(ambient::CAUSES);
+    all.extend_from_slice(input::CAUSES);
+    all.extend(kafka::CAUSES.iter().copied().flatten());
+    all.extend_from_slice(network::CAUSES);
+    all.extend_from_slice(object::CAUSES);
+    all.extend_from_slice(region::CAUSES);
+    all.extend_from_slice(time::CAUSES);
+    all.extend_from_slice(trust::CAUSES);
     all.sort_by_key(|cause| cause.row);
     all
 }
@@ -50,6 +61,10 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     input::explain(&mut case);
     trust::explain(&mut case);
     object::explain(&mut case);
+    network::explain(&mut case);
+    time::explain(&mut case);
+    region::explain(&mut case);
+    ambient::explain(&mut case);
     kafka::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {

@@ -1,18 +1,7 @@
 //! Buckets, keys and objects.
 
 use super::Case;
-use crate::{Cause, Check, Diagnosis, Paste, Remedy, Trial};
-
-static OTHER_REGION: Cause = Cause {
-    row: "F35",
-    code: "bucket.other-region",
-    title: "the bucket is in another region",
-    symptom: "AuthorizationHeaderMalformed, PermanentRedirect, or a plain 301 or 400",
-    why: "a request is signed for one region, and a bucket lives in exactly one",
-    apart: "S3 names the bucket's region in x-amz-bucket-region, also when it refuses",
-    cure: "set the region that S3 names",
-    texts: &["authorizationheadermalformed", "permanentredirect"],
-};
+use crate::{Cause, Check, Diagnosis, Trial};
 
 static NO_DECRYPT: Cause = Cause {
     row: "F45",
@@ -25,16 +14,9 @@ static NO_DECRYPT: Cause = Cause {
     texts: &[],
 };
 
-pub(super) static CAUSES: &[&Cause] = &[&OTHER_REGION, &NO_DECRYPT];
+pub(super) static CAUSES: &[&Cause] = &[&NO_DECRYPT];
 
 pub(super) fn explain(case: &mut Case<'_>) {
-    let Some(place) = &case.target.place else { return };
-    let other = case.facts.bucket_region.as_deref().filter(|region| *region != place.region);
-    if let Some(region) = other.filter(|_| case.is_unwell(Check::BUCKET)) {
-        let because = format!("S3 says that bucket {} is in {region}", place.bucket);
-        let remedy = Remedy::paste("set the bucket's region", Paste::Setting(format!("region = \"{region}\"")));
-        case.explain(Check::BUCKET, Diagnosis::decided(&OTHER_REGION, because).cure(remedy));
-    }
     let in_one_piece = matches!(case.facts.put, Some(Trial::Done));
     if let Some(trial) = case.facts.multipart.as_ref().filter(|_| in_one_piece)
         && trial.is_denied()

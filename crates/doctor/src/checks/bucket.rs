@@ -5,15 +5,19 @@ use crate::{Check, CheckResult, Place, Trial};
 
 /// What tries `place`, as who we are at the end of the way; `None` if there is nobody.
 pub(crate) fn probe(x: &Examination<'_>, place: &Place) -> Option<S3Probe> {
-    let options = S3Options {
+    x.around.clients.s3_probe(x.target.connection.as_ref()?, options(place)).ok()
+}
+
+/// How S3 is asked for `place`.
+pub(crate) fn options(place: &Place) -> S3Options {
+    S3Options {
         endpoint: place.endpoint.clone(),
         path_style: place.path_style,
         fips: place.fips,
         dual_stack: place.dual_stack,
         owner: place.owner,
         ..S3Options::new(&place.bucket, &place.region)
-    };
-    x.around.clients.s3_probe(x.target.connection.as_ref()?, options).ok()
+    }
 }
 
 /// The bucket: there, ours, and where it is said to be.
@@ -29,6 +33,7 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
         let Some(probe) = probe(x, place) else { return };
         let tried = probe.head_bucket(None).await;
         x.facts.bucket = Some(Trial::of_s3(&tried.answer));
+        x.facts.note_renewal(&tried);
         let bucket = &place.bucket;
         let result = match &tried.answer {
             Ok(region) => {

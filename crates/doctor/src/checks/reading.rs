@@ -24,6 +24,7 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
         let Some(probe) = probe(x, place) else { return };
         let tried = probe.list(&place.prefix, SAMPLE).await;
         x.facts.list = Some(Trial::of_s3(&tried.answer));
+        x.facts.note_renewal(&tried);
         let result = match tried.answer {
             Ok(seen) => {
                 let text = match seen.len() {

@@ -52,7 +52,7 @@ impl Call<'_> {
             let text = if named.starts_with("arn:") || named.starts_with("alias/") {
                 named.to_owned()
             } else {
-                format!("arn:aws:kms:{}:{account}:key/{named}", self.facts.region)
+                format!("arn:{}:kms:{}:{account}:key/{named}", self.requester.arn.partition().name(), self.facts.region)
             };
             let what = if named.contains("alias/") { "Alias" } else { "Key" };
             match what {
