@@ -3,11 +3,18 @@
 use std::sync::Arc;
 
 use iam::generate::{Trust, Trusted};
+use iam::{Arn, Caller, Context, Document, Policies, PolicyKind, Request, ResourcePolicy, evaluate};
 use identity::roles_anywhere::{CertificateError, OPERATION, RolesAnywhere};
 use identity::{Base, Error, Refusal};
 
 use super::Case;
 use crate::{Cause, CertificateFacts, Check, Diagnosis, Paste, Remedy};
+
+/// Who asks for a role on behalf of a certificate.
+const SERVICE: &str = "rolesanywhere.amazonaws.com";
+
+/// What it must be allowed to do.
+const ACTIONS: [&str; 3] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
 
 static TRUST: Cause = Cause {
     row: "F88",
@@ -287,10 +294,20 @@ fn of_refusal(case: &Case<'_>, declared: &RolesAnywhere, refusal: &Arc<Refusal>)
         &SWITCHED_OFF,
         format!("look whether profile {} lists the role", id(&declared.profile_arn)),
     );
-    let trust = if unable {
-        Diagnosis::likely(&TRUST, said)
-    } else {
-        Diagnosis::possible(&TRUST, "look which actions the role's trust policy allows to rolesanywhere.amazonaws.com")
+    let given = case.target.trust_policy.as_deref().and_then(|policy| unnamed(policy, declared));
+    let trust = match given {
+        Some(missing) if !missing.is_empty() => {
+            let because = format!("the trust policy that was given does not allow {} to {SERVICE}", missing.join(", "));
+            Diagnosis::decided(&TRUST, because)
+        }
+        Some(_) => Diagnosis::likely(
+            &TRUST,
+            format!(
+                "{said}, and the trust policy that was given allows all three actions: its conditions are left, or a Deny"
+            ),
+        ),
+        None if unable => Diagnosis::likely(&TRUST, said),
+        None => Diagnosis::possible(&TRUST, format!("look which actions the role's trust policy allows to {SERVICE}")),
     };
     let name = Diagnosis::possible(
         &SESSION_NAME,
@@ -300,6 +317,36 @@ fn of_refusal(case: &Case<'_>, declared: &RolesAnywhere, refusal: &Arc<Refusal>)
         name.cure(Remedy::to("take sts:RoleSessionName out of the trust policy, or let the profile accept names"));
     let diagnosis = trust.cure(trust_policy(case, declared));
     vec![diagnosis, switched_off(declared, off), name]
+}
+
+/// The actions that a trust policy does not allow to Roles Anywhere whatever its conditions say; `None` if it cannot be read.
+/// Its conditions are AWS's to judge: what the certificate's attributes become is the profile's mapping.
+fn unnamed(policy: &str, declared: &RolesAnywhere) -> Option<Vec<&'static str>> {
+    let mut policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+    let statements = policy.get_mut("Statement")?;
+    let statements = match statements {
+        serde_json::Value::Array(statements) => statements.as_mut_slice(),
+        one => std::slice::from_mut(one),
+    };
+    for statement in statements {
+        let statement = statement.as_object_mut()?;
+        // A Deny under a condition need not hold.
+        if statement.get("Effect").is_none_or(|effect| effect == "Allow") || !statement.contains_key("Condition") {
+            statement.remove("Condition");
+        } else {
+            statement.insert("Action".to_owned(), "sts:GetCallerIdentity".into());
+        }
+    }
+    let document = Document::parse_as(PolicyKind::Trust, &policy.to_string()).ok()?;
+    let role: Arn = declared.role_arn.parse().ok()?;
+    let (caller, context) = (Caller::parse(SERVICE).ok()?, Context::new());
+    let allowed = |action: &str| {
+        let resource_account = role.account()?;
+        let request = Request { caller: &caller, action, resource: role.as_str(), resource_account, context: &context };
+        let policies = Policies { resource: Some(ResourcePolicy::Trust(&document)), ..Policies::default() };
+        Some(evaluate(&request, &policies).is_allowed())
+    };
+    Some(ACTIONS.into_iter().filter(|action| allowed(action) == Some(false)).collect())
 }
 
 fn untrusted(case: &Case<'_>, declared: &RolesAnywhere, said: &str) -> Vec<Diagnosis> {

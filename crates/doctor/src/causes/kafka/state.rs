@@ -118,7 +118,7 @@ static SCHEMA_ID: Cause = Cause {
 static NO_ENVELOPE: Cause = Cause {
     row: "K40",
     code: "kafka.json-without-schema",
-    title: "JsonConverter expects a schema in each record, and there is none",
+    title: "a schema is expected in each JSON record, and there is none",
     symptom: "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields",
     why: "schemas.enable is true by default, and the producers write plain JSON",
     apart: "the record is JSON without the members schema and payload",
