@@ -45,6 +45,7 @@ async fn examine_all(
     checks::policies::run(&mut x);
     Box::pin(checks::network::run(&mut x)).await;
     checks::clock::run(&mut x);
+    Box::pin(checks::anywhere::run(&mut x)).await;
     checks::identity::run(&mut x).await;
     checks::elsewhere::of_identity(&mut x).await;
     checks::expiry::run(&mut x);
@@ -53,7 +54,7 @@ async fn examine_all(
     checks::elsewhere::of_bucket(&mut x).await;
     checks::reading::run(&mut x).await;
     checks::writing::run(&mut x).await;
-    checks::kafka::run(&mut x).await;
+    Box::pin(checks::kafka::run(&mut x)).await;
     x.report()
 }
 

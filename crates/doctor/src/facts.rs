@@ -14,6 +14,8 @@ pub struct Facts {
     pub base_arn: Option<String>,
     /// Why there is nobody to begin with.
     pub base_error: Option<identity::Error>,
+    /// How long the base's session lives from now.
+    pub base_life: Option<Duration>,
     /// When the base's session ends.
     pub base_expires_at: Option<SystemTime>,
     /// The hops that let us in: the session's ARN of each.
@@ -119,6 +121,8 @@ pub struct Facts {
     pub manifests: Option<(String, Trial)>,
     /// Sessions that S3 did not take, each with what it was used for and S3's code, where another one was asked for.
     pub renewed: Vec<(&'static str, String)>,
+    /// The certificate that IAM Roles Anywhere is shown.
+    pub certificate: Option<crate::CertificateFacts>,
     /// Of Kafka.
     pub kafka: crate::KafkaFacts,
 }

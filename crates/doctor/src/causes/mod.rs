@@ -4,6 +4,7 @@
 //! checks that they explain. A refusal's code and HTTP status are looked at first and its text second: AWS changes texts.
 
 mod ambient;
+mod anywhere;
 mod assume;
 mod condition;
 mod duration;
@@ -26,6 +27,7 @@ use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
     let mut all = Vec::new();
+    all.extend_from_slice(anywhere::CAUSES);
     all.extend(kafka::CAUSES.iter().copied().flatten());
     all.extend_from_slice(ambient::CAUSES);
     all.extend_from_slice(condition::CAUSES);
@@ -92,6 +94,7 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     time::explain(&mut case);
     region::explain(&mut case);
     ambient::explain(&mut case);
+    anywhere::explain(&mut case);
     kafka::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {
