@@ -72,6 +72,23 @@ pub struct Facts {
     pub put_outside: Option<Trial>,
     /// Listing beside the prefix.
     pub list_outside: Option<Trial>,
+    /// Listing the prefix as who pays for it.
+    pub list_as_payer: Option<Trial>,
+    /// The canonical IDs of the accounts that own the objects of the sample, where S3 says so.
+    pub owners: Vec<(String, String)>,
+    /// The key under which the examination wrote.
+    pub written: Option<String>,
+    /// The bucket's policy, or why it is not known. Looked at only where S3 refused something.
+    pub bucket_policy: Option<Result<String, Trial>>,
+    /// How the bucket locks every new object (`COMPLIANCE for 30 days`), `None` within if it does not; or why that is not
+    /// known.
+    pub lock: Option<Result<Option<String>, Trial>>,
+    /// Every place that the target can touch: `s3://lake/topics/`.
+    pub touches: Vec<String>,
+    /// What the target deletes there, in words.
+    pub deletes: Option<String>,
+    /// What was left behind, and why it could not be deleted.
+    pub left: Vec<(String, Trial)>,
 }
 
 /// What came of a request to S3 or STS.
@@ -102,6 +119,16 @@ pub enum Trial {
         /// Why.
         text: String,
     },
+}
+
+impl Facts {
+    /// Whether S3 said to anything that it is not allowed, or would not encrypt it.
+    pub(crate) fn was_denied(&self) -> bool {
+        let single =
+            [&self.owner, &self.list, &self.read_absent, &self.put, &self.multipart, &self.read_back, &self.tag];
+        let reads = self.reads.iter().map(|(_, trial)| trial);
+        single.into_iter().flatten().chain(reads).chain(&self.delete).any(Trial::is_denied)
+    }
 }
 
 impl Trial {

@@ -14,6 +14,8 @@ pub(crate) enum Operation {
     DeleteObject,
     HeadBucket,
     PutObjectTagging,
+    GetBucketPolicy,
+    GetObjectLockConfiguration,
 }
 
 impl Operation {
@@ -33,6 +35,8 @@ impl Operation {
             Self::DeleteObject => "DeleteObject",
             Self::HeadBucket => "HeadBucket",
             Self::PutObjectTagging => "PutObjectTagging",
+            Self::GetBucketPolicy => "GetBucketPolicy",
+            Self::GetObjectLockConfiguration => "GetObjectLockConfiguration",
         }
     }
 
@@ -49,13 +53,19 @@ impl Operation {
             Self::HeadObject | Self::GetObject => "s3:GetObject",
             Self::DeleteObject => "s3:DeleteObject",
             Self::PutObjectTagging => "s3:PutObjectTagging",
+            Self::GetBucketPolicy => "s3:GetBucketPolicy",
+            Self::GetObjectLockConfiguration => "s3:GetBucketObjectLockConfiguration",
         }
     }
 
     /// Whether the permission is given on the bucket's ARN, not on the objects'.
     pub(crate) fn on_bucket(self) -> bool {
         match self {
-            Self::ListMultipartUploads | Self::ListObjectsV2 | Self::HeadBucket => true,
+            Self::ListMultipartUploads
+            | Self::ListObjectsV2
+            | Self::HeadBucket
+            | Self::GetBucketPolicy
+            | Self::GetObjectLockConfiguration => true,
             Self::CreateMultipartUpload
             | Self::UploadPart
             | Self::CompleteMultipartUpload

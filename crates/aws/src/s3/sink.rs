@@ -401,7 +401,9 @@ fn answer_limit(operation: Operation) -> Option<Duration> {
         | Operation::GetObject
         | Operation::DeleteObject
         | Operation::HeadBucket
-        | Operation::PutObjectTagging => Some(ANSWER),
+        | Operation::PutObjectTagging
+        | Operation::GetBucketPolicy
+        | Operation::GetObjectLockConfiguration => Some(ANSWER),
     }
 }
 

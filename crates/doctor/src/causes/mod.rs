@@ -3,15 +3,30 @@
 //! Each file has a table of [`Cause`]s, and one function that looks at all facts and adds its [`Diagnosis`]es to the
 //! checks that they explain. A refusal's code and HTTP status are looked at first and its text second: AWS changes texts.
 
+mod bucket;
+mod conduct;
+mod denial;
+mod encryption;
 mod input;
 mod object;
+mod policy;
+mod refused;
 mod trust;
 
 use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
-    let mut all: Vec<_> = [input::CAUSES, object::CAUSES, trust::CAUSES].into_iter().flatten().copied().collect();
+    let tables = [
+        bucket::CAUSES,
+        conduct::CAUSES,
+        encryption::CAUSES,
+        input::CAUSES,
+        object::CAUSES,
+        policy::CAUSES,
+        trust::CAUSES,
+    ];
+    let mut all: Vec<_> = tables.into_iter().flatten().copied().collect();
     all.sort_by_key(|cause| cause.row);
     all
 }
@@ -47,7 +62,11 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     let mut case = Case { target, facts, results, found: Vec::new() };
     input::explain(&mut case);
     trust::explain(&mut case);
+    bucket::explain(&mut case);
     object::explain(&mut case);
+    encryption::explain(&mut case);
+    policy::explain(&mut case);
+    conduct::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {
             result.diagnoses.push(diagnosis);
