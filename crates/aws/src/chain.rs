@@ -130,7 +130,7 @@ impl Chain<'_> {
         Some(WebIdentity::new(role, file, session_name))
     }
 
-    async fn files(self, profile: &Profile) -> Result<ProfileFiles, Error> {
+    pub(crate) async fn files(self, profile: &Profile) -> Result<ProfileFiles, Error> {
         let config = self.file(profile.config_file.as_ref(), "AWS_CONFIG_FILE", "config").await?;
         let credentials =
             self.file(profile.credentials_file.as_ref(), "AWS_SHARED_CREDENTIALS_FILE", "credentials").await?;
@@ -146,7 +146,7 @@ impl Chain<'_> {
             (None, None, Some(home)) => PathBuf::from(home).join(".aws").join(usual),
             (None, None, None) => return Ok(String::new()),
         };
-        match tokio::fs::read_to_string(&path).await {
+        match crate::file::read(&path).await {
             Ok(text) => Ok(text),
             Err(error) if named.is_some() => Err(failed(
                 &"the profile's files",

@@ -147,7 +147,7 @@ async fn authorization(environment: &Environment) -> Result<Option<Secret>, Erro
     const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
     let (variable, token) = match environment.get(FILE) {
         Some(path) => {
-            let text = tokio::fs::read_to_string(&path).await.map_err(|error| {
+            let text = crate::file::read(&path).await.map_err(|error| {
                 let hint = "mount the token where the variable says, and let this process read it";
                 failed(&Base::Container, format!("{FILE} {path} could not be read ({error})"), hint)
             })?;

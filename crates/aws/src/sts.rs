@@ -103,7 +103,7 @@ impl Sts {
     pub(crate) async fn web_identity(&self, web: &WebIdentity, sts: &StsEndpoint) -> Result<Session, Error> {
         const OPERATION: &str = "sts:AssumeRoleWithWebIdentity";
         let target = format!("role {}", web.role_arn);
-        let token = tokio::fs::read_to_string(&web.token_file).await.map_err(|error| {
+        let text = crate::file::read(&web.token_file).await.map_err(|error| {
             crate::ambient::failed(
                 &Base::WebIdentity(web.clone()),
                 format!("token file {} could not be read ({error})", web.token_file.display()),
@@ -111,14 +111,16 @@ impl Sts {
                  for the user that Tidegate runs as; or correct the path",
             )
         })?;
+        // A line break at the end is no part of a JWT, and editors add one.
+        let text = Secret::new(text);
+        let token = text.expose().trim();
         let call = self.client(sts, None).assume_role_with_web_identity();
         let answer = call
             .role_arn(&web.role_arn)
             .role_session_name(&web.session_name)
             .set_duration_seconds(seconds(web.duration))
             .set_policy(web.policy.clone())
-            // A line break at the end is no part of a JWT, and editors add one.
-            .web_identity_token(Secret::new(token).expose().trim())
+            .web_identity_token(token)
             .send()
             .await;
         match answer {
@@ -126,7 +128,14 @@ impl Sts {
             Err(error) => {
                 let as_whom = format!("the web identity in {}", web.token_file.display());
                 let with_external_id = false;
-                Err(self.explain(error.into(), Asked { operation: OPERATION, target, as_whom, sts, with_external_id }))
+                let mut failure = Failure::from(error);
+                // Whoever answers may quote what it was asked.
+                if let Failure::Answered(answer) = &mut failure
+                    && !token.is_empty()
+                {
+                    answer.message = answer.message.replace(token, "[hidden]");
+                }
+                Err(self.explain(failure, Asked { operation: OPERATION, target, as_whom, sts, with_external_id }))
             }
         }
     }

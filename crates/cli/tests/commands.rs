@@ -646,3 +646,24 @@ fn a_policy_lets_a_connector_into_its_msk_cluster_and_takes_what_its_session_bri
         assert!(trust.contains(words), "{words}: {trust}");
     }
 }
+
+#[test]
+fn the_largest_policy_with_a_remark_on_each_statement_is_linted_in_little_memory() {
+    let statement = |number: usize| {
+        serde_json::json!({"Sid": format!("S{number}"), "Effect": if number.is_multiple_of(2) { "Allow" } else { "Deny" },
+            "Action": ["s3:Get*", "s3:Put*"], "Resource": [format!("arn:aws:s3:::b{number}/*"), "*"]})
+    };
+    let statements: Vec<_> = (0..300).map(statement).collect();
+    let policy = serde_json::json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("policy.json");
+    fs::write(&path, policy).unwrap();
+    // 1 GiB of address space: a copy of the policy with each remark took ten.
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -v 1048576; exec \"$0\" policy lint \"$1\"", env!("CARGO_BIN_EXE_tidegate")])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).matches("shadowed-by-deny").count() >= 100);
+}

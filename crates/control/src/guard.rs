@@ -106,7 +106,12 @@ impl Round {
         let now = self.integrations.now();
         let known = self.lock().get(id).copied();
         // Another process with the same store may have proven it meanwhile; its proof is as good.
-        let integration = self.integrations.get(id).await?;
+        let integration = self.integrations.get(id).await.inspect_err(|error| {
+            // Taken away: what was known of it is no more. A store that fails for now changes nothing.
+            if matches!(error, Error::Unknown { .. }) {
+                self.lock().remove(id);
+            }
+        })?;
         let due_at = match known {
             Some(known) if known.proven_at == integration.proven_at => known.due_at,
             _ => self.due_at(&integration),

@@ -8,7 +8,7 @@ use rand::RngExt;
 use tokio::time::Instant;
 use world::Clock;
 
-use crate::probe::request_id;
+use crate::probe::{request_id, session_name};
 use crate::sts::acts_as;
 use crate::{
     Caller, Error, ExternalId, Integration, IntegrationId, Outcome, Probe, ProbeKind, Proof, Sts, Verdict, words,
@@ -211,7 +211,7 @@ impl Run<'_> {
             external_id: external_id.map(|id| id.as_str().to_owned()),
             duration: Lifetime::Exactly(SHORTEST),
             policy: Some(NOTHING.to_owned()),
-            ..AssumeRole::new(self.role.as_str(), kind.session_name(self.id.as_str()))
+            ..AssumeRole::new(self.role.as_str(), session_name(self.id.as_str()))
         };
         let deadline = Instant::now() + patience;
         let (mut attempts, mut unanswered, mut request_ids) = (0, 0, Vec::new());

@@ -31,9 +31,14 @@ pub async fn examine(
     checks::input::run(&mut x);
     checks::policies::run(&mut x);
     checks::bucket::run_offline(&mut x);
+    Box::pin(checks::network::run(&mut x)).await;
+    checks::clock::run(&mut x);
     checks::identity::run(&mut x).await;
+    checks::elsewhere::of_identity(&mut x).await;
+    checks::expiry::run(&mut x);
     checks::trust::run(&mut x).await;
     checks::bucket::run(&mut x).await;
+    checks::elsewhere::of_bucket(&mut x).await;
     checks::reading::run(&mut x).await;
     checks::writing::run(&mut x).await;
     checks::bucket::look_for_reasons(&mut x).await;

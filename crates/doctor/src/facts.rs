@@ -1,6 +1,8 @@
 use std::time::{Duration, SystemTime};
 
-use aws::s3::ProbeError;
+use aws::reach::{ProxyVariables, Reached};
+use aws::s3::{ProbeError, Tried};
+use aws::{Metadata, Offered, SignedWith};
 use control::Outcome;
 
 /// What was learnt on the way, typed, for the causes to be judged by. What was not tried is `None`.
@@ -89,6 +91,36 @@ pub struct Facts {
     pub deletes: Option<String>,
     /// What was left behind, and why it could not be deleted.
     pub left: Vec<(String, Trial)>,
+    /// How far STS is away.
+    pub sts: Option<Reached>,
+    /// How far S3 is.
+    pub s3: Option<Reached>,
+    /// How far KMS is.
+    pub kms: Option<Reached>,
+    /// What the environment says of proxies.
+    pub proxies: ProxyVariables,
+    /// What instance metadata shows, where it is asked.
+    pub metadata: Option<Metadata>,
+    /// What each place of the default chain has, where it is asked.
+    pub chain: Vec<Offered>,
+    /// How often the base was asked before it answered; 0 if it did not.
+    pub base_attempts: u32,
+    /// What requests are signed with before any role.
+    pub base_signed_with: Option<SignedWith>,
+    /// The base's keys in a region where they are taken, and the ARN that they are there, where the connection's refuses them.
+    pub base_elsewhere: Option<(String, String)>,
+    /// The refused role in another region.
+    pub hop_elsewhere: Option<(String, Trial)>,
+    /// The bucket with its expected owner in the region that it is in; or with the role's account, where no owner is named.
+    pub owner_there: Option<Trial>,
+    /// The base at STS of the bucket's region, where S3 did not take the session there.
+    pub sts_there: Option<Trial>,
+    /// Variables that give this pod or task an identity of its own, where the connection goes by the machine's.
+    pub pod_identity: Option<String>,
+    /// What names of manifests begin with, where that is not under the data's prefix, and writing there.
+    pub manifests: Option<(String, Trial)>,
+    /// Sessions that S3 did not take, each with what it was used for and S3's code, where another one was asked for.
+    pub renewed: Vec<(&'static str, String)>,
 }
 
 /// What came of a request to S3 or STS.
@@ -128,6 +160,27 @@ impl Facts {
             [&self.owner, &self.list, &self.read_absent, &self.put, &self.multipart, &self.read_back, &self.tag];
         let reads = self.reads.iter().map(|(_, trial)| trial);
         single.into_iter().flatten().chain(reads).chain(&self.delete).any(Trial::is_denied)
+    }
+
+    /// Notes whether a session was renewed on the way.
+    pub(crate) fn note_renewal<T>(&mut self, tried: &Tried<T>) {
+        self.renewed.extend(tried.renewed.clone().map(|code| (tried.operation, code)));
+    }
+
+    /// All requests to S3 that were refused, with what each was for.
+    pub(crate) fn s3_refusals(&self) -> impl Iterator<Item = (&'static str, &Trial)> {
+        let some = [
+            ("looking at the bucket", &self.bucket),
+            ("listing", &self.list),
+            ("writing in one piece", &self.put),
+            ("writing in parts", &self.multipart),
+            ("reading back", &self.read_back),
+            ("tagging", &self.tag),
+            ("deleting", &self.delete),
+        ];
+        let reads = self.reads.iter().map(|(_, trial)| ("reading", trial));
+        let all = some.into_iter().filter_map(|(what, trial)| Some((what, trial.as_ref()?))).chain(reads);
+        all.filter(|(_, trial)| trial.code().is_some())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a connection may touch, and the session policy that holds it there.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use iam::{AccountId, Draft, DraftStatement, Operator, Partition, PolicyKind};
 
@@ -114,7 +114,7 @@ impl Fence {
         };
         let draft = statements.into_iter().fold(Draft::new(), Draft::with);
         let policy = draft.build(PolicyKind::Session).map_err(|error| FenceError::Unfit { why: error.to_string() })?;
-        let policy = policy.to_string();
+        let policy = escaped(&policy.to_string());
         let length = policy.chars().count();
         if length > POLICY_CHARS { Err(FenceError::TooLong { length }) } else { Ok(Some(policy)) }
     }
@@ -200,6 +200,22 @@ fn literal(text: &str) -> String {
     out
 }
 
+/// JSON with what STS's `Policy` does not take (beyond U+00FF: STS API reference) written as escapes, which mean the same.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            // Beyond the first 65536 as two surrogates, as JSON has it.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}").expect("writing to a String does not fail");
+            }
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use iam::{Document, PolicyKind};
@@ -236,6 +252,15 @@ mod tests {
     fn wildcards_in_a_prefix_are_characters() {
         let policy = fence(&[("lake", "a*b?${x}/")]).policy("eu-central-1", None, Purpose::S3).unwrap().unwrap();
         assert!(policy.contains("lake/a${*}b${?}${$}{x}/*"), "{policy}");
+    }
+
+    #[test]
+    fn a_prefix_in_any_script_makes_a_policy_that_sts_takes() {
+        let policy =
+            fence(&[("lake", "заказы/\u{1f40b}/")]).policy("eu-central-1", None, Purpose::S3).unwrap().unwrap();
+        assert!(policy.is_ascii(), "{policy}");
+        let read = Document::parse_as(PolicyKind::Session, &policy).unwrap().to_string();
+        assert!(read.contains("arn:aws:s3:::lake/заказы/\u{1f40b}/*"), "{read}");
     }
 
     #[test]

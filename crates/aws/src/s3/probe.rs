@@ -21,8 +21,8 @@ use crate::s3::verdict::{Verdict, verdict};
 /// Tries what may be done to a bucket, one request at a time, and tells of each what came back.
 ///
 /// Not [`S3Sink`], which tries on for as long as it takes and mends on the way what can be mended: here each refusal is
-/// what was asked for. What may pass (no answer, `SlowDown`) is tried three times; nothing is renewed, no clock is set and
-/// no region is followed.
+/// what was asked for. What may pass (no answer, `SlowDown`) is tried three times; a session that S3 does not take is renewed
+/// once, which [`Tried::renewed`] tells; no clock is set and no region is followed.
 #[derive(Debug, Clone)]
 pub struct S3Probe(S3Sink);
 
@@ -39,6 +39,8 @@ pub struct Tried<T> {
     pub took: Duration,
     /// How often it was tried.
     pub attempts: u32,
+    /// S3's code for not taking the session, where it took the one after it or another was asked for in vain.
+    pub renewed: Option<String>,
 }
 
 /// Why something that was tried did not succeed.
@@ -233,10 +235,10 @@ impl S3Probe {
                 Ok((answer.upload_id.unwrap_or_default(), id))
             })
             .await;
-        let Tried { operation, answer, request_id, took, attempts } = created;
+        let Tried { operation, answer, request_id, took, attempts, renewed } = created;
         let upload = match answer {
             Ok(upload) => upload,
-            Err(error) => return Tried { operation, answer: Err(error), request_id, took, attempts },
+            Err(error) => return Tried { operation, answer: Err(error), request_id, took, attempts, renewed },
         };
         let part = self
             .try_it(Operation::UploadPart, key, || async {
@@ -255,9 +257,11 @@ impl S3Probe {
             })
             .await;
         let took = took + part.took + aborted.took;
+        let renewed = renewed.or(part.renewed).or(aborted.renewed.clone());
         match part.answer {
-            Ok(_) => Tried { took, ..aborted },
+            Ok(_) => Tried { took, renewed, ..aborted },
             Err(error) => Tried {
+                renewed,
                 operation: part.operation,
                 answer: Err(error),
                 request_id: part.request_id,
@@ -345,7 +349,7 @@ impl S3Probe {
         Fut: Future<Output = Result<(T, Option<String>), Failure>>,
     {
         let begun = Instant::now();
-        let mut attempts = 0;
+        let (mut attempts, mut renewed) = (0, None);
         loop {
             attempts += 1;
             let gave_up = match self.0.identity().signer().await {
@@ -361,12 +365,23 @@ impl S3Probe {
                                 request_id,
                                 took,
                                 attempts,
+                                renewed,
                             };
                         }
                         Err(failure) => GaveUp::Failure(failure, signer),
                     }
                 }
             };
+            if let GaveUp::Failure(failure @ Failure::Answered(answer), signer) = &gave_up
+                && matches!(verdict(operation, failure), Verdict::Renew { .. })
+                && renewed.is_none()
+                // Of a bodiless answer it is not known whether the session is what is wrong.
+                && !answer.code.is_empty()
+                && self.0.identity().drop_session(signer)
+            {
+                renewed = Some(answer.name());
+                continue;
+            }
             let passes = match &gave_up {
                 GaveUp::Session(_) => false,
                 GaveUp::Failure(failure, _) => {
@@ -379,7 +394,14 @@ impl S3Probe {
                     let error = self.told(operation, name, gave_up).await;
                     let request_id = error.refusal().and_then(|refusal| refusal.request_id.clone());
                     let took = begun.elapsed();
-                    return Tried { operation: operation.name(), answer: Err(error), request_id, took, attempts };
+                    return Tried {
+                        operation: operation.name(),
+                        answer: Err(error),
+                        request_id,
+                        took,
+                        attempts,
+                        renewed,
+                    };
                 }
             }
         }

@@ -28,8 +28,12 @@ enum There {
     },
 }
 
-/// The key of the object that shows whether we may read, beside the one that we may not see.
+/// How the key of the object ends that shows whether we may read, beside the one that we may not see. It begins as that one
+/// does: whatever we are fenced in to, it is inside too.
 const PROOF: &str = ".tidegate-proof";
+
+/// The longest key that S3 takes, in bytes.
+const LONGEST: usize = 1024;
 
 /// When to look again for an object that is not there, in shares of `gone_after`.
 const LOOKS: [f64; 4] = [0.0, 0.1, 0.3, 0.6];
@@ -187,8 +191,8 @@ impl S3Sink {
         }
         // The role may neither list nor see it. If it may read what it writes, there is nothing: so write something
         // beside it and read that. Rare enough (a crash, then a lifecycle rule, under a role without s3:ListBucket).
-        let directory = object.name.rfind('/').map_or("", |slash| &object.name[..=slash]);
-        let proof = format!("{directory}{PROOF}").into();
+        let start = object.name.floor_char_boundary(LONGEST - PROOF.len());
+        let proof = format!("{}{PROOF}", &object.name[..start]).into();
         let text =
             bytes::Bytes::from_static(b"Written by Tidegate to see whether it may read here. It can be deleted.\n");
         self.put(&proof, vec![text], Some(PROOF)).await?;

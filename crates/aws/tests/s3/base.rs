@@ -79,11 +79,11 @@ async fn a_web_identity_is_exchanged_with_the_token_as_it_is_now() {
 
     let web = |file: &str| Base::WebIdentity(WebIdentity::new(role, file, "tidegate"));
     assert_eq!(begun_as(&fake, web(path), bare(&[])).await.unwrap(), "ASIAWEB2");
-    let rotten = file("not a token");
+    let rotten = file("rotten.token");
     let fault = begun_as(&fake, web(rotten.path().to_str().unwrap()), bare(&[])).await.unwrap_err();
     assert_eq!(fault.code(), "identity.request-refused");
     let text = fault::Chain(fault.as_error()).to_string();
-    assert!(text.contains("InvalidIdentityToken (400)") && !text.contains("not a token"), "{text}");
+    assert!(text.contains("InvalidIdentityToken (400)") && !text.contains("rotten.token"), "{text}");
     let fault = begun_as(&fake, web("/nonexistent/token"), bare(&[])).await.unwrap_err();
     assert_eq!((fault.code(), fault.blame()), ("identity.base-failed", Blame::Operator));
     let hint = fault.hint().unwrap().into_owned();
@@ -157,4 +157,22 @@ async fn an_answer_that_cannot_be_read_is_shown_nowhere() {
         assert_eq!(fake.count("AssumeRoleWithWebIdentity"), 1);
         assert!(!shown.contains("SecretAccessKey") && !shown.contains("claims.signature"), "{by}: {shown}");
     }
+}
+
+#[tokio::test]
+async fn a_file_without_an_end_is_not_read_to_it() {
+    let fake = Fake::start().await;
+    let large = file(&"x".repeat((1 << 20) + 1));
+    let path = large.path().to_str().unwrap();
+    let refused = async |base, more: &[(&str, &str)]| {
+        let fault = begun_as(&fake, base, bare(more)).await.unwrap_err();
+        let text = fault::Chain(fault.as_error()).to_string();
+        assert!(fault.code() == "identity.base-failed" && text.contains("larger than 1 MiB"), "{text}");
+    };
+    refused(Base::WebIdentity(WebIdentity::new("arn:aws:iam::111111111111:role/orders", path, "tidegate")), &[]).await;
+    refused(Base::Profile(Profile { credentials_file: Some(path.into()), ..Profile::named("orders") }), &[]).await;
+    let url = fake.url();
+    let token = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*url), ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path)];
+    refused(Base::Container, &token).await;
+    assert_eq!(fake.count("AssumeRoleWithWebIdentity"), 0);
 }

@@ -346,8 +346,13 @@ impl State {
     }
 
     fn web_identity(&mut self, call: &Call, now: SystemTime) -> Answer {
-        if call.form.get("WebIdentityToken").map(String::as_str) != Some("header.claims.signature") {
-            return Answer::sts_error(400, "InvalidIdentityToken", "The ID Token provided is not a valid JWT.");
+        let token = call.form.get("WebIdentityToken").map(String::as_str).unwrap_or_default();
+        if token != "header.claims.signature" {
+            return Answer::sts_error(
+                400,
+                "InvalidIdentityToken",
+                &format!("The ID Token {token} is not a valid JWT."),
+            );
         }
         self.exchanges += 1;
         let end = DateTime::from(now + self.session_life).fmt(Format::DateTime).unwrap();

@@ -4,6 +4,7 @@ mod ambient;
 mod base;
 mod embedded;
 mod fake;
+mod iam_read;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -430,6 +431,22 @@ async fn reading_is_proven_by_an_object_beside_it_where_nothing_else_tells() {
     assert_eq!(sink(&fake).finish(&object).await.unwrap(), Finished::Gone);
     assert_eq!(fake.count("PutObject"), 1);
     assert!(fake.state().objects.is_empty(), "the proof is taken away again");
+}
+
+#[tokio::test]
+async fn the_proof_of_reading_stays_within_the_fence_that_the_object_is_in() {
+    let fake = Fake::start().await;
+    let (object, _) = uploaded(&sink(&fake)).await;
+    fake.change(|state| {
+        state.uploads.clear();
+        // It is not taken away again, so that it can be seen.
+        state.denied.extend(["ListObjectsV2", "DeleteObject"]);
+    });
+    assert_eq!(sink(&fake).finish(&object).await.unwrap(), Finished::Gone);
+    let state = fake.state();
+    let key = state.objects.keys().next().unwrap();
+    // A fence may end within a name: `topics/orders-` holds the object, and what is beside it must be held too.
+    assert!(key.starts_with(NAME), "{key}");
 }
 
 #[tokio::test]

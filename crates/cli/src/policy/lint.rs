@@ -73,6 +73,9 @@ pub(super) fn lint(arguments: &LintArguments, screen: &Screen) -> Exit {
         if mended != input.document {
             writeln!(out, "\nmended:\n{mended:#}").ok();
         }
+        if arguments.output == Output::Text {
+            continue;
+        }
         reports.push(json!({
             "file": input.name,
             "kind": input.kind.name(),

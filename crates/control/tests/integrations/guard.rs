@@ -143,3 +143,16 @@ async fn a_proof_from_the_future_falls_with_the_first_inconclusive_one() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_integration_that_is_taken_away_is_not_shown_as_proven_any_more() {
+    bounded(async {
+        let world = World::at(some_day()).await;
+        let proven = world.verify(&world.with_role("orders", good).await).await.0;
+        let guard = Guard::start(world.integrations.clone(), world.prover(), vec![proven.id.clone()], options());
+        eventually(async || guard.watched().contains_key(&proven.id)).await;
+        world.integrations.delete(&proven.id).await.unwrap();
+        eventually(async || guard.watched().is_empty()).await;
+    })
+    .await;
+}

@@ -213,3 +213,19 @@ async fn an_integration_that_was_told_of_survives_a_kill() {
         assert_eq!(kept.external_ids[0].value.as_str(), external_id);
     }
 }
+
+#[tokio::test]
+async fn a_store_that_others_may_read_is_closed_to_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tidegate.db");
+    // As a copy or a restored backup has it.
+    std::fs::write(&path, "").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let integrations = Integrations::open(&path, Clock::system()).await.unwrap();
+    integrations.list(None).await.unwrap();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode & 0o007, 0, "{} has {mode:o}", entry.path().display());
+    }
+}

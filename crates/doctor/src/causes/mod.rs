@@ -7,10 +7,14 @@ mod bucket;
 mod conduct;
 mod denial;
 mod encryption;
+mod ambient;
 mod input;
+mod network;
 mod object;
 mod policy;
 mod refused;
+mod region;
+mod time;
 mod trust;
 
 use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
@@ -18,12 +22,16 @@ use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
     let tables = [
+        ambient::CAUSES,
         bucket::CAUSES,
         conduct::CAUSES,
         encryption::CAUSES,
         input::CAUSES,
+        network::CAUSES,
         object::CAUSES,
         policy::CAUSES,
+        region::CAUSES,
+        time::CAUSES,
         trust::CAUSES,
     ];
     let mut all: Vec<_> = tables.into_iter().flatten().copied().collect();
@@ -67,8 +75,16 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     encryption::explain(&mut case);
     policy::explain(&mut case);
     conduct::explain(&mut case);
+    network::explain(&mut case);
+    time::explain(&mut case);
+    region::explain(&mut case);
+    ambient::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {
+            if result.status == Status::Passed {
+                // It works, and something is known to be wrong with it.
+                result.status = Status::Warning;
+            }
             result.diagnoses.push(diagnosis);
         }
     }

@@ -1,20 +1,9 @@
-//! Objects: who owns them, who pays for them, what locks them, and where their bucket is.
+//! Objects: who owns them, who pays for them, and what locks them.
 
 use super::policy::own_policy;
 use super::refused::{Refused, account};
 use super::{Case, policy};
-use crate::{Cause, Check, Diagnosis, Paste, Place, Remedy, Trial};
-
-static OTHER_REGION: Cause = Cause {
-    row: "F35",
-    code: "bucket.other-region",
-    title: "the bucket is in another region",
-    symptom: "AuthorizationHeaderMalformed, PermanentRedirect, or a plain 301 or 400",
-    why: "a request is signed for one region, and a bucket lives in exactly one",
-    apart: "S3 names the bucket's region in x-amz-bucket-region, also when it refuses",
-    cure: "set the region that S3 names",
-    texts: &["authorizationheadermalformed", "permanentredirect"],
-};
+use crate::{Cause, Check, Diagnosis, Paste, Remedy, Trial};
 
 static HIDDEN: Cause = Cause {
     row: "F43",
@@ -75,12 +64,13 @@ static ACL: Cause = Cause {
     texts: &["accesscontrollistnotsupported", "the bucket does not allow acls", "s3:putobjectacl"],
 };
 
-pub(super) static CAUSES: &[&Cause] = &[&OTHER_REGION, &HIDDEN, &THIRD_OWNER, &REQUESTER_PAYS, &LOCKED, &ACL];
+pub(super) static CAUSES: &[&Cause] = &[&HIDDEN, &THIRD_OWNER, &REQUESTER_PAYS, &LOCKED, &ACL];
 
 pub(super) fn explain(case: &mut Case<'_>) {
     let target = case.target;
-    let Some(place) = &target.place else { return };
-    region(case, place);
+    if target.place.is_none() {
+        return;
+    }
     let facts = case.facts;
     let absent = facts.read_absent.as_ref().filter(|trial| trial.is_denied() && case.is_unwell(Check::READ));
     if let Some(trial) = absent {
@@ -120,15 +110,6 @@ pub(super) fn explain(case: &mut Case<'_>) {
             let remedy = Remedy::paste("let each part carry its checksum", setting);
             case.explain(check, Diagnosis::decided(&LOCKED, because).cure(remedy));
         }
-    }
-}
-
-fn region(case: &mut Case<'_>, place: &Place) {
-    let other = case.facts.bucket_region.as_deref().filter(|region| *region != place.region);
-    if let Some(region) = other.filter(|_| case.is_unwell(Check::BUCKET)) {
-        let because = format!("S3 says that bucket {} is in {region}", place.bucket);
-        let remedy = Remedy::paste("set the bucket's region", Paste::Setting(format!("region = \"{region}\"")));
-        case.explain(Check::BUCKET, Diagnosis::decided(&OTHER_REGION, because).cure(remedy));
     }
 }
 

@@ -11,15 +11,19 @@ pub(crate) fn probe(x: &Examination<'_>, place: &Place) -> Option<S3Probe> {
 }
 
 fn probe_as(x: &Examination<'_>, place: &Place, connection: &Connection) -> Option<S3Probe> {
-    let options = S3Options {
+    x.around.clients.s3_probe(connection, options(place)).ok()
+}
+
+/// How S3 is asked for `place`.
+pub(crate) fn options(place: &Place) -> S3Options {
+    S3Options {
         endpoint: place.endpoint.clone(),
         path_style: place.path_style,
         fips: place.fips,
         dual_stack: place.dual_stack,
         owner: place.owner,
         ..S3Options::new(&place.bucket, &place.region)
-    };
-    x.around.clients.s3_probe(connection, options).ok()
+    }
 }
 
 /// The same as the role itself where its session is cut down to a fence: for looking at the bucket, never for more. The
@@ -159,6 +163,7 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
         let Some(probe) = probe(x, place) else { return };
         let tried = probe.head_bucket(None).await;
         x.facts.bucket = Some(Trial::of_s3(&tried.answer));
+        x.facts.note_renewal(&tried);
         let bucket = &place.bucket;
         let result = match &tried.answer {
             Ok(region) => {

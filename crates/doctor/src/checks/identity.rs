@@ -1,6 +1,7 @@
+use std::fmt::Write as _;
 use std::time::Duration;
 
-use ::identity::{AssumeRole, Connection, Error, Lifetime, Signer};
+use ::identity::{AssumeRole, Base, Connection, Error, Lifetime, Signer};
 
 use crate::examination::{Examination, Watch};
 use crate::{Check, CheckResult, Trial};
@@ -29,22 +30,86 @@ async fn base(x: &mut Examination<'_>, connection: &Connection) {
     }
     let watch = Watch::start();
     let part = Connection { hops: Vec::new(), ..connection.clone() };
-    let result = match x.around.clients.walk(&part).await.pop() {
+    look_around(x, &connection.base).await;
+    let mut attempts = 1;
+    let mut answer = x.around.clients.walk(&part).await.pop();
+    // An agent on the node that is not ready yet hands out nothing for a while, and then does.
+    for pause in AGAIN {
+        if !matches!(&answer, Some(Err(error)) if may_come(x, &connection.base, error)) {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        attempts += 1;
+        look_around(x, &connection.base).await;
+        answer = x.around.clients.walk(&part).await.pop();
+    }
+    let result = match answer {
         Some(Ok(stop)) => {
             let who = stop.arn.clone().unwrap_or_else(|| "nobody: requests go unsigned".to_owned());
             x.facts.base_expires_at = stop.expires_at;
             x.facts.expires_at = stop.expires_at;
             x.facts.base_arn.clone_from(&stop.arn);
-            watch.passed(Check::BASE, format!("{} is {who}", stop.what)).identity(stop.arn)
+            x.facts.base_signed_with = Some(stop.signed_with);
+            x.facts.base_attempts = attempts;
+            let by = provider(x).map_or_else(String::new, |by| format!(" ({by})"));
+            let times = if attempts > 1 { format!(", at attempt {attempts}") } else { String::new() };
+            watch.passed(Check::BASE, format!("{}{by} is {who}{times}", stop.what)).identity(stop.arn)
         }
         Some(Err(error)) => {
-            let result = CheckResult::of_identity(&watch, Check::BASE, &error);
+            let mut result = CheckResult::of_identity(&watch, Check::BASE, &error);
+            if let Some(metadata) = &x.facts.metadata {
+                write!(result.reason, "; instance metadata at {}: {}", metadata.authority, metadata.state)
+                    .expect("writing to a String does not fail");
+            }
             x.facts.base_error = Some(error);
             result
         }
         None => watch.unproven(Check::BASE, "the way has no beginning"),
     };
     x.put(result);
+}
+
+/// Pauses before a base is asked again that may come: longer than the session cache's own after a failure.
+const AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(5)];
+
+/// What the machine shows of who hands out credentials, where that is looked for.
+async fn look_around(x: &mut Examination<'_>, base: &Base) {
+    if !matches!(base, Base::Instance | Base::DefaultChain) {
+        return;
+    }
+    let named =
+        ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+    x.facts.pod_identity = named.into_iter().find(|name| x.around.environment.get(name).is_some()).map(str::to_owned);
+    let metadata = x.around.clients.instance_metadata().await;
+    if *base == Base::DefaultChain {
+        x.facts.chain = x.around.clients.default_chain(&metadata).await;
+    }
+    x.facts.metadata = Some(metadata);
+}
+
+/// Whether a base that has nothing now may have something soon: who hands it out is there, and does not say no.
+fn may_come(x: &Examination<'_>, base: &Base, error: &Error) -> bool {
+    use aws::MetadataState::{Broken, Odd, Role};
+    let comes = |metadata: &aws::Metadata| match &metadata.state {
+        Role(_) | Broken => true,
+        Odd { status } => *status >= 500,
+        _ => false,
+    };
+    match (base, error) {
+        (Base::Container, Error::Base { passing, .. }) => *passing,
+        (Base::Instance, Error::Base { passing: true, .. }) | (Base::DefaultChain, Error::NoCredentials { .. }) => {
+            x.facts.metadata.as_ref().is_some_and(comes)
+        }
+        _ => false,
+    }
+}
+
+/// Which place of the default chain it is.
+fn provider(x: &Examination<'_>) -> Option<String> {
+    x.facts.chain.iter().find_map(|one| match &one.providing {
+        aws::Providing::Something(what) => Some(format!("{}: {what}", one.provider.name())),
+        aws::Providing::Nothing(_) => None,
+    })
 }
 
 async fn roles(x: &mut Examination<'_>, connection: &Connection) {

@@ -1,8 +1,12 @@
 //! The checks, one file a group. Each writes down what it saw, and leaves why to [`crate::causes`].
 
 pub(crate) mod bucket;
+pub(crate) mod clock;
+pub(crate) mod elsewhere;
+pub(crate) mod expiry;
 pub(crate) mod identity;
 pub(crate) mod input;
+pub(crate) mod network;
 pub(crate) mod policies;
 pub(crate) mod reading;
 pub(crate) mod trust;

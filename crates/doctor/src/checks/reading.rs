@@ -49,6 +49,7 @@ async fn list(x: &mut Examination<'_>, place: &Place) {
     let Some(probe) = probe(x, place) else { return };
     let tried = probe.list(&place.prefix, SAMPLE, false).await;
     x.facts.list = Some(Trial::of_s3(&tried.answer));
+    x.facts.note_renewal(&tried);
     let result = match tried.answer {
         Ok(seen) => {
             let text = match seen.len() {

@@ -23,7 +23,7 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
     };
     if x.wants(Check::ID_REQUIRED) {
         let watch = Watch::start();
-        let outcome = try_id(x, &connection, None, "no-id").await;
+        let outcome = try_id(x, &connection, None).await;
         x.put(judged(&watch, Check::ID_REQUIRED, &outcome, "without an external ID"));
         x.facts.absent_id = Some(outcome);
     }
@@ -31,7 +31,7 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
         let watch = Watch::start();
         let mut worst: Option<Outcome> = None;
         for wrong in wrong_ids(&right) {
-            let outcome = try_id(x, &connection, Some(wrong), "wrong-id").await;
+            let outcome = try_id(x, &connection, Some(wrong)).await;
             let is_worse = matches!(
                 (&worst, &outcome),
                 (None, _) | (_, Outcome::LetIn) | (Some(Outcome::Refused { .. }), Outcome::Unclear { .. })
@@ -55,10 +55,11 @@ fn wrong_ids(right: &str) -> [String; 3] {
     [format!("tidegate-doctor-{:016x}", rand::random::<u64>()), format!("{right}x"), near]
 }
 
-async fn try_id(x: &Examination<'_>, connection: &Connection, id: Option<String>, what: &str) -> Outcome {
+async fn try_id(x: &Examination<'_>, connection: &Connection, id: Option<String>) -> Outcome {
     let index = connection.hops.len() - 1;
     let role = AssumeRole {
-        session_name: format!("tidegate-doctor-must-be-denied-{what}"),
+        // The name that is used otherwise: one that the trust policy does not take would be refused for that alone.
+        session_name: connection.hops[index].session_name.clone(),
         external_id: id,
         duration: Lifetime::Exactly(Duration::from_mins(15)),
         policy: Some(NOTHING.to_owned()),

@@ -1,5 +1,6 @@
 use aws::s3::{PutShape, S3Probe};
 use bytes::Bytes;
+use iam::generate::Need;
 
 use super::bucket::{is_foreign, lock, probe};
 use crate::examination::{Examination, Watch};
@@ -70,6 +71,7 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
     put(x, &place, &probe, &name, &undo, &mut left).await;
     read_back(x, &place, &probe, &name).await;
     tagged(x, &place, &probe, &name).await;
+    manifests(x, &place, &probe, &undo).await;
     scope(x, &place, &probe, &undo).await;
     list_scope(x, &place, &probe).await;
     clean(x, &probe, left).await;
@@ -130,6 +132,7 @@ async fn multipart(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name
     }
     let tried = probe.multipart(&format!("{name}-parts"), &shape(place)).await;
     x.facts.multipart = Some(Trial::of_s3(&tried.answer));
+    x.facts.note_renewal(&tried);
     let result = match &tried.answer {
         Ok(()) => watch.passed(Check::MULTIPART, "began an upload in parts, uploaded one, aborted it"),
         Err(error) => CheckResult::of_s3(&watch, Check::MULTIPART, error),
@@ -164,6 +167,7 @@ async fn put(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &str
     let body = || Bytes::from_static(BODY);
     let tried = probe.put(name, body(), &shape(place)).await;
     x.facts.put = Some(Trial::of_s3(&tried.answer));
+    x.facts.note_renewal(&tried);
     let result = match &tried.answer {
         Ok(put) => {
             left.push(Left { key: name.to_owned(), version: put.version.clone() });
@@ -253,6 +257,19 @@ async fn tagged(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &
         Err(error) => CheckResult::of_s3(&watch, Check::TAGGED, error),
     };
     x.put(result.request(tried.request_id).host(probe.host()));
+}
+
+/// Where manifests lie, if that is not beside the data: begun and aborted, like everything that may be refused.
+async fn manifests(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, undo: &Undo) {
+    let Some(connector) = &x.target.connector else { return };
+    let prefix = connector.needs(None, None).into_iter().find_map(|need| match need {
+        Need::WriteObjects { manifests, .. } => manifests,
+        _ => None,
+    });
+    let Some(prefix) = prefix.filter(|prefix| undo.upload && !prefix.starts_with(&place.prefix)) else { return };
+    let name = format!("{prefix}.tidegate-doctor/{:016x}", rand::random::<u64>());
+    let tried = probe.multipart(&name, &shape(place)).await;
+    x.facts.manifests = Some((prefix, Trial::of_s3(&tried.answer)));
 }
 
 /// A place beside the prefix: in its folder's parent, under a name that nobody has.

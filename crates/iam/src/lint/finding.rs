@@ -1,6 +1,7 @@
 use std::fmt;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{AccountId, Document};
 
@@ -55,8 +56,14 @@ pub struct Finding {
     /// Why it matters.
     pub why: &'static str,
     /// The whole policy, free of what this rule has against it. Placeholders in it are to be filled in.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mended: Option<Document>,
+    /// What one rule has to say of many statements shares it: a large policy times many remarks would be gigabytes.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shared")]
+    pub mended: Option<Arc<Document>>,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands fields over by reference")]
+fn shared<S: Serializer>(document: &Option<Arc<Document>>, serializer: S) -> Result<S::Ok, S::Error> {
+    document.as_deref().serialize(serializer)
 }
 
 impl fmt::Display for Finding {

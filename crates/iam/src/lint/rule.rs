@@ -1,3 +1,6 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use crate::lint::scene::{Scene, Slots, Spot};
 use crate::lint::{Finding, Options, Severity, condition, dead, external_id, half, principal, whole, width, window};
 use crate::{Document, Draft, Effect, PolicyKind};
@@ -37,7 +40,7 @@ pub fn lint(document: &Document, kind: PolicyKind, options: &Options) -> Vec<Fin
         if spots.is_empty() {
             continue;
         }
-        let mended = mend_by(rule, document, kind, options);
+        let mended = mend_by(rule, document, kind, options).map(Arc::new);
         findings.extend(spots.into_iter().map(|spot| Finding {
             rule: rule.name,
             severity: spot.severity,
@@ -98,14 +101,16 @@ fn mend_by(rule: &Rule, document: &Document, kind: PolicyKind, options: &Options
 
 fn finish(scene: &Scene<'_>, slots: Slots) -> Option<Document> {
     let mut draft = Draft { version: slots.version, id: scene.draft.id.clone(), statements: Vec::new() };
+    let mut taken = HashSet::new();
     for mut statement in slots.slots.into_iter().flatten() {
         statement.actions.list.dedup();
         let mut number = 2;
         let sid = statement.sid.clone();
-        while statement.sid.is_some() && draft.statements.iter().any(|other| other.sid == statement.sid) {
+        while statement.sid.as_ref().is_some_and(|sid| taken.contains(sid)) {
             statement.sid = sid.as_ref().map(|sid| format!("{sid}{number}"));
             number += 1;
         }
+        taken.extend(statement.sid.clone());
         draft.statements.push(statement);
     }
     let allows = draft.statements.iter().any(|statement| statement.effect == Effect::Allow);

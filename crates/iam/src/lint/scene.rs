@@ -165,10 +165,16 @@ pub(super) fn takes_in(actions: &DraftList, action: &str) -> bool {
 pub(super) fn known(pattern: &str) -> Vec<Action> {
     static LOWER: LazyLock<Vec<(String, Action)>> = LazyLock::new(|| {
         let name = |action: Action| (lower(&format!("{}:{}", action.service, action.name)), action);
-        reference::actions().map(name).collect()
+        let mut all: Vec<_> = reference::actions().map(name).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
     });
     let pattern = lower(pattern);
-    LOWER.iter().filter(|(name, _)| glob(&pattern, name)).map(|(_, action)| *action).collect()
+    // What begins as the pattern does stands together: as a rule one service's, or one name.
+    let begin = pattern.split(['*', '?']).next().unwrap_or_default();
+    let from = LOWER.partition_point(|(name, _)| name.as_str() < begin);
+    let together = LOWER[from..].iter().take_while(|(name, _)| name.starts_with(begin));
+    together.filter(|(name, _)| glob(&pattern, name)).map(|(_, action)| *action).collect()
 }
 
 pub(super) fn lower(text: &str) -> String {
@@ -211,27 +217,30 @@ pub(super) fn glob(pattern: &str, text: &str) -> bool {
     if !pattern.contains(['*', '?']) {
         return pattern == text;
     }
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    let mut back: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                back = Some((p, t));
-                p += 1;
+    let (mut pattern, mut text) = (pattern, text);
+    // Behind the last star: the pattern, and the text if the star takes in no more than it does now.
+    let mut back: Option<(&str, &str)> = None;
+    loop {
+        let (mut wanted, mut found) = (pattern.chars(), text.chars());
+        match (wanted.next(), found.next()) {
+            (None, None) => return true,
+            (Some('*'), _) => {
+                pattern = wanted.as_str();
+                back = Some((pattern, text));
             }
-            Some(c) if *c == '?' || *c == text[t] => {
-                p += 1;
-                t += 1;
+            (Some(_), None) => return false,
+            (Some(one), Some(other)) if one == '?' || one == other => {
+                (pattern, text) = (wanted.as_str(), found.as_str());
             }
-            _ => {
-                let Some((star, from)) = back else { return false };
-                back = Some((star, from + 1));
-                (p, t) = (star + 1, from + 1);
+            (_, Some(_)) => {
+                let Some((behind, from)) = back else { return false };
+                let mut rest = from.chars();
+                rest.next();
+                (pattern, text) = (behind, rest.as_str());
+                back = Some((pattern, text));
             }
         }
     }
-    pattern[p..].iter().all(|c| *c == '*')
 }
 
 /// Whether a condition holds only for requests that have the key with one of the values: no negation, no `IfExists`, no

@@ -108,6 +108,8 @@ pub(crate) fn meant_by(service: &str, name: &str) -> Option<&'static str> {
         ("GetObjectLockConfiguration", "GetBucketObjectLockConfiguration"),
     ];
     const STS: &[(&str, &str)] = &[("AssumeRoles", "AssumeRole"), ("TagSessions", "TagSession")];
+    /// The most letters that a slip is away.
+    const NEAR: usize = 2;
     const KMS: &[(&str, &str)] = &[("ReEncrypt", "ReEncrypt*"), ("GenerateDataKeys", "GenerateDataKey")];
     let renamed = match service {
         "s3" => S3,
@@ -118,8 +120,10 @@ pub(crate) fn meant_by(service: &str, name: &str) -> Option<&'static str> {
     if let Some((_, meant)) = renamed.iter().find(|(wrong, _)| wrong.eq_ignore_ascii_case(name)) {
         return Some(meant);
     }
-    let near = |action: Action| (action.service == service).then(|| (distance(action.name, name), action.name));
-    actions().filter_map(near).min().filter(|(distance, _)| *distance <= 2).map(|(_, name)| name)
+    // Names that are longer or shorter by more than that are further away, which is seen at once.
+    let may_be = |action: &Action| action.service == service && action.name.len().abs_diff(name.len()) <= NEAR;
+    let near = |action: Action| (distance(action.name, name), action.name);
+    actions().filter(may_be).map(near).min().filter(|(distance, _)| *distance <= NEAR).map(|(_, name)| name)
 }
 
 /// How many letters must be put in, taken out or changed to make one name the other.

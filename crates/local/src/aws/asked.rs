@@ -6,7 +6,7 @@ use http::request::Parts;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 use super::iam;
 use super::kms;
 use super::s3::{Operation, Target};
@@ -83,6 +83,16 @@ impl Asked {
             Self::Form { form, .. } => sts::operation(form),
             Self::Kms { operation, .. } => kms::operation(operation),
             Self::S3 { operation, .. } => operation.name(),
+        }
+    }
+
+    /// The service that is asked, as actions begin with it.
+    pub(super) fn service(&self) -> &'static str {
+        match self {
+            Self::Form { dialect: Dialect::Iam, .. } => "iam",
+            Self::Form { .. } => "sts",
+            Self::Kms { .. } => "kms",
+            Self::S3 { .. } => "s3",
         }
     }
 

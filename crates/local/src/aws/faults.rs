@@ -5,8 +5,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use super::api_error::ApiError;
 use super::effect::Effect;
-use super::error::{ApiError, AwsError};
+use super::error::AwsError;
 
 /// Which requests a fault strikes, and what it does to them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

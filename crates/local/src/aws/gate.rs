@@ -13,10 +13,10 @@ use rand::RngExt;
 
 use super::admin;
 use super::ambient;
+use super::api_error::ApiError;
 use super::asked::Asked;
 use super::authorize::Facts;
-use super::connection::Reset;
-use super::error::ApiError;
+use super::connection::{Door, Reset};
 use super::faults::End;
 use super::iam;
 use super::kms;
@@ -42,6 +42,7 @@ pub(super) const FAR: Duration = Duration::from_hours(100 * 366 * 24);
 pub(super) async fn handle(
     shared: &Arc<Shared>,
     peer: SocketAddr,
+    door: Door,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Reset> {
     let (parts, mut body) = request.into_parts();
@@ -64,7 +65,7 @@ pub(super) async fn handle(
         tokio::time::sleep(fate.delay).await;
     }
     let now = shifted(shared.clock.now(), fate.skew_seconds);
-    let mut exchange = Exchange { shared, parts: &parts, body: &mut body, peer, now, ids: Ids::new() };
+    let mut exchange = Exchange { shared, parts: &parts, body: &mut body, peer, door, now, ids: Ids::new() };
     if fate.expire_session {
         exchange.expire_session(asked.as_ref().ok());
     }
@@ -99,6 +100,7 @@ struct Exchange<'a> {
     parts: &'a Parts,
     body: &'a mut Incoming,
     peer: SocketAddr,
+    door: Door,
     now: SystemTime,
     ids: Ids,
 }
@@ -139,12 +141,27 @@ impl Exchange<'_> {
         let Self { shared, parts, now, .. } = *self;
         let asked = asked?;
         let agent = parts.headers.get("user-agent").and_then(|agent| agent.to_str().ok());
+        let (path, service) = (shared.surroundings.path(), asked.service());
         let facts = Facts {
             now,
-            source_ip: self.peer.ip(),
+            source_ip: path.source_ip.unwrap_or_else(|| self.peer.ip()),
+            is_secure: path.is_secure,
+            endpoint: path.endpoint(service),
+            door: self.door,
+            service,
             user_agent: agent.map(str::to_owned),
             region: asked.claim().map_or_else(String::new, |claim| claim.region.clone()),
         };
+        if self.door == Door::GlobalSts {
+            if service != "sts" {
+                return Err(ApiError::of("InvalidAction").saying("This is the global endpoint of STS"));
+            }
+            if !facts.region.is_empty() && facts.region != "us-east-1" {
+                return Err(
+                    ApiError::of("SignatureDoesNotMatch").saying("Credential should be scoped to a valid region.")
+                );
+            }
+        }
         match asked {
             Asked::Form { dialect: Dialect::Iam, form, claim, payload_hash } => {
                 iam::handle(shared, parts, &form, claim, &payload_hash, &facts, &self.ids.request).await

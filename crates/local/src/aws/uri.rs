@@ -1,6 +1,6 @@
 //! Percent-encoding as Signature Version 4 defines it, which is stricter than most libraries' sets.
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 
 /// Encodes all but `A-Z a-z 0-9 - . _ ~`, and `/` where `keep_slash`.
 pub(super) fn encode_into(out: &mut String, text: &[u8], keep_slash: bool) {

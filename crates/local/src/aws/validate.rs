@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 use super::uri::Query;
 
 /// Collects what is wrong with a request's parameters: AWS names all of it at once.

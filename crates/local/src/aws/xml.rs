@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 
 /// Builds a document element by element.
 #[derive(Debug)]

@@ -6,10 +6,16 @@ use toml::Value;
 
 use super::reader::{Reader, kind_of};
 use super::variable;
-use crate::aws::{BucketStock, EncryptionStock, ObjectStock, check_bucket_policy};
+use crate::aws::{BucketStock, EncryptionStock, ObjectStock, Ownership, check_bucket_policy};
 
 /// The largest object whose size alone is given: enough for several parts, and little memory.
 const MAX_SIZE: u64 = 64 << 20;
+
+const OWNERSHIPS: [(&str, Ownership); 3] = [
+    ("BucketOwnerEnforced", Ownership::BucketOwnerEnforced),
+    ("BucketOwnerPreferred", Ownership::BucketOwnerPreferred),
+    ("ObjectWriter", Ownership::ObjectWriter),
+];
 
 pub(super) fn read(scenario: &mut Reader<'_>) -> Vec<BucketStock> {
     let mut buckets = Vec::new();
@@ -18,7 +24,17 @@ pub(super) fn read(scenario: &mut Reader<'_>) -> Vec<BucketStock> {
 }
 
 fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
-    bucket.only(&["account", "encryption", "objects", "policy", "region", "versioning"]);
+    bucket.only(&[
+        "account",
+        "encryption",
+        "object_lock",
+        "object_ownership",
+        "objects",
+        "policy",
+        "region",
+        "requester_pays",
+        "versioning",
+    ]);
     bucket.required("account");
     let account = bucket.parsed("account");
     let region = bucket.text("region").unwrap_or("us-east-1").to_owned();
@@ -26,13 +42,45 @@ fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
     let policy = bucket.policy("policy", PolicyKind::Resource);
     if let Some(text) = policy.as_ref().filter(|text| !variable::stands_in(text))
         && let Ok(policy) = Document::parse_as(PolicyKind::Resource, text)
-        && let Err(reason) = check_bucket_policy(name, &policy)
+        && let Err(reason) = check_bucket_policy(name, &region, &policy)
     {
         bucket.fault("policy", format!("would not be saved: {reason}"));
     }
     let encryption = bucket.child("encryption").and_then(|mut encryption| read_encryption(&mut encryption));
+    let requester_pays = bucket.flag("requester_pays").unwrap_or(false);
+    let ownership = bucket.word("object_ownership", &OWNERSHIPS).unwrap_or_default();
+    let retention_days = bucket.child("object_lock").and_then(|mut lock| {
+        lock.only(&["days", "mode"]);
+        lock.required("mode");
+        lock.word("mode", &[("GOVERNANCE", ()), ("COMPLIANCE", ())]);
+        if !lock.has("days") {
+            lock.fault("days", "is missing");
+        }
+        lock.number("days").and_then(|days| u32::try_from(days).ok())
+    });
+    if bucket.has("object_lock") && versioning != Some(true) {
+        bucket.fault("object_lock", "is for a bucket with versioning = \"enabled\"");
+    }
     let objects = read_objects(bucket);
-    Some(BucketStock { name: name.to_owned(), account: account?, region, versioning, policy, encryption, objects })
+    for (key, object) in &objects {
+        if ownership == Ownership::BucketOwnerEnforced && object.owner.is_some() {
+            let text = "is for a bucket with an object_ownership that leaves objects to their writers";
+            bucket.fault(&format!("objects.{key:?}.owner"), text);
+        }
+    }
+    let name = name.to_owned();
+    Some(BucketStock {
+        name,
+        account: account?,
+        region,
+        versioning,
+        policy,
+        encryption,
+        requester_pays,
+        ownership,
+        retention_days,
+        objects,
+    })
 }
 
 fn read_encryption(encryption: &mut Reader<'_>) -> Option<EncryptionStock> {

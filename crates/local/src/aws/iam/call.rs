@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use iam::{AccountId, Context, Document, PolicyKind};
+use iam::{AccountId, Context, Document, Partition, PolicyKind};
 
 use super::NAMESPACE;
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, Facts, Requester, authorize};
 use crate::aws::directory::Directory;
 use crate::aws::entity::Entities;
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::server::Shared;
 use crate::aws::uri::Query;
@@ -59,9 +59,15 @@ impl Call<'_> {
         self.form.get("Path").unwrap_or("/")
     }
 
+    /// The partition and the account.
+    pub(super) fn place(&self) -> (Partition, AccountId) {
+        (self.requester.arn.partition(), self.account())
+    }
+
     /// `arn:aws:iam::ACCOUNT:RESOURCE`, also of what does not exist.
     pub(super) fn arn(&self, resource: &str) -> String {
-        format!("arn:aws:iam::{}:{resource}", self.account())
+        let (partition, account) = self.place();
+        format!("arn:{}:iam::{account}:{resource}", partition.name())
     }
 
     /// What the account holds.

@@ -4,9 +4,9 @@ use super::call::Call;
 use super::page::Page;
 use super::{print, roles};
 use crate::aws::account::{entity_arn, has};
+use crate::aws::api_error::ApiError;
 use crate::aws::directory::Directory;
 use crate::aws::entity::{InstanceProfile, Role};
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::session::random_id;
 use crate::aws::store::timestamp;
@@ -14,7 +14,7 @@ use crate::aws::store::timestamp;
 pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (name, path) = (call.need("InstanceProfileName")?.to_owned(), call.path().to_owned());
     let resource = format!("instance-profile{path}{name}");
-    let arn = entity_arn(&format!("instance profile {name}"), call.account(), &name, &path, &resource, 128)?;
+    let arn = entity_arn(&format!("instance profile {name}"), call.place(), &name, &path, &resource, 128)?;
     call.refuse(&["Tags.member.1.Key"])?;
     call.shared
         .change(|directory| {

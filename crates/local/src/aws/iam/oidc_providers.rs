@@ -1,8 +1,8 @@
 use super::call::Call;
 use super::print::date;
+use crate::aws::api_error::ApiError;
 use crate::aws::directory::Directory;
 use crate::aws::entity::OidcProvider;
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::timestamp;
 use crate::aws::validate::members;
@@ -21,7 +21,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let bare = bare.filter(|bare| !bare.is_empty() && bare.len() <= 255 && !bare.contains(['?', '#', ' ']));
     let bare = bare.ok_or_else(|| ApiError::of("ValidationError").saying("Invalid Open ID Connect Provider URL"))?;
     let bare = bare.trim_end_matches('/').to_owned();
-    let arn = OidcProvider::arn_of(call.account(), &bare)?;
+    let arn = OidcProvider::arn_of(call.place().0, call.account(), &bare)?;
     let client_ids = clients(call)?;
     let thumbprints = thumbprints(call)?;
     call.refuse(&["Tags.member.1.Key"])?;

@@ -2,7 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::call::Call;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::xml::Xml;
 
 /// How many entries a page has that asks for no number.

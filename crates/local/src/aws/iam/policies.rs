@@ -7,9 +7,9 @@ use super::page::Page;
 use super::print;
 use super::print::{date, name_of};
 use crate::aws::account::{entity_arn, has};
+use crate::aws::api_error::ApiError;
 use crate::aws::directory::Directory;
 use crate::aws::entity::Managed;
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::session::random_id;
 use crate::aws::store::timestamp;
@@ -20,7 +20,7 @@ const MAX_LENGTH: usize = 6144;
 pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (name, path) = (call.need("PolicyName")?.to_owned(), call.path().to_owned());
     let resource = format!("policy{path}{name}");
-    let arn = entity_arn(&format!("policy {name}"), call.account(), &name, &path, &resource, 128)?;
+    let arn = entity_arn(&format!("policy {name}"), call.place(), &name, &path, &resource, 128)?;
     let length = call.need("PolicyDocument")?.chars().filter(|c| !c.is_whitespace()).count();
     let document = Arc::new(call.document("PolicyDocument", PolicyKind::Identity)?);
     if length > MAX_LENGTH {

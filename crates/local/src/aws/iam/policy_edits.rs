@@ -6,9 +6,9 @@ use super::call::Call;
 use super::page::Page;
 use super::print::{document, name_of};
 use super::{roles, users};
+use crate::aws::api_error::ApiError;
 use crate::aws::directory::Directory;
 use crate::aws::entity::Grants;
-use crate::aws::error::ApiError;
 use crate::aws::reply::Reply;
 
 /// The most managed policies attached to one user or role.

@@ -7,9 +7,9 @@ use super::call::{Call, add_tags, resource_tag_keys, tag_keys};
 use super::page::Page;
 use super::print;
 use crate::aws::account::{entity_arn, has};
+use crate::aws::api_error::ApiError;
 use crate::aws::directory::Directory;
 use crate::aws::entity::{Grants, Role};
-use crate::aws::error::ApiError;
 use crate::aws::kept::Kept;
 use crate::aws::propagation::Propagating;
 use crate::aws::reply::Reply;
@@ -22,7 +22,7 @@ const MAX_TRUST: usize = 2048;
 
 pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (name, path) = (call.need("RoleName")?.to_owned(), call.path().to_owned());
-    let arn = entity_arn(&format!("role {name}"), call.account(), &name, &path, &format!("role{path}{name}"), 64)?;
+    let arn = entity_arn(&format!("role {name}"), call.place(), &name, &path, &format!("role{path}{name}"), 64)?;
     let written = trust(call, "AssumeRolePolicyDocument")?;
     let max_session = max_session(call)?.unwrap_or(Duration::from_hours(1));
     let tags = call.tags()?;

@@ -4,9 +4,9 @@ use super::call::{Call, add_tags, resource_tag_keys, tag_keys};
 use super::page::Page;
 use super::print;
 use crate::aws::account::{entity_arn, has};
+use crate::aws::api_error::ApiError;
 use crate::aws::directory::Directory;
 use crate::aws::entity::{Grants, User};
-use crate::aws::error::ApiError;
 use crate::aws::propagation::Propagating;
 use crate::aws::reply::Reply;
 use crate::aws::session::random_id;
@@ -15,7 +15,7 @@ use crate::aws::validate::members;
 
 pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (name, path) = (call.need("UserName")?.to_owned(), call.path().to_owned());
-    let arn = entity_arn(&format!("user {name}"), call.account(), &name, &path, &format!("user{path}{name}"), 64)?;
+    let arn = entity_arn(&format!("user {name}"), call.place(), &name, &path, &format!("user{path}{name}"), 64)?;
     let tags = call.tags()?;
     let boundary = call.form.get("PermissionsBoundary");
     let (now, from) = call.times();
@@ -89,6 +89,16 @@ pub(super) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
     let users = users.filter(|(_, user)| user.path.starts_with(prefix)).map(|(name, user)| (&**name, (name, user)));
     let page = Page::cut(call, users)?;
     Ok(call.answer(|xml| page.write(xml, "Users", |xml, (name, user)| print::user(xml, name, user))))
+}
+
+/// The groups that a user is in. There are none here, so that nobody is in one.
+pub(super) fn list_groups(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let directory = call.shared.directory();
+    find(call, &directory, call.need("UserName")?)?;
+    Ok(call.answer(|xml| {
+        xml.within("Groups", |_| ());
+        xml.field("IsTruncated", false);
+    }))
 }
 
 pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {

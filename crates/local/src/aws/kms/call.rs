@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::key::Key;
 use super::permit::{Use, find, permit};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, Facts, Requester, authorize};
 use crate::aws::directory::Directory;
-use crate::aws::error::ApiError;
 use crate::aws::server::Shared;
 
 /// One authenticated request.
@@ -52,7 +52,7 @@ impl Call<'_> {
             let text = if named.starts_with("arn:") || named.starts_with("alias/") {
                 named.to_owned()
             } else {
-                format!("arn:aws:kms:{}:{account}:key/{named}", self.facts.region)
+                format!("arn:{}:kms:{}:{account}:key/{named}", self.requester.arn.partition().name(), self.facts.region)
             };
             let what = if named.contains("alias/") { "Alias" } else { "Key" };
             match what {

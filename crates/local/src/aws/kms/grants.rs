@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::key::{Constraint, Grant, Key};
 use super::keys::seconds;
+use crate::aws::api_error::ApiError;
 use crate::aws::directory::Directory;
-use crate::aws::error::ApiError;
 use crate::aws::store::timestamp;
 
 /// What a grant may allow on a symmetric key.
@@ -54,7 +54,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Value, ApiError> {
                 constraint,
                 name: call.text("Name").map(str::to_owned),
                 created: timestamp(call.facts.now),
-                issuer: format!("arn:aws:iam::{}:root", call.requester.account),
+                issuer: format!("arn:{}:iam::{}:root", call.requester.arn.partition().name(), call.requester.account),
             };
             change_key(directory, &key.arn.clone(), |key| key.grants.insert(id.clone(), grant));
             Ok(json!({"GrantId": id, "GrantToken": id}))

@@ -1,15 +1,16 @@
 use std::collections::BTreeMap;
 
-use iam::{AccountId, Document, PolicyKind, ResourcePolicy};
+use iam::{AccountId, Document, Partition, PolicyKind, ResourcePolicy};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::call::Call;
 use super::key::{Key, S3_ALIAS};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, authorize};
 use crate::aws::directory::Directory;
-use crate::aws::error::{ApiError, AwsError};
+use crate::aws::error::AwsError;
 use crate::aws::server::Shared;
 use crate::aws::store::timestamp;
 
@@ -22,7 +23,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Value, ApiError> {
         }
     }
     let account = call.requester.account;
-    let text = call.text("Policy").map_or_else(|| default_policy(account), str::to_owned);
+    let text = call.text("Policy").map_or_else(|| default_policy(account, &call.facts.region), str::to_owned);
     let written = read_policy(&text)?;
     let (id, region) = (new_id(), call.facts.region.clone());
     call.shared
@@ -141,7 +142,7 @@ pub(super) fn list_aliases(call: &Call<'_>) -> Result<Value, ApiError> {
     let of_key = |key: &Key| {
         let (region, id) = (key.region.clone(), key.id().to_owned());
         let describe = |name: &String| {
-            let arn = format!("arn:aws:kms:{region}:{account}:{name}");
+            let arn = format!("arn:{}:kms:{region}:{account}:{name}", Partition::of_region(&region).name());
             json!({"AliasName": name, "AliasArn": arn, "TargetKeyId": id})
         };
         key.aliases.iter().map(describe).collect::<Vec<_>>()
@@ -219,10 +220,11 @@ fn policy_refused(error: AwsError) -> ApiError {
 
 /// What AWS gives a key that is made without a policy: the account's own policies decide.
 /// What a key gets by itself: the policies of its account decide.
-pub(in crate::aws) fn default_policy(account: AccountId) -> String {
+pub(in crate::aws) fn default_policy(account: AccountId, region: &str) -> String {
+    let partition = Partition::of_region(region).name();
     json!({"Version": "2012-10-17", "Id": "key-default-1", "Statement": [{
         "Sid": "Enable IAM User Permissions", "Effect": "Allow",
-        "Principal": {"AWS": format!("arn:aws:iam::{account}:root")}, "Action": "kms:*", "Resource": "*"}]})
+        "Principal": {"AWS": format!("arn:{partition}:iam::{account}:root")}, "Action": "kms:*", "Resource": "*"}]})
     .to_string()
 }
 

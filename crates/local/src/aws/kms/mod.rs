@@ -10,8 +10,8 @@ mod permit;
 use http::request::Parts;
 use serde_json::Value;
 
+use super::api_error::ApiError;
 use super::authorize::Facts;
-use super::error::ApiError;
 use super::reply::Reply;
 use super::server::Shared;
 use super::sigv4::{Claim, Dialect, authenticate};

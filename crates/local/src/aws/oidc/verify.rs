@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::issuer::bare;
 use super::keys::{Algorithm, Keys};
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 
 /// The claim in which a token brings session tags (IAM user guide, "passing session tags using AssumeRoleWithWebIdentity").
 const TAGS: &str = "https://aws.amazon.com/tags";

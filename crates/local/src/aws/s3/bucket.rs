@@ -3,7 +3,7 @@ use iam::Context;
 use super::NAMESPACE;
 use super::call::Call;
 use super::upload::document;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::time;
 use crate::aws::xml::{Element, Xml};
@@ -16,7 +16,7 @@ const FIRST_REGION: &str = "us-east-1";
 
 pub(super) fn list_buckets(call: &Call<'_>) -> Result<Reply, ApiError> {
     let owner = call.verified.requester.account;
-    call.may_in_account("s3:ListAllMyBuckets", "arn:aws:s3:::*", |_| ())?;
+    call.may_in_account("s3:ListAllMyBuckets", &call.arn("*"), |_| ())?;
     let max = match call.query.get("max-buckets").map(str::parse) {
         None => MAX_BUCKETS,
         Some(Ok(max)) if (1..=MAX_BUCKETS).contains(&max) => max,

@@ -1,10 +1,10 @@
 use http::HeaderMap;
 use http::request::Parts;
-use iam::{AccountId, Context, ResourcePolicy};
+use iam::{AccountId, Context, Partition, ResourcePolicy};
 
 use super::{Operation, Target};
+use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, Facts, authorize};
-use crate::aws::error::ApiError;
 use crate::aws::server::Shared;
 use crate::aws::sigv4::{Payload, Verified};
 use crate::aws::store::{BucketFacts, Object};
@@ -33,12 +33,17 @@ impl Call<'_> {
         self.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// The ARN of a bucket, or of a bucket and a key in it, in the partition that is asked.
+    pub(super) fn arn(&self, name: &str) -> String {
+        format!("arn:{}:s3:::{name}", Partition::of_region(&self.verified.claim.region).name())
+    }
+
     pub(super) fn bucket_arn(&self) -> String {
-        format!("arn:aws:s3:::{}", self.target.bucket)
+        self.arn(&self.target.bucket)
     }
 
     pub(super) fn object_arn(&self) -> String {
-        format!("arn:aws:s3:::{}/{}", self.target.bucket, self.target.key)
+        self.arn(&format!("{}/{}", self.target.bucket, self.target.key))
     }
 
     /// The bucket that the request is about: it exists, is in the region that was signed for, and is whose the request
@@ -66,11 +71,20 @@ impl Call<'_> {
                 .header("x-amz-bucket-region", expected));
         }
         self.check_owner("x-amz-expected-bucket-owner", facts.owner)?;
+        // Whoever looks whether the bucket is there pays nothing yet.
+        let is_strange = self.verified.requester.account != facts.owner && self.operation != Operation::HeadBucket;
+        let pays = self.header("x-amz-request-payer").is_some_and(|payer| payer == "requester");
+        if facts.config.requester_pays && is_strange && !pays {
+            return Err(ApiError::of("AccessDenied"));
+        }
         Ok(facts)
     }
 
     pub(super) fn bucket_named(&self, name: &str) -> Result<BucketFacts, ApiError> {
-        self.shared.store.bucket(name).ok_or_else(|| ApiError::of("NoSuchBucket").field("BucketName", name))
+        // Buckets of another partition are in another world.
+        let asked = Partition::of_region(&self.verified.claim.region);
+        let bucket = self.shared.store.bucket(name).filter(|facts| Partition::of_region(&facts.region) == asked);
+        bucket.ok_or_else(|| ApiError::of("NoSuchBucket").field("BucketName", name))
     }
 
     pub(super) fn check_owner(&self, header: &str, owner: AccountId) -> Result<(), ApiError> {
@@ -147,8 +161,8 @@ impl Call<'_> {
         };
         let asking = Asking { action, resource, owner, policy };
         authorize(&directory, requester, self.facts, &asking, keys).map_err(|denied| {
-            // Across accounts S3 does not say what is missing.
-            if denied.same_account {
+            // S3 does not tell strangers what is missing.
+            if denied.is_told {
                 let message = format!("{}\"{resource}\" {}", denied.sentence, denied.because);
                 denied.refuse_saying("AccessDenied", message)
             } else {

@@ -7,7 +7,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::call::Call;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 
 /// The checksums that S3 knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use iam::Context;
 
 use super::call::Call;
 use super::{NAMESPACE, Operation};
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{Object, Upload};
 use crate::aws::time;

@@ -18,7 +18,7 @@ mod target;
 mod upload;
 mod versions;
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 use super::reply::Reply;
 
 pub(super) use call::Call;

@@ -1,7 +1,7 @@
 use http::{HeaderMap, Method};
 
 use super::Target;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::uri::Query;
 
 /// What a request asks for, by AWS's name of it.

@@ -3,7 +3,7 @@ use super::call::Call;
 use super::list::number;
 use super::multipart::{may_own, upload_id};
 use super::sse::may_decrypt;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::time;
 use crate::aws::xml::Xml;

@@ -5,7 +5,8 @@ use iam::{Document, Effect, PolicyKind, Principal};
 
 use super::call::Call;
 use super::upload::document;
-use crate::aws::error::{ApiError, AwsError};
+use crate::aws::api_error::ApiError;
+use crate::aws::error::AwsError;
 use crate::aws::reply::Reply;
 
 /// The longest bucket policy, in bytes: 20 KiB.

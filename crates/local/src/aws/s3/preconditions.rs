@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use super::Target;
 use super::call::Call;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::store::{Condition, Object};
 
 /// Reads the condition of a write that begins now.

@@ -7,7 +7,7 @@ use super::call::Call;
 use super::object::look_up;
 use super::upload::document;
 use super::versions::tell;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::uri::Query;
 use crate::aws::xml::{Element, Xml};

@@ -1,6 +1,6 @@
 use http::request::Parts;
 
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::uri::decode;
 
 /// The longest key, in bytes of UTF-8.

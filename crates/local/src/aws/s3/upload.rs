@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use super::call::Call;
 use super::checksum::{Algorithm, Digested, Digests};
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::store::{Object, Pending};
 
 /// The largest body of one request: 5 GiB.

@@ -6,7 +6,7 @@ use super::NAMESPACE;
 use super::call::Call;
 use super::list::{Asked, PAGE, number};
 use super::upload::document;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{Bucket, BucketFacts, Object, Versioning};
 use crate::aws::time;

@@ -2,7 +2,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 
 use super::canonical::{SigningKey, sha256_hex};
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 
 /// The longest line between chunks: a length in hex and a signature, or one trailer.
 const MAX_LINE: usize = 1024;

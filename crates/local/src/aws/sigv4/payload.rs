@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Verified;
 use super::chunked::Chunks;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 
 /// The body of a request as it streams in, decoded, and checked against what its sender signed.
 ///

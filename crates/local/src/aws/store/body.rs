@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::Place;
 use super::disk::Disk;
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::reply;
 
 /// Below this a body is copied into a buffer of its own: a slice would keep alive the whole buffer that the socket was

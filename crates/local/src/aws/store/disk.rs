@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 
 use super::body::Temporary;
-use crate::aws::error::{ApiError, AwsError};
+use crate::aws::api_error::ApiError;
+use crate::aws::error::AwsError;
 
 /// File names end at 255 bytes on every file system in use; leave room for what is added.
 const LONGEST_NAME: usize = 200;

@@ -10,7 +10,7 @@ use super::body::Body;
 use super::history::History;
 use super::journal::Event;
 use super::record::{Object, Sse, Upload};
-use crate::aws::error::ApiError;
+use crate::aws::api_error::ApiError;
 use crate::aws::kept::Kept;
 
 /// What there is.
@@ -52,6 +52,38 @@ pub(in crate::aws) struct BucketConfig {
     /// How objects are encrypted whose writer does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::aws) encryption: Option<Sse>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::aws) requester_pays: bool,
+    #[serde(skip_serializing_if = "Ownership::is_usual")]
+    pub(in crate::aws) ownership: Ownership,
+    /// How long versions are kept from being deleted whose writer does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) retention: Option<Retention>,
+}
+
+/// Whose objects are that others write, and with that whether there are ACLs (S3's Object Ownership).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) enum Ownership {
+    /// The bucket's owner's. There are no ACLs.
+    #[default]
+    BucketOwnerEnforced,
+    /// The bucket's owner's if the writer says `bucket-owner-full-control`, else the writer's.
+    BucketOwnerPreferred,
+    /// The writer's.
+    ObjectWriter,
+}
+
+impl Ownership {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference to the field")]
+    fn is_usual(&self) -> bool {
+        *self == Self::BucketOwnerEnforced
+    }
+}
+
+/// A bucket's default of Object Lock, in whole days. Nobody may shorten it here, in neither of its modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::aws) struct Retention {
+    pub(in crate::aws) days: u32,
 }
 
 /// Whether replaced objects are kept.

@@ -19,14 +19,18 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use iam::AccountId;
+use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use serde::Serialize;
 
 pub(super) use body::{Body, BodyWriter, Pending};
-pub(super) use index::{Bucket, BucketConfig, BucketFacts, Condition, Versioning};
+pub(crate) use index::Ownership;
+pub(super) use index::{Bucket, BucketConfig, BucketFacts, Condition, Retention, Versioning};
 pub(super) use record::{Checksum, Object, Part, Sse, Traits, Upload, timestamp};
 
-use super::error::{ApiError, AwsError};
+use super::api_error::ApiError;
+
+use super::error::AwsError;
 use super::server::Bodies;
 use disk::Disk;
 use index::Index;
@@ -168,6 +172,7 @@ impl Store {
             let at = index.need(bucket)?;
             condition.judge(at.objects.get(&object.key))?;
             object.version = next_version(&at.facts.config);
+            object.locked_until = locked_until(&at.facts.config, object.modified);
             version.clone_from(&object.version);
             Ok(Event::ObjectPut { bucket: bucket.to_owned(), object })
         })
@@ -215,10 +220,14 @@ impl Store {
         bucket: &str,
         key: &str,
         version: Option<&str>,
+        now: SystemTime,
     ) -> Result<Deleted, ApiError> {
         let known = self.read(|index| Ok::<_, ApiError>(index.need(bucket)?.version(key, version).cloned()))?;
         let version = version.map(str::to_owned);
         let Some(known) = known else { return Ok(Deleted { is_marker: false, version }) };
+        if known.locked_until.is_some_and(|until| until > record::timestamp(now)) {
+            return Err(ApiError::of("AccessDenied").saying("Access Denied because object protected by object lock."));
+        }
         let deleted = Deleted { is_marker: known.is_marker, version: version.clone() };
         self.change(|index| {
             index.need(bucket)?;
@@ -306,6 +315,7 @@ impl Store {
             let at = index.need(bucket)?;
             condition.judge(at.objects.get(&object.key))?;
             object.version = next_version(&at.facts.config);
+            object.locked_until = locked_until(&at.facts.config, object.modified);
             version.clone_from(&object.version);
             let (bucket, id) = (bucket.to_owned(), upload.to_owned());
             Ok(Event::UploadEnded { bucket, id, object: Some(object) })
@@ -353,6 +363,12 @@ fn next_version(config: &BucketConfig) -> Option<String> {
         None | Some(Versioning::Suspended) => None,
         Some(Versioning::Enabled) => Some(URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 24]>())),
     }
+}
+
+/// Until when a version of a bucket's is locked that is written at `at`.
+fn locked_until(config: &BucketConfig, at: Timestamp) -> Option<Timestamp> {
+    let days = config.retention?.days;
+    Some(at.checked_add(SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or(Timestamp::MAX))
 }
 
 /// S3's rules for the names of general purpose buckets.

@@ -1,25 +1,27 @@
-use std::fmt::Write as _;
+//! `tidegate integration`: its command line, and what each verb does.
+
+mod ours;
+mod show;
+
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use connectors::ConfigFaults;
-use control::{
-    AwsSts, Error, Integration, IntegrationId, Integrations, IssuedId, NewIntegration, Outcome, Probe, Proof, Prover,
-    Verdict, principal_of,
-};
+use control::{Error, Integration, IntegrationId, Integrations, NewIntegration, Verdict};
 use iam::generate::{Form, Subject as Written, placeholder_policy, render};
-use identity::{ConnectionFaults, ConnectionSpec, Connections, KeyRule, Purpose};
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use identity::KeyRule;
+use serde_json::json;
 use world::{Clock, Environment};
 
+use self::ours::{our_principal, prover};
+use self::show::{list, next_steps, show, verdict};
 use crate::args::{Exit, Output};
-use crate::integrated::unfenced;
 use crate::place::explain;
 use crate::screen::Screen;
 use crate::stdout;
+
+pub(crate) use self::ours::{open, ours, store_path};
+pub(crate) use self::show::probes;
 
 #[derive(Debug, Args)]
 pub(crate) struct IntegrationArguments {
@@ -216,13 +218,13 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         let integrations = Integrations::open(store_path(&arguments.store, environment), clock).await?;
         let made = integrations.create(new).await?;
-        show(&made, integrations.now(), output)?;
+        say(&show(&made, integrations.now(), output))?;
         told(next_steps(&made));
         return Ok(Exit::Done);
     }
     let integrations = match (open(&arguments.store, environment, clock.clone()).await, &arguments.verb) {
         (Err(error @ Error::NoStore { .. }), Verb::List { .. }) => {
-            list(&[], output)?;
+            say(&list(&[], output))?;
             told(format!("{error}\n"));
             return Ok(Exit::Done);
         }
@@ -230,8 +232,8 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
     };
     match &arguments.verb {
         Verb::Create { .. } => unreachable!("it is done above, for it makes the store"),
-        Verb::List { environment } => list(&integrations.list(environment.as_deref()).await?, output)?,
-        Verb::Show { id } => show(&integrations.get(&parse(id)?).await?, integrations.now(), output)?,
+        Verb::List { environment } => say(&list(&integrations.list(environment.as_deref()).await?, output))?,
+        Verb::Show { id } => say(&show(&integrations.get(&parse(id)?).await?, integrations.now(), output))?,
         Verb::Policy { id, format, role_name, .. } => {
             let integration = integrations.get(&parse(id.as_deref().unwrap_or_default())?).await?;
             let trust = &integration.trust_policy(integrations.now());
@@ -248,7 +250,7 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         Verb::SetRole { id, role_arn } => {
             let changed = integrations.set_role(&parse(id)?, role_arn).await?;
-            show(&changed, integrations.now(), output)?;
+            say(&show(&changed, integrations.now(), output))?;
             told(next_steps(&changed));
         }
         Verb::Verify { id, sts } => {
@@ -259,7 +261,7 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         Verb::Rotate { id, finish: false } => {
             let changed = integrations.rotate(&parse(id)?).await?;
-            show(&changed, integrations.now(), output)?;
+            say(&show(&changed, integrations.now(), output))?;
             told(format!(
                 "next: set the role's trust policy to what this prints: tidegate integration policy {id}\n\
                  then: tidegate integration verify {id}\n"
@@ -267,7 +269,7 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         Verb::Rotate { id, finish: true } => {
             let changed = integrations.finish_rotation(&parse(id)?).await?;
-            show(&changed, integrations.now(), output)?;
+            say(&show(&changed, integrations.now(), output))?;
             told(format!("next: set the role's trust policy to what this prints: tidegate integration policy {id}\n"));
         }
         Verb::Delete { id, force } => {
@@ -325,87 +327,6 @@ fn written(subject: Written<'_>, form: As) -> Result<String, Failure> {
     render(subject, form).map_err(|error| Failure { exit: Exit::Usage, text: explain(&error) })
 }
 
-/// Opens the store that is named by a flag, by the environment, or by custom, if it is there.
-pub(crate) async fn open(
-    arguments: &StoreArguments,
-    environment: &Environment,
-    clock: Clock,
-) -> Result<Integrations, Error> {
-    Integrations::open_existing(store_path(arguments, environment), clock).await
-}
-
-pub(crate) fn store_path(arguments: &StoreArguments, environment: &Environment) -> PathBuf {
-    if let Some(path) = &arguments.store {
-        return path.clone();
-    }
-    // Relative ones are to be ignored (XDG Base Directory Specification). Without a home: beside whoever called.
-    let state = environment.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || environment.get("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    state.or_else(home).unwrap_or_default().join("tidegate/tidegate.db")
-}
-
-/// Who Tidegate is before it takes on any customer's role: a connection of the file, or the default chain.
-pub(crate) fn ours(
-    arguments: &StoreArguments,
-    sts: Option<&StsArguments>,
-    connections: Option<&Path>,
-    keys: KeyRule,
-    environment: &Environment,
-) -> Result<Arc<ConnectionSpec>, String> {
-    let told = |faults: ConnectionFaults| ConfigFaults::from(faults).to_string();
-    if let Some(name) = &arguments.as_connection {
-        let Some(file) = connections else {
-            return Err(format!("--as {name} names a connection, and no file of them is given (--connections)"));
-        };
-        let connections = Connections::load(file, environment, keys).map_err(told)?;
-        let unknown = || format!("--as {name} is no connection of {}", file.display());
-        return connections.get(name).cloned().ok_or_else(unknown);
-    }
-    let first = |names: &[&str]| names.iter().find_map(|name| environment.get(name));
-    let region = sts.and_then(|sts| sts.region.clone()).or_else(|| first(&["AWS_REGION", "AWS_DEFAULT_REGION"]));
-    let asked = sts.and_then(|sts| sts.sts_endpoint.clone());
-    let mut endpoints = serde_json::Map::new();
-    let sts = asked.or_else(|| first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]));
-    for (service, url) in [("sts", sts), ("s3", first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]))] {
-        endpoints.extend(url.map(|url| (service.to_owned(), json!(url))));
-    }
-    let region = region.unwrap_or_else(|| "us-east-1".to_owned());
-    let table = json!({ "kind": "default-chain", "region": region, "endpoints": endpoints });
-    let text = json!({ "connections": { "tidegate": table } }).to_string();
-    let connections = Connections::read("flags and environment", &text, environment, keys).map_err(told)?;
-    Ok(connections.get("tidegate").cloned().expect("it was just written down"))
-}
-
-fn prover(
-    arguments: &IntegrationArguments,
-    sts: &StsArguments,
-    environment: &Environment,
-    clock: Clock,
-) -> Result<Prover, Failure> {
-    let refused = |text| Failure { exit: Exit::Usage, text };
-    let keys = arguments.keys();
-    let ours = ours(&arguments.store, Some(sts), arguments.connections.as_deref(), keys, environment);
-    let connection = unfenced(&*ours.map_err(refused)?).bind("tidegate", Purpose::S3);
-    let clients = aws::Clients::with_keys(clock.clone(), environment.clone(), keys);
-    let asked = AwsSts::new(&clients, &connection).map_err(|error| refused(explain(&error)))?;
-    Ok(Prover::new(Arc::new(asked), clock))
-}
-
-async fn our_principal(
-    arguments: &IntegrationArguments,
-    sts: &StsArguments,
-    environment: &Environment,
-    clock: Clock,
-) -> Result<String, Failure> {
-    let failed = |text| Failure { exit: Exit::Failed, text };
-    let hint = "or say who Tidegate is with --principal ARN";
-    let caller = prover(arguments, sts, environment, clock)?.caller().await;
-    let caller = caller.map_err(|error| failed(format!("{}; {hint}", explain(&error))))?;
-    let principal = principal_of(&caller.arn);
-    let principal = principal.ok_or_else(|| failed(format!("{} is neither a role nor a user; {hint}", caller.arn)))?;
-    Ok(principal.as_str().to_owned())
-}
-
 fn parse(id: &str) -> Result<IntegrationId, Error> {
     id.parse()
 }
@@ -425,22 +346,6 @@ fn confirmed(integration: &Integration, screen: &Screen) -> Result<bool, Failure
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn next_steps(integration: &Integration) -> String {
-    let id = &integration.id;
-    let trust = format!("tidegate integration policy {id} > trust.json");
-    match &integration.role {
-        None => format!(
-            "next: make a role with this trust policy: {trust}\n\
-             then: tidegate integration set-role {id} ROLE_ARN\n"
-        ),
-        Some(role) => format!(
-            "next: set the trust policy of {} to this: {trust}\n\
-             then: tidegate integration verify {id}\n",
-            role.as_str()
-        ),
-    }
-}
-
 /// How `verify` ends.
 fn exit_of(verdict: Verdict) -> Exit {
     match verdict {
@@ -448,140 +353,5 @@ fn exit_of(verdict: Verdict) -> Exit {
         Verdict::Open => Exit::Refused,
         Verdict::Denied => Exit::Failed,
         Verdict::Inconclusive => Exit::NoProgress,
-    }
-}
-
-fn verdict(integration: &Integration, proof: &Proof, now: Timestamp, output: Output) -> String {
-    let policy = integration.trust_policy(now);
-    let mend = matches!(proof.verdict, Verdict::Open | Verdict::Denied);
-    match output {
-        Output::Text => {
-            let mut text = probes(proof);
-            writeln!(text, "{}: {}", integration.state, proof.reason).expect("writing to a string does not fail");
-            if mend {
-                write!(text, "the role's trust policy must be:\n{policy:#}\n")
-                    .expect("writing to a string does not fail");
-            }
-            if proof.verdict == Verdict::Open {
-                text.push_str("if it has just been changed to that, try again in a minute: IAM takes that long\n");
-            }
-            text
-        }
-        Output::Json => {
-            let trust = if mend { json!(policy) } else { Value::Null };
-            format!(
-                "{:#}\n",
-                json!({ "integration": as_json(integration, now), "proof": proof, "trust_policy": trust })
-            )
-        }
-    }
-}
-
-/// What was tried, a line each.
-pub(crate) fn probes(proof: &Proof) -> String {
-    let mut text = String::new();
-    for Probe { kind, outcome, attempts, request_ids, .. } in &proof.probes {
-        let came = match outcome {
-            Outcome::LetIn if kind.is_forbidden() => "LET IN",
-            Outcome::LetIn => "let in",
-            Outcome::Refused { .. } => "refused",
-            Outcome::Unclear { .. } => "unclear",
-        };
-        write!(text, "  with {:<64} {came}", kind.sent()).expect("writing to a string does not fail");
-        if *attempts > 1 {
-            write!(text, ", attempt {attempts}").expect("writing to a string does not fail");
-        }
-        if let Some(request) = request_ids.last() {
-            write!(text, " (request {request})").expect("writing to a string does not fail");
-        }
-        text.push('\n');
-    }
-    text
-}
-
-fn as_json(integration: &Integration, now: Timestamp) -> Value {
-    let mut value = json!(integration);
-    // What to hand on, without having to know how rotation works.
-    value["external_id"] = json!(integration.live_ids(now).next().map(|issued| &issued.value));
-    value
-}
-
-fn list(integrations: &[Integration], output: Output) -> Result<(), Failure> {
-    say(&match output {
-        Output::Text if integrations.is_empty() => "there are no integrations\n".to_owned(),
-        Output::Text => {
-            let mut text = format!("{:<12} {:<9} {:<12} {:<24} role\n", "id", "state", "environment", "name");
-            for Integration { id, state, environment, display_name, role, .. } in integrations {
-                let role = role.as_ref().map_or("-", |role| role.as_str());
-                let (id, state) = (id.as_str(), state.name());
-                writeln!(text, "{id:<12} {state:<9} {environment:<12} {display_name:<24} {role}")
-                    .expect("writing to a string does not fail");
-            }
-            text
-        }
-        Output::Json => format!("{:#}\n", json!({ "integrations": integrations })),
-    })
-}
-
-fn show(integration: &Integration, now: Timestamp, output: Output) -> Result<(), Failure> {
-    say(&match output {
-        Output::Text => describe(integration, now),
-        Output::Json => format!("{:#}\n", as_json(integration, now)),
-    })
-}
-
-fn describe(integration: &Integration, now: Timestamp) -> String {
-    let mut rows = vec![
-        ("id", integration.id.to_string()),
-        ("name", integration.display_name.clone()),
-        ("environment", integration.environment.clone()),
-        ("our principal", integration.principal.as_str().to_owned()),
-    ];
-    for issued in integration.live_ids(now) {
-        rows.push(("external ID", format!("{}{}", issued.value, note(integration, issued, now))));
-    }
-    rows.push(("role", integration.role.as_ref().map_or("none yet".to_owned(), |role| role.as_str().to_owned())));
-    rows.push(("state", integration.state.to_string()));
-    rows.push(("proven", integration.proven_at.map_or("never".to_owned(), |at| at.to_string())));
-    let mut text = String::new();
-    for (name, value) in rows {
-        writeln!(text, "{name:<14} {value}").expect("writing to a string does not fail");
-    }
-    if let Some(proof) = &integration.last_proof {
-        let Proof { verdict, ended_at, reason, .. } = proof;
-        write!(text, "last proof     {} at {ended_at}: {reason}\n{}", verdict.name(), probes(proof))
-            .expect("writing to a string does not fail");
-    }
-    text
-}
-
-/// What to know about an external ID while there are two.
-fn note(integration: &Integration, issued: &IssuedId, now: Timestamp) -> String {
-    if integration.live_ids(now).count() < 2 {
-        return String::new();
-    }
-    let used = if integration.used_id(now) == Some(&issued.value) { "in use" } else { "not in use" };
-    match issued.retire_at {
-        Some(end) => format!(" ({used}, retired at {end})"),
-        None if issued.proven_at.is_none() => format!(" ({used}, not proven yet)"),
-        None => format!(" ({used})"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_store_is_where_a_flag_the_environment_or_custom_says() {
-        let path = |store: Option<&str>, variables: &[(&str, &str)]| {
-            let arguments = StoreArguments { store: store.map(PathBuf::from), as_connection: None };
-            store_path(&arguments, &Environment::of(variables.iter().copied())).display().to_string()
-        };
-        let home = ("HOME", "/home/ana");
-        assert_eq!(path(Some("x.db"), &[home]), "x.db");
-        assert_eq!(path(None, &[home]), "/home/ana/.local/state/tidegate/tidegate.db");
-        assert_eq!(path(None, &[home, ("XDG_STATE_HOME", "/var/state")]), "/var/state/tidegate/tidegate.db");
-        assert_eq!(path(None, &[home, ("XDG_STATE_HOME", "state")]), "/home/ana/.local/state/tidegate/tidegate.db");
     }
 }

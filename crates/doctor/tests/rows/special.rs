@@ -1,0 +1,1 @@
+//! Rows that a scenario file cannot express.
