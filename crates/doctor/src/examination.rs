@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use aws::Clients;
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use world::{Clock, Environment};
 
@@ -19,7 +20,19 @@ pub struct Surroundings {
 }
 
 /// Examines `target` down to `depth`. `begins` is told of each check as it begins.
-pub async fn examine(
+///
+/// Boxed, because it holds every check's future, and because what is behind it is too deep for the compiler to see that a
+/// caller's future can be sent to another thread.
+pub fn examine<'a>(
+    target: &'a Target,
+    depth: Depth,
+    around: &'a Surroundings,
+    begins: &'a (dyn Fn(&'static Check) + Sync),
+) -> BoxFuture<'a, Report> {
+    Box::pin(examine_all(target, depth, around, begins))
+}
+
+async fn examine_all(
     target: &Target,
     depth: Depth,
     around: &Surroundings,
@@ -42,6 +55,7 @@ pub async fn examine(
     checks::reading::run(&mut x).await;
     checks::writing::run(&mut x).await;
     checks::bucket::look_for_reasons(&mut x).await;
+    checks::kafka::run(&mut x).await;
     x.report()
 }
 

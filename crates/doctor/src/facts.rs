@@ -121,6 +121,8 @@ pub struct Facts {
     pub manifests: Option<(String, Trial)>,
     /// Sessions that S3 did not take, each with what it was used for and S3's code, where another one was asked for.
     pub renewed: Vec<(&'static str, String)>,
+    /// Of Kafka.
+    pub kafka: crate::KafkaFacts,
 }
 
 /// What came of a request to S3 or STS.

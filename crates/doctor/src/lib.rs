@@ -23,6 +23,7 @@ mod depth;
 mod diagnosis;
 mod examination;
 mod facts;
+mod kafka_facts;
 mod report;
 mod target;
 
@@ -31,5 +32,6 @@ pub use depth::Depth;
 pub use diagnosis::{Cause, Certainty, Diagnosis, Paste, Remedy};
 pub use examination::{Surroundings, examine};
 pub use facts::{Facts, Trial};
+pub use kafka_facts::{BadRecord, Door, KafkaFacts, KafkaWay, LettersFacts, Misplaced, RecordsFacts, TopicFact};
 pub use report::{CheckResult, Report, Verdict};
 pub use target::{InputFault, IntegrationFacts, Place, Target, TargetKind};

@@ -1,9 +1,13 @@
 use std::sync::Arc;
 
+use connectors::{ClientProperties, ConnectorPlan};
+use fault::Fault;
 use identity::KeyRule;
 use rand::distr::{Alphanumeric, SampleString};
 use transit::{Budget, Compute};
 use world::{Clock, Environment};
+
+use crate::msk::{self, Tokens};
 
 /// What all connectors of a process share. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -72,6 +76,11 @@ impl Process {
     /// The AWS clients, and the sessions that they share.
     pub fn clients(&self) -> &aws::Clients {
         &self.0.clients
+    }
+
+    /// What signs for a Kafka client of `plan`.
+    pub(crate) fn tokens(&self, plan: &ConnectorPlan, properties: &ClientProperties) -> Result<Tokens, Fault> {
+        msk::tokens(self.clients(), self.environment(), plan, properties)
     }
 
     /// Distinguishes the uploads and manifests of one run of a connector from those of all others. Of a run, not of the

@@ -3,12 +3,13 @@
 //! Each file has a table of [`Cause`]s, and one function that looks at all facts and adds its [`Diagnosis`]es to the
 //! checks that they explain. A refusal's code and HTTP status are looked at first and its text second: AWS changes texts.
 
+mod ambient;
 mod bucket;
 mod conduct;
 mod denial;
 mod encryption;
-mod ambient;
 mod input;
+mod kafka;
 mod network;
 mod object;
 mod policy;
@@ -21,20 +22,19 @@ use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
-    let tables = [
-        ambient::CAUSES,
-        bucket::CAUSES,
-        conduct::CAUSES,
-        encryption::CAUSES,
-        input::CAUSES,
-        network::CAUSES,
-        object::CAUSES,
-        policy::CAUSES,
-        region::CAUSES,
-        time::CAUSES,
-        trust::CAUSES,
-    ];
-    let mut all: Vec<_> = tables.into_iter().flatten().copied().collect();
+    let mut all = Vec::new();
+    all.extend_from_slice(ambient::CAUSES);
+    all.extend_from_slice(bucket::CAUSES);
+    all.extend_from_slice(conduct::CAUSES);
+    all.extend_from_slice(encryption::CAUSES);
+    all.extend_from_slice(input::CAUSES);
+    all.extend(kafka::CAUSES.iter().copied().flatten());
+    all.extend_from_slice(network::CAUSES);
+    all.extend_from_slice(object::CAUSES);
+    all.extend_from_slice(policy::CAUSES);
+    all.extend_from_slice(region::CAUSES);
+    all.extend_from_slice(time::CAUSES);
+    all.extend_from_slice(trust::CAUSES);
     all.sort_by_key(|cause| cause.row);
     all
 }
@@ -79,6 +79,7 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     time::explain(&mut case);
     region::explain(&mut case);
     ambient::explain(&mut case);
+    kafka::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {
             if result.status == Status::Passed {

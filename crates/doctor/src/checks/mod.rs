@@ -6,6 +6,7 @@ pub(crate) mod elsewhere;
 pub(crate) mod expiry;
 pub(crate) mod identity;
 pub(crate) mod input;
+pub(crate) mod kafka;
 pub(crate) mod network;
 pub(crate) mod policies;
 pub(crate) mod reading;
