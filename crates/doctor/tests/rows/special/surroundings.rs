@@ -80,11 +80,11 @@ async fn f76_a_token_that_was_written_anew_is_used_once_the_old_one_is_refused()
     let connection = Connection { base: Base::Profile(profile), hops: Vec::new(), sts: sts.clone() };
     let options = S3Options { endpoint: Some(aws.endpoint()), ..S3Options::new("lake", "us-east-1") };
     let probe = clients.s3_probe(&connection, options).unwrap();
-    assert!(probe.list("", 1).await.answer.is_ok());
+    assert!(probe.list("", 1, false).await.answer.is_ok());
     login("second").await;
     // The first session ends as it is used.
     aws.faults().add(FaultRule::new(Effect::ExpireSession).operation("ListObjectsV2").count(1)).unwrap();
-    let tried = probe.list("", 1).await;
+    let tried = probe.list("", 1, false).await;
     assert!(tried.answer.is_ok(), "{tried:?}");
     assert_eq!(tried.renewed, Some(("ListObjectsV2", "ExpiredToken".to_owned())));
 }
