@@ -134,6 +134,7 @@ impl Bucket {
     ) -> Result<(Stored, Verified, Head), Error> {
         self.admit(key)?;
         options.traits.check()?;
+        self.check_customer_key(options.traits.encryption.customer())?;
         let head = source.bucket.head(source.key, &source.reading).await?;
         transfer.meter.expect(head.size);
         let target = Target { key: key.clone(), traits: Arc::new(options.traits.clone()), only_new: options.only_new };

@@ -688,3 +688,100 @@ async fn the_fence_holds_for_every_verb_before_a_call_and_by_aws() {
     let unchecked = desk.world.bucket_as("all", policy, options(&desk.world));
     assert_eq!(unchecked.head(&out, &reading).await.unwrap_err().code(), "s3.access-denied");
 }
+
+/// A store that answers each request alike, and keeps its headers: for what the embedded AWS does not do.
+struct Parrot {
+    url: String,
+    heard: std::sync::Arc<std::sync::Mutex<Vec<(String, http::HeaderMap)>>>,
+}
+
+impl Parrot {
+    /// Answers with these headers and, to a GET, this body.
+    async fn start(headers: &'static [(&'static str, &'static str)], body: &'static [u8]) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let heard = std::sync::Arc::<std::sync::Mutex<Vec<_>>>::default();
+        let ears = std::sync::Arc::clone(&heard);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let ears = std::sync::Arc::clone(&ears);
+                let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                    let ears = std::sync::Arc::clone(&ears);
+                    async move {
+                        use http_body_util::BodyExt as _;
+                        let (parts, sent) = request.into_parts();
+                        sent.collect().await.unwrap();
+                        let said = format!("{} {}", parts.method, parts.uri);
+                        ears.lock().unwrap().push((said, parts.headers));
+                        let is_get = parts.method == hyper::Method::GET;
+                        let mut answer = hyper::Response::builder().status(if is_get { 206 } else { 200 });
+                        for (name, value) in headers {
+                            answer = answer.header(*name, *value);
+                        }
+                        let content = if is_get { body } else { &[] };
+                        answer.body(http_body_util::Full::new(bytes::Bytes::from_static(content)))
+                    }
+                });
+                let stream = hyper_util::rt::TokioIo::new(stream);
+                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(stream, service));
+            }
+        });
+        Self { url, heard }
+    }
+
+    fn heard(&self, method: &str) -> http::HeaderMap {
+        let heard = self.heard.lock().unwrap();
+        heard.iter().find(|(said, _)| said.starts_with(method)).expect("it was asked").1.clone()
+    }
+}
+
+#[tokio::test]
+async fn what_arrives_damaged_gets_no_name() {
+    let desk = Desk::new().await;
+    // The checksum of "123456789", before another text of the same length.
+    let headers: &[_] = &[
+        ("etag", "\"x\""),
+        ("content-range", "bytes 0-8/9"),
+        ("x-amz-checksum-crc32c", "4waSgw=="),
+        ("x-amz-checksum-type", "FULL_OBJECT"),
+        ("content-length", "9"),
+    ];
+    for (body, damaged) in [(&b"123456789"[..], false), (b"123456780", true)] {
+        let parrot = Parrot::start(headers, body).await;
+        let s3 = S3Options { endpoint: Some(parrot.url.clone()), ..desk.world.options() };
+        let bucket = desk.world.bucket_as("all", None, BucketOptions { s3, ..options(&desk.world) });
+        let got = bucket.get_file(&key("k"), &Reading::default(), &desk.path("k"), &Transfer::new()).await;
+        assert_eq!(got.as_ref().err().map(fault::Diagnose::code), damaged.then_some("object.damaged"));
+        assert_eq!(desk.path("k").exists(), !damaged);
+        fs::remove_file(desk.path("k")).ok();
+        assert_eq!(desk.left_over(&[]), [""; 0]);
+        assert_eq!(parrot.heard("GET")["if-match"], "\"x\"");
+    }
+}
+
+#[tokio::test]
+async fn a_customers_key_goes_with_each_request_and_never_over_plain_http_to_another_machine() {
+    let desk = Desk::new().await;
+    let parrot = Parrot::start(&[("etag", "\"x\""), ("content-length", "0")], b"").await;
+    let s3 = S3Options { endpoint: Some(parrot.url.clone()), ..desk.world.options() };
+    let bucket = desk.world.bucket_as("all", None, BucketOptions { s3, ..options(&desk.world) });
+    let customer = aws::objects::CustomerKey::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    let traits = Traits { encryption: Encryption::Customer(customer.clone()), ..Traits::default() };
+    bucket.put_reader(&key("k"), std::io::empty(), traits.clone(), false, &Transfer::new()).await.unwrap();
+    let reading = Reading { customer: Some(customer), ..Reading::default() };
+    bucket.head(&key("k"), &reading).await.unwrap();
+    for method in ["PUT", "HEAD"] {
+        let headers = parrot.heard(method);
+        assert_eq!(headers["x-amz-server-side-encryption-customer-algorithm"], "AES256");
+        // MD5 of 32 zero bytes, by md5sum.
+        assert_eq!(headers["x-amz-server-side-encryption-customer-key-md5"], "cLyPS3KoaSFGi/joRB3OUQ==");
+    }
+    let far = S3Options { endpoint: Some("http://s3.example.com".into()), ..desk.world.options() };
+    let far = desk.world.bucket_as("all", None, BucketOptions { s3: far, ..options(&desk.world) });
+    let written = far.put_reader(&key("k"), std::io::empty(), traits, false, &Transfer::new()).await.map(drop);
+    for refused in [written, far.head(&key("k"), &reading).await.map(drop)] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.code(), "object.bad-input");
+        assert!(error.to_string().contains("plain http"), "{error}");
+    }
+}
