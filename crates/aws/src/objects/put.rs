@@ -72,7 +72,7 @@ impl Bucket {
             return self.put_stream(target, file, transfer).await;
         }
         transfer.meter.expect(file.size);
-        if file.size > THRESHOLD.max(transfer.part_size.unwrap_or(0)) {
+        if file.size > THRESHOLD {
             return self.put_in_parts(target, Arc::new(file), transfer, uploads).await;
         }
         let (content, file) = blocking(move || {

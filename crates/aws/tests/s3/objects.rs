@@ -169,6 +169,19 @@ async fn a_large_file_goes_in_parts_and_comes_back_in_ranges() {
 }
 
 #[tokio::test]
+async fn bytes_are_signed_where_nothing_else_guards_them_on_their_way() {
+    let mut desk = Desk::new().await;
+    let s3 = S3Options { payload: aws::s3::Payload::Signed, ..desk.world.options() };
+    desk.bucket = desk.world.bucket_as("all", None, BucketOptions { s3, ..options(&desk.world) });
+    // The embedded AWS compares what arrives with the signed hash.
+    for size in [3, SIZE] {
+        let path = desk.file("f", size);
+        desk.put_file("f", &path, &small_parts()).await.unwrap();
+        assert!(desk.content("f").await == bytes(size));
+    }
+}
+
+#[tokio::test]
 async fn a_reader_needs_an_upload_only_if_it_has_more_than_one_part() {
     let desk = Desk::new().await;
     for (size, parts) in [(0, 0), (7, 0), (PART, 0), (PART + 1, 2), (SIZE, 4)] {

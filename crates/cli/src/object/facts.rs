@@ -143,7 +143,7 @@ pub(crate) async fn presign(opening: &Opening<'_>, arguments: &PresignArguments)
         Ok(_) => {}
         Err(error) => tracing::debug!(error = %fault::Chain(&error), "the bucket's region was not confirmed"),
     }
-    let left = link.ends_at.duration_since(opening.now()).unwrap_or_default().as_secs();
+    let left = link.ends_at.duration_since(opening.now()).unwrap_or_default().as_secs_f64().ceil();
     match opening.output {
         Output::Json => print::json(&json!({
             "url": link.url,
