@@ -13,7 +13,7 @@ use crate::objects::encryption::AES256;
 use crate::objects::error::Error;
 use crate::objects::head::{Head, Reading};
 use crate::objects::key::Key;
-use crate::objects::multipart::Done;
+use crate::objects::parts::Done;
 use crate::objects::put::{Stored, Target, described, stream};
 use crate::objects::traits::Traits;
 use crate::objects::transfer::{MAX_PART, Transfer};
