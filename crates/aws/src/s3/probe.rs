@@ -117,6 +117,8 @@ pub struct Seen {
     pub key: String,
     /// Its size in bytes.
     pub size: u64,
+    /// The canonical ID of the account that owns it, where S3 says so.
+    pub owner: Option<String>,
 }
 
 /// How long one attempt may take.
@@ -160,15 +162,18 @@ impl S3Probe {
     }
 
     /// Up to `most` objects whose keys begin with `prefix`.
-    pub async fn list(&self, prefix: &str, most: i32) -> Tried<Vec<Seen>> {
+    pub async fn list(&self, prefix: &str, most: i32, requester_pays: bool) -> Tried<Vec<Seen>> {
         self.try_it(Operation::ListObjectsV2, prefix, || async {
             let request =
                 self.0.client().list_objects_v2().bucket(&self.options().bucket).prefix(prefix).max_keys(most);
+            let request = request.fetch_owner(true);
+            let request = request.set_request_payer(requester_pays.then_some(RequestPayer::Requester));
             let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
             let id = answer.request_id().map(str::to_owned);
             let seen = answer.contents.unwrap_or_default().into_iter().filter_map(|object| {
                 let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-                object.key.map(|key| Seen { key, size })
+                let owner = object.owner.and_then(|owner| owner.id);
+                object.key.map(|key| Seen { key, size, owner })
             });
             Ok((seen.collect(), id))
         })
@@ -296,6 +301,40 @@ impl S3Probe {
             let request = self.0.client().abort_multipart_upload().bucket(&self.options().bucket).key(key);
             let answer = request.upload_id(ABSENT).set_expected_bucket_owner(self.0.owner()).send().await?;
             Ok(((), answer.request_id().map(str::to_owned)))
+        })
+        .await
+    }
+
+    /// The bucket's policy, as JSON; S3 answers `NoSuchBucketPolicy` where there is none.
+    pub async fn bucket_policy(&self) -> Tried<String> {
+        self.try_it(Operation::GetBucketPolicy, "", || async {
+            let request = self.0.client().get_bucket_policy().bucket(&self.options().bucket);
+            let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
+            let id = answer.request_id().map(str::to_owned);
+            Ok((answer.policy.unwrap_or_default(), id))
+        })
+        .await
+    }
+
+    /// How every new object is locked: `COMPLIANCE for 30 days`. S3 answers `ObjectLockConfigurationNotFoundError` where
+    /// the bucket locks none.
+    pub async fn object_lock(&self) -> Tried<Option<String>> {
+        self.try_it(Operation::GetObjectLockConfiguration, "", || async {
+            let request = self.0.client().get_object_lock_configuration().bucket(&self.options().bucket);
+            let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
+            let id = answer.request_id().map(str::to_owned);
+            let rule = answer.object_lock_configuration.and_then(|lock| lock.rule);
+            let retention = rule.and_then(|rule| rule.default_retention);
+            let told = retention.and_then(|retention| {
+                let mode = retention.mode?.as_str().to_owned();
+                let long = match (retention.days, retention.years) {
+                    (Some(days), _) => format!(" for {days} days"),
+                    (None, Some(years)) => format!(" for {years} years"),
+                    (None, None) => String::new(),
+                };
+                Some(format!("{mode}{long}"))
+            });
+            Ok((told, id))
         })
         .await
     }

@@ -71,7 +71,7 @@ pub(crate) async fn of_bucket(x: &mut Examination<'_>) {
         let there = Place { region, owner: None, ..place.clone() };
         let list = async |place: &Place| {
             let probe = x.around.clients.s3_probe(&connection, options(place)).ok()?;
-            Some(Trial::of_s3(&probe.list(&place.prefix, 1).await.answer))
+            Some(Trial::of_s3(&probe.list(&place.prefix, 1, false).await.answer))
         };
         if let Some(anyone) = list(&there).await {
             let ours = match place.owner {
@@ -83,7 +83,7 @@ pub(crate) async fn of_bucket(x: &mut Examination<'_>) {
     } else if x.facts.bucket.as_ref().and_then(Trial::code) == Some("400") {
         // A HEAD has no body to say why in.
         if let Ok(probe) = x.around.clients.s3_probe(&connection, options(&place)) {
-            x.facts.list = Some(Trial::of_s3(&probe.list(&place.prefix, 1).await.answer));
+            x.facts.list = Some(Trial::of_s3(&probe.list(&place.prefix, 1, false).await.answer));
         }
     }
     let not_taken = x.facts.s3_refusals().any(|(_, trial)| trial.code().is_some_and(is_unknown));

@@ -57,6 +57,8 @@ async fn base(x: &mut Examination<'_>, connection: &Connection) {
         Some(Ok(stop)) => {
             let who = stop.arn.clone().unwrap_or_else(|| "nobody: requests go unsigned".to_owned());
             x.facts.base_expires_at = stop.expires_at;
+            let now = x.around.clients.clock().now();
+            x.facts.base_life = stop.expires_at.map(|end| end.duration_since(now).unwrap_or_default());
             x.facts.expires_at = stop.expires_at;
             x.facts.base_arn.clone_from(&stop.arn);
             x.facts.base_signed_with = Some(stop.signed_with);
