@@ -22,6 +22,7 @@ pub(crate) fn options(place: &Place) -> S3Options {
         fips: place.fips,
         dual_stack: place.dual_stack,
         owner: place.owner,
+        checksums: !place.no_checksums,
         ..S3Options::new(&place.bucket, &place.region)
     }
 }
