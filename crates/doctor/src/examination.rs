@@ -46,6 +46,7 @@ async fn examine_all(
     checks::bucket::run_offline(&mut x);
     Box::pin(checks::network::run(&mut x)).await;
     checks::clock::run(&mut x);
+    Box::pin(checks::anywhere::run(&mut x)).await;
     checks::identity::run(&mut x).await;
     checks::elsewhere::of_identity(&mut x).await;
     checks::expiry::run(&mut x);
@@ -55,7 +56,7 @@ async fn examine_all(
     checks::reading::run(&mut x).await;
     checks::writing::run(&mut x).await;
     checks::bucket::look_for_reasons(&mut x).await;
-    checks::kafka::run(&mut x).await;
+    Box::pin(checks::kafka::run(&mut x)).await;
     x.report()
 }
 
@@ -73,7 +74,7 @@ pub(crate) struct Examination<'a> {
     pub(crate) around: &'a Surroundings,
     pub(crate) facts: Facts,
     results: Vec<CheckResult>,
-    begins: &'a (dyn Fn(&'static Check) + Sync),
+    pub(crate) begins: &'a (dyn Fn(&'static Check) + Sync),
 }
 
 impl Examination<'_> {

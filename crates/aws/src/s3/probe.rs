@@ -41,8 +41,8 @@ pub struct Tried<T> {
     pub took: Duration,
     /// How often it was tried.
     pub attempts: u32,
-    /// S3's code for not taking the session, where it took the one after it or another was asked for in vain.
-    pub renewed: Option<String>,
+    /// The operation for which S3 did not take the session, so that another one was asked for, and S3's code.
+    pub renewed: Option<(&'static str, String)>,
 }
 
 /// Why something that was tried did not succeed.
@@ -392,7 +392,7 @@ impl S3Probe {
                 && !answer.code.is_empty()
                 && self.0.identity().drop_session(signer)
             {
-                renewed = Some(answer.name());
+                renewed = Some((operation.name(), answer.name()));
                 continue;
             }
             let passes = match &gave_up {
