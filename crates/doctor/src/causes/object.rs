@@ -1,7 +1,7 @@
 //! Objects: who owns them, who pays for them, and what locks them.
 
 use super::denial::Denial;
-use super::policy::own_policy;
+use super::grant::own_policy;
 use super::refused::{Refused, account};
 use super::{Case, policy};
 use crate::{Cause, Check, Diagnosis, Paste, Remedy, Trial};
@@ -46,12 +46,12 @@ static REQUESTER_PAYS: Cause = Cause {
 static LOCKED: Cause = Cause {
     row: "F56",
     code: "object.locked",
-    title: "Object Lock keeps objects from being deleted or replaced",
+    title: "the bucket locks objects, so that they can be neither deleted nor replaced",
     symptom: "deleting a version is refused, or writing without a checksum is",
     why: "the bucket keeps each version for a time, or for ever, against whoever it may be; and it takes no write without a checksum",
     apart: "writing works and deleting that same version does not; s3:GetBucketObjectLockConfiguration shows the rule",
     cure: "wait for the end of the retention, or use a bucket without one",
-    texts: &["object lock", "content-md5 or x-amz-checksum", "object protected by object lock", "worm"],
+    texts: &["object lock", "content-md5 or x-amz-checksum", "object protected by object lock"],
 };
 
 static ACL: Cause = Cause {

@@ -235,13 +235,13 @@ impl Healthy {
         let objects = if self.empty { "" } else { "objects = { 'topics/a' = 'one', 'topics/empty' = '' }\n" };
         let mut text = format!("title = \"{name}\"\n");
         let principal = self.base(&mut text);
-        let _ = write!(
+        write!(
             text,
             "[accounts.111111111111.roles.orders]\nmax_session_seconds = 14400\n[accounts.111111111111.roles.orders.trust]\nVersion = '2012-10-17'\nStatement = {{ Effect = 'Allow', Principal = {{ AWS = '{principal}' }}, Action = ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity'], Condition = {{ StringEquals = {{ 'sts:ExternalId' = 'c-7f3' }} }} }}\n[accounts.111111111111.roles.orders.policies.lake]\nVersion = '2012-10-17'\nStatement = [{}]\n[buckets.lake]\naccount = '{owner}'\nregion = 'us-east-1'\n{bucket}{objects}{stage}[connections.lake]\nregion = 'us-east-1'\n{}{}[[connections.lake.roles]]\narn = 'arn:aws:iam::111111111111:role/orders'\nexternal_id = 'c-7f3'\n{hop}",
             self.statements(),
             self.connection,
             self.way(),
-        );
+        ).expect("writing to a String does not fail");
         text
     }
 
