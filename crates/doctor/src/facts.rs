@@ -98,6 +98,8 @@ pub struct Facts {
     pub written: Option<String>,
     /// The bucket's policy, or why it is not known. Looked at only where S3 refused something.
     pub bucket_policy: Option<Result<String, Trial>>,
+    /// What the role may do, where IAM shows it. Looked at only where S3 refused something.
+    pub role_grants: Option<aws::ReadGrants>,
     /// How the bucket locks every new object (`COMPLIANCE for 30 days`), `None` within if it does not; or why that is not
     /// known.
     pub lock: Option<Result<Option<String>, Trial>>,

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_s3::operation::RequestId as _;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedPart, ObjectCannedAcl, RequestPayer, ServerSideEncryption};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedPart, ObjectCannedAcl, RequestPayer, ServerSideEncryption};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use iam::AccountId;
 use identity::Connection;
@@ -124,6 +126,9 @@ pub struct Seen {
 /// How long one attempt may take.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// The one part of an upload that is begun to be aborted.
+const PART: &[u8] = b"t";
+
 /// An upload id that S3 never gave: they are of more than a hundred characters.
 const ABSENT: &str = "tidegate-doctor-no-such-upload";
 
@@ -201,6 +206,7 @@ impl S3Probe {
         self.try_it(Operation::PutObject, key, || async {
             let request = self.0.client().put_object().bucket(&self.options().bucket).key(key);
             let request = request
+                .set_checksum_crc32_c(self.crc32c(&body))
                 .body(ByteStream::from(body.clone()))
                 .set_server_side_encryption(shape.server_side_encryption.as_deref().map(ServerSideEncryption::from))
                 .set_ssekms_key_id(shape.kms_key.clone())
@@ -226,6 +232,7 @@ impl S3Probe {
             .try_it(Operation::CreateMultipartUpload, key, || async {
                 let request = self.0.client().create_multipart_upload().bucket(bucket).key(key);
                 let request = request
+                    .set_checksum_algorithm(self.options().checksums.then_some(ChecksumAlgorithm::Crc32C))
                     .set_server_side_encryption(shape.server_side_encryption.as_deref().map(ServerSideEncryption::from))
                     .set_ssekms_key_id(shape.kms_key.clone())
                     .set_acl(shape.acl.as_deref().map(ObjectCannedAcl::from))
@@ -243,7 +250,7 @@ impl S3Probe {
         let part = self
             .try_it(Operation::UploadPart, key, || async {
                 let request = self.0.client().upload_part().bucket(bucket).key(key).upload_id(&upload).part_number(1);
-                let request = request.body(ByteStream::from_static(b"t"));
+                let request = request.set_checksum_crc32_c(self.crc32c(PART)).body(ByteStream::from_static(PART));
                 let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
                 let id = answer.request_id().map(str::to_owned);
                 Ok((CompletedPart::builder().set_e_tag(answer.e_tag).part_number(1).build(), id))
@@ -337,6 +344,12 @@ impl S3Probe {
             Ok((told, id))
         })
         .await
+    }
+
+    /// What S3 is to compare the body with, where it gets that.
+    fn crc32c(&self, body: &[u8]) -> Option<String> {
+        let sum = |body| crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, body).to_be_bytes();
+        self.options().checksums.then(|| BASE64_STANDARD.encode(&sum(body)[4..]))
     }
 
     /// Who the last session is, by AWS's own word.

@@ -4,7 +4,8 @@ use iam::{Arn, DraftStatement, Operator, PolicyKind};
 
 use super::Case;
 use super::denial::By;
-use super::policy::{MISSING, missing, own_policy, statement_text};
+use super::grant::{own_policy, statement_text};
+use super::policy::{MISSING, missing};
 use super::refused::{Refused, account, principal};
 use crate::{Cause, Check, Diagnosis, Facts, Paste, Place, Remedy, Trial};
 

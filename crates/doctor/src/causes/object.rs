@@ -1,6 +1,7 @@
 //! Objects: who owns them, who pays for them, and what locks them.
 
-use super::policy::own_policy;
+use super::denial::Denial;
+use super::grant::own_policy;
 use super::refused::{Refused, account};
 use super::{Case, policy};
 use crate::{Cause, Check, Diagnosis, Paste, Remedy, Trial};
@@ -45,7 +46,7 @@ static REQUESTER_PAYS: Cause = Cause {
 static LOCKED: Cause = Cause {
     row: "F56",
     code: "object.locked",
-    title: "Object Lock keeps objects from being deleted or replaced",
+    title: "the bucket locks objects, so that they can be neither deleted nor replaced",
     symptom: "deleting a version is refused, or writing without a checksum is",
     why: "the bucket keeps each version for a time, or for ever, against whoever it may be; and it takes no write without a checksum",
     apart: "writing works and deleting that same version does not; s3:GetBucketObjectLockConfiguration shows the rule",
@@ -73,18 +74,16 @@ pub(super) fn explain(case: &mut Case<'_>) {
     }
     let facts = case.facts;
     let absent = facts.read_absent.as_ref().filter(|trial| trial.is_denied() && case.is_unwell(Check::READ));
-    if let Some(trial) = absent {
-        let told = super::denial::Denial::read(trial.message()).action.as_deref() == Some("s3:ListBucket");
-        let because = if facts.list.as_ref().is_some_and(Trial::is_denied) {
-            "listing is refused, and a key that nobody has is answered with 403"
+    if let Some(trial) = absent.filter(|trial| !names_reading(trial)) {
+        let listing = facts.list.as_ref();
+        let because = "a key that nobody has is answered with 403, as one that is there and forbidden would be";
+        let told = Denial::read(trial.message()).action.as_deref() == Some("s3:ListBucket");
+        let diagnosis = if told || listing.is_some_and(Trial::is_denied) {
+            Diagnosis::decided(&HIDDEN, because)
         } else {
-            "a key that nobody has is answered with 403"
+            Diagnosis::likely(&HIDDEN, because)
         };
-        if told || facts.list.is_some() {
-            case.explain(Check::READ, Diagnosis::decided(&HIDDEN, because).cure(list_too(case)));
-        } else {
-            case.explain(Check::READ, Diagnosis::likely(&HIDDEN, because).cure(list_too(case)));
-        }
+        case.explain(Check::READ, diagnosis.cure(list_too(case)));
     }
     if case.is_unwell(Check::CLEAN) {
         let locked = |trial: &Trial| trial.message().to_lowercase().contains("object lock");
@@ -121,7 +120,7 @@ fn list_too(case: &Case<'_>) -> Remedy {
         trial: &trial,
         action: "s3:ListBucket",
         resource: super::refused::bucket_arn(place),
-        denial: super::denial::Denial::default(),
+        denial: Denial::default(),
     };
     own_policy(case, &refused)
 }
@@ -152,7 +151,13 @@ pub(super) fn explain_refused(case: &Case<'_>, refused: &Refused<'_>) -> Option<
         return third_owner(case, refused);
     }
     // What is absent and what is forbidden look alike: that is told already, and nothing more can be.
-    (refused.check == Check::READ && facts.read_absent.is_some()).then(Vec::new)
+    let hidden = facts.read_absent.as_ref().is_some_and(|trial| !names_reading(trial));
+    (refused.check == Check::READ && hidden).then(Vec::new)
+}
+
+/// Whether AWS says that it is reading which is not allowed.
+fn names_reading(trial: &Trial) -> bool {
+    Denial::read(trial.message()).action.as_deref() == Some("s3:GetObject")
 }
 
 fn owner_pays(case: &Case<'_>) -> Remedy {

@@ -1,16 +1,14 @@
-//! What policies allow of S3: the role's own, the bucket's, and those that stand over both.
+//! What policies allow of S3: the role's own, and those that stand over it.
 
-use iam::generate::{Need, S3Place, permission_policy};
 use iam::lint::{Options, lint};
-use iam::{
-    AccountId, Caller, Context, Decision, Document, Draft, DraftStatement, Operator, Partition, Policies, PolicyError,
-    PolicyKind, Request, ResourcePolicy, evaluate,
-};
+use iam::{Caller, Document, Policies, PolicyKind, Request, evaluate};
 
+use super::bucket_policy::{ACCESS_POINT, BUCKET_POLICY, NETWORK, Weighed};
 use super::denial::By;
-use super::refused::{Refused, account, bucket_arn, caller, principal, refusals};
-use super::{Case, bucket, encryption, object};
-use crate::{Cause, Check, Diagnosis, Paste, Place, Remedy, Trial};
+use super::grant::{bucket_statement, own_policy};
+use super::refused::{Refused, account, caller, principal, refusals};
+use super::{Case, bucket, bucket_policy, encryption, object};
+use crate::{Cause, Check, Diagnosis, Paste, Remedy, Trial};
 
 static OTHER_HALF: Cause = Cause {
     row: "F42",
@@ -34,17 +32,6 @@ static UNKNOWN_ACTION: Cause = Cause {
     texts: &["s3:listobjects", "s3:headobject", "s3:headbucket", "s3:listbuckets"],
 };
 
-static NETWORK: Cause = Cause {
-    row: "F52",
-    code: "policy.network-refused",
-    title: "a VPC endpoint's policy refuses it, or the bucket's policy takes requests through an endpoint alone",
-    symptom: "AccessDenied from inside one network, and from no other",
-    why: "an endpoint has a policy of its own, and a bucket may take what comes through one endpoint only (aws:SourceVpce)",
-    apart: "the same examination from another network goes through",
-    cure: "let the endpoint's policy allow the bucket, or the bucket's policy the endpoint",
-    texts: &["vpc endpoint policy", "aws:sourcevpce", "vpce-"],
-};
-
 static CONTROL: Cause = Cause {
     row: "F53",
     code: "policy.organisation-refuses",
@@ -54,28 +41,6 @@ static CONTROL: Cause = Cause {
     apart: "within an organisation AWS says so; across organisations only what is left when all else is ruled out",
     cure: "have whoever administers the organisation except it",
     texts: &["service control policy", "resource control policy"],
-};
-
-static BUCKET_POLICY: Cause = Cause {
-    row: "F54",
-    code: "bucket.policy-refuses",
-    title: "the bucket's policy refuses it, or does not let in an account that is not its own",
-    symptom: "AccessDenied, within an account with \"explicit deny in a resource-based policy\"",
-    why: "a Deny of the bucket's policy (TLS only, one organisation only, some addresses only) outweighs every Allow, and across accounts the bucket's policy must allow too",
-    apart: "look into the bucket's policy; s3:GetBucketPolicy lets this examination do so",
-    cure: "let the bucket's policy name the role, or except it from the Deny",
-    texts: &["explicit deny in a resource-based policy", "because no resource-based policy allows"],
-};
-
-static ACCESS_POINT: Cause = Cause {
-    row: "F55",
-    code: "bucket.access-point-only",
-    title: "the bucket takes requests through an access point alone, or the access point's own policy refuses",
-    symptom: "AccessDenied since an access point was introduced",
-    why: "a bucket's owner may leave all access to its access points (s3:DataAccessPointAccount), each with a policy and a network of its own",
-    apart: "the same request by the access point's alias in place of the bucket's name",
-    cure: "name the access point's alias as the bucket, and let its policy name the role",
-    texts: &["s3:dataaccesspoint", "accesspoint", "access point"],
 };
 
 /// The role's own policies lack what is needed.
@@ -94,8 +59,7 @@ pub(super) static MISSING: Cause = Cause {
     ],
 };
 
-pub(super) static CAUSES: &[&Cause] =
-    &[&OTHER_HALF, &UNKNOWN_ACTION, &NETWORK, &CONTROL, &BUCKET_POLICY, &ACCESS_POINT, &MISSING];
+pub(super) static CAUSES: &[&Cause] = &[&OTHER_HALF, &UNKNOWN_ACTION, &CONTROL, &MISSING];
 
 pub(super) fn explain(case: &mut Case<'_>) {
     written(case);
@@ -129,15 +93,49 @@ fn written(case: &mut Case<'_>) {
     }
 }
 
-/// Whether the policy that was given has the action on the wrong half.
-fn is_half(case: &Case<'_>, action: &str) -> bool {
-    let document =
-        case.target.permission_policy.as_deref().and_then(|text| Document::parse_as(PolicyKind::Identity, text).ok());
-    document.is_some_and(|document| {
-        let findings = lint(&document, PolicyKind::Identity, &Options::default());
-        let rules = ["object-action-on-bucket", "bucket-action-on-object"];
+/// The role's own policies, as far as they are known: what was given, or what IAM shows. Each with its name.
+fn known<'a>(case: &Case<'a>) -> Vec<(&'a str, Document)> {
+    let given = case.target.permission_policy.as_deref().map(|text| ("the policy that was given", text));
+    let shown = case.facts.role_grants.iter().flat_map(|grants| &grants.policies);
+    let shown = shown.map(|policy| (policy.name.as_str(), policy.text.as_str()));
+    let read = |(name, text)| Some((name, Document::parse_as(PolicyKind::Identity, text).ok()?));
+    given.into_iter().chain(shown).filter_map(read).collect()
+}
+
+/// The policy that has the action on the wrong half, by name.
+fn on_other_half<'a>(case: &Case<'a>, action: &str) -> Option<&'a str> {
+    let rules = ["object-action-on-bucket", "bucket-action-on-object"];
+    let is_half = |document: &Document| {
+        let findings = lint(document, PolicyKind::Identity, &Options::default());
         findings.iter().any(|finding| rules.contains(&finding.rule) && finding.what.contains(action))
-    })
+    };
+    known(case).into_iter().find(|(_, document)| is_half(document)).map(|(name, _)| name)
+}
+
+/// Whether the role's own policies allow what was refused; `None` if they are not all known, or what they look at is not.
+fn allows(case: &Case<'_>, refused: &Refused<'_>) -> Option<bool> {
+    let grants = case.facts.role_grants.as_ref()?;
+    let place = case.target.place.as_ref()?;
+    let documents: Vec<_> = known(case).into_iter().map(|(_, document)| document).collect();
+    let context = bucket_policy::context(case, place, refused);
+    let knows = |document: &Document| {
+        let conditions = document.statements().iter().flat_map(iam::Statement::conditions);
+        conditions.into_iter().all(|condition| context.has(condition.key()))
+    };
+    let is_whole = grants.unread.is_empty() && grants.boundary.is_none() && documents.len() >= grants.policies.len();
+    if !is_whole || !documents.iter().all(knows) {
+        return None;
+    }
+    let whoever = Caller::parse(caller(case)?).ok()?;
+    let identity: Vec<_> = documents.iter().collect();
+    let request = Request {
+        caller: &whoever,
+        action: refused.action,
+        resource: &refused.resource,
+        resource_account: account(case)?,
+        context: &context,
+    };
+    Some(evaluate(&request, &Policies { identity: &identity, ..Policies::default() }).is_allowed())
 }
 
 /// A refusal that is about nothing but permissions.
@@ -145,8 +143,8 @@ fn by_policy(case: &Case<'_>, refused: &Refused<'_>) -> Vec<Diagnosis> {
     match refused.denial.by {
         Some(by) => match by.kind() {
             PolicyKind::ServiceControl | PolicyKind::ResourceControl => vec![control(case, refused, by)],
-            PolicyKind::Endpoint => vec![endpoint(refused)],
-            PolicyKind::Resource => by_bucket(case, refused),
+            PolicyKind::Endpoint => vec![bucket_policy::endpoint(refused)],
+            PolicyKind::Resource => bucket_policy::by_bucket(case, refused),
             PolicyKind::Identity | PolicyKind::Boundary | PolicyKind::Session | PolicyKind::Trust => {
                 missing(case, refused, by)
             }
@@ -183,9 +181,15 @@ pub(super) fn missing(case: &Case<'_>, refused: &Refused<'_>, by: By) -> Vec<Dia
         _ => None,
     };
     match half {
-        Some(_) if is_half(case, action) => {
-            let because = format!("the policy that was given has {action} on the wrong half");
+        Some(_) if on_other_half(case, action).is_some() => {
+            let name = on_other_half(case, action).unwrap_or_default();
+            let because = format!("{name} has {action} on the wrong half");
             vec![Diagnosis::decided(&OTHER_HALF, because).cure(remedy())]
+        }
+        Some(_) if allows(case, refused) == Some(false) => {
+            let because =
+                format!("no policy of the role, and all could be read, allows {action} on {}", refused.resource);
+            vec![Diagnosis::decided(&MISSING, because).cure(remedy())]
         }
         Some(_) => vec![
             Diagnosis::likely(&OTHER_HALF, because).cure(remedy()),
@@ -220,174 +224,6 @@ fn control(case: &Case<'_>, refused: &Refused<'_>, by: By) -> Diagnosis {
     Diagnosis::decided(&CONTROL, because).cure(remedy)
 }
 
-fn endpoint(refused: &Refused<'_>) -> Diagnosis {
-    let because = "AWS says that the policy of a VPC endpoint refuses it";
-    let statement =
-        DraftStatement::allow([refused.action]).called("Tidegate").by("AWS", "*").on([refused.resource.clone()]);
-    let remedy = match statement_text(&statement) {
-        Ok(text) => Remedy::paste("add this statement to the endpoint's policy", Paste::ResourceStatement(text)),
-        Err(_) => Remedy::to(NETWORK.cure),
-    };
-    Diagnosis::decided(&NETWORK, because).cure(remedy)
-}
-
-/// What the bucket's policy comes to.
-enum Weighed {
-    /// A statement denies: its place and what it looks at. `sure` if nothing that it looks at is unknown here.
-    Denies { statement: DraftStatement, name: String, sure: bool },
-    /// No statement lets us in. `sure` as above.
-    Silent { sure: bool },
-    /// It lets us in.
-    Allows,
-}
-
-/// Weighs the bucket's policy, if it could be read, as AWS would: with everything that is known here of the request.
-fn weigh(case: &Case<'_>, refused: &Refused<'_>) -> Option<Weighed> {
-    let place = case.target.place.as_ref()?;
-    let text = match case.facts.bucket_policy.as_ref()? {
-        Ok(text) => text.as_str(),
-        // No policy lets in nobody of another account.
-        Err(trial) if trial.code() == Some("NoSuchBucketPolicy") => return Some(Weighed::Silent { sure: true }),
-        Err(_) => return None,
-    };
-    let policy = Document::parse_as(PolicyKind::Resource, text).ok()?;
-    let whoever = Caller::parse(caller(case)?).ok()?;
-    let context = context(case, place, refused);
-    // Whose the bucket is matters only for whether silence is consent; where S3 says no more than "no", it is not ours.
-    let owner = if refused.denial.by.is_some() { account(case) } else { place.owner };
-    let owner = owner.or_else(|| "000000000000".parse::<AccountId>().ok())?;
-    let all = Document::parse(r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#).ok()?;
-    let request = Request {
-        caller: &whoever,
-        action: refused.action,
-        resource: &refused.resource,
-        resource_account: owner,
-        context: &context,
-    };
-    let policies =
-        Policies { identity: &[&all], resource: Some(ResourcePolicy::Other(&policy)), ..Policies::default() };
-    let knows = |statement: &DraftStatement| statement.conditions.iter().all(|condition| context.has(&condition.key));
-    let draft = Draft::from(&policy);
-    Some(match evaluate(&request, &policies) {
-        Decision::ExplicitlyDenied(place) => {
-            let statement = draft.statements.get(place.statement)?.clone();
-            let sid = place.sid.map_or_else(String::new, |sid| format!(" ({sid})"));
-            let name = format!("statement {}{sid}", place.statement + 1);
-            Weighed::Denies { sure: knows(&statement), statement, name }
-        }
-        Decision::ImplicitlyDenied(_) => Weighed::Silent { sure: draft.statements.iter().all(knows) },
-        Decision::Allowed(_) => Weighed::Allows,
-    })
-}
-
-fn context(case: &Case<'_>, place: &Place, refused: &Refused<'_>) -> Context {
-    let mut context = Context::new();
-    let plain = place.endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
-    context.set("aws:SecureTransport", if plain { "false" } else { "true" });
-    if let Some(principal) = principal(case) {
-        context.set("aws:PrincipalArn", principal.as_str());
-        if let Some(account) = principal.account() {
-            context.set("aws:PrincipalAccount", account.to_string());
-        }
-    }
-    if let Some(owner) = place.owner {
-        context.set("s3:ResourceAccount", owner.to_string());
-    }
-    if refused.action == "s3:ListBucket" {
-        context.set("s3:prefix", place.prefix.clone());
-    }
-    if refused.action == "s3:PutObject" {
-        let asked = [
-            ("s3:x-amz-server-side-encryption", &place.server_side_encryption),
-            ("s3:x-amz-server-side-encryption-aws-kms-key-id", &place.kms_key),
-            ("s3:x-amz-acl", &place.acl),
-        ];
-        for (key, value) in asked {
-            if let Some(value) = value {
-                context.set(key, value.clone());
-            }
-        }
-    }
-    context
-}
-
-/// Keys that a writer sets himself: where they are absent, it is known that they are.
-fn is_ours(key: &str) -> bool {
-    key.to_ascii_lowercase().starts_with("s3:x-amz-")
-}
-
-/// AWS says that it is the bucket's policy.
-fn by_bucket(case: &Case<'_>, refused: &Refused<'_>) -> Vec<Diagnosis> {
-    match weigh(case, refused) {
-        Some(Weighed::Denies { statement, name, .. }) => vec![by_statement(case, &statement, &name, true)],
-        _ => {
-            let because = "AWS says that the bucket's policy refuses it; it may not be read here";
-            let mut found = vec![Diagnosis::likely(&BUCKET_POLICY, because).cure(bucket_statement(case, refused))];
-            if refused.action == "s3:PutObject" {
-                found.push(encryption::may_be_demanded(case));
-            }
-            found.push(Diagnosis::possible(&NETWORK, NETWORK.apart).cure(Remedy::to(NETWORK.cure)));
-            found.push(Diagnosis::possible(&ACCESS_POINT, ACCESS_POINT.apart).cure(Remedy::to(ACCESS_POINT.cure)));
-            found
-        }
-    }
-}
-
-/// A statement of the bucket's policy denies, and what it looks at says what is wrong.
-fn by_statement(case: &Case<'_>, statement: &DraftStatement, name: &str, sure: bool) -> Diagnosis {
-    let looks_at = |key: &str| statement.conditions.iter().any(|condition| condition.is_about(key));
-    let values = |key: &str| {
-        let about = statement.conditions.iter().filter(|condition| condition.is_about(key));
-        about.flat_map(|condition| condition.values.clone()).collect::<Vec<_>>()
-    };
-    const SSE: &str = "s3:x-amz-server-side-encryption";
-    const SSE_KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
-    if looks_at(SSE) || looks_at(SSE_KEY) {
-        let kind = values(SSE).into_iter().find(|value| value.starts_with("aws:kms") || value == "AES256");
-        let kind = kind.or_else(|| looks_at(SSE_KEY).then(|| "aws:kms".to_owned()));
-        return encryption::demanded_by(case, name, kind.as_deref());
-    }
-    let keys: Vec<_> = statement.conditions.iter().map(|condition| condition.key.clone()).collect();
-    let looks = if keys.is_empty() { String::new() } else { format!(", by {}", keys.join(" and ")) };
-    let because = format!("{name} of the bucket's policy denies it{looks}");
-    let networks = ["aws:SourceVpce", "aws:SourceVpc", "aws:VpcSourceIp"];
-    let points = ["s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:AccessPointNetworkOrigin"];
-    let find = |names: &[&str]| names.iter().find(|key| looks_at(key)).map(|key| values(key).join(", "));
-    let (cause, first) = if let Some(through) = find(&networks) {
-        (&NETWORK, Some(Remedy::to(format!("let the requests pass through {through}"))))
-    } else if let Some(whose) = find(&points) {
-        let setting = Paste::Setting("bucket = \"ALIAS-s3alias\"".to_owned());
-        (
-            &ACCESS_POINT,
-            Some(Remedy::paste(
-                format!("go by the alias of an access point of {whose} in place of the bucket's name"),
-                setting,
-            )),
-        )
-    } else if looks_at("aws:SecureTransport") {
-        let setting = Paste::Setting("endpoints = { s3 = \"https://..\" }".to_owned());
-        (&BUCKET_POLICY, Some(Remedy::paste("ask S3 over TLS", setting)))
-    } else {
-        (&BUCKET_POLICY, None)
-    };
-    let diagnosis = if sure { Diagnosis::decided(cause, because) } else { Diagnosis::likely(cause, because) };
-    let diagnosis = first.into_iter().fold(diagnosis, Diagnosis::cure);
-    match except_us(case, statement, name) {
-        Some(remedy) => diagnosis.cure(remedy),
-        None => diagnosis,
-    }
-}
-
-/// The same statement, which spares our role.
-fn except_us(case: &Case<'_>, statement: &DraftStatement, name: &str) -> Option<Remedy> {
-    let principal = principal(case)?;
-    let not: Operator = "ArnNotEquals".parse().ok()?;
-    let spared = statement.clone().only_if(not, "aws:PrincipalArn", [principal.as_str()]);
-    let text = statement_text(&spared).ok()?;
-    let action = format!("or have the bucket's owner replace {name} by this, which spares the role");
-    Some(Remedy::paste(action, Paste::ResourceStatement(text)))
-}
-
 /// S3 says no more than no: the bucket is of another account, or the object is.
 fn bare(case: &Case<'_>, refused: &Refused<'_>) -> Vec<Diagnosis> {
     let half = || Diagnosis::possible(&OTHER_HALF, OTHER_HALF.apart).cure(own_policy(case, refused));
@@ -399,11 +235,21 @@ fn bare(case: &Case<'_>, refused: &Refused<'_>) -> Vec<Diagnosis> {
         ]
     };
     let is_half = matches!(refused.action, "s3:ListBucket" | "s3:GetObject");
+    let allowed = allows(case, refused);
+    if allowed == Some(false) {
+        let because =
+            format!("no policy of the role, and all could be read, allows {} on {}", refused.action, refused.resource);
+        let diagnosis = match on_other_half(case, refused.action) {
+            Some(name) => Diagnosis::decided(&OTHER_HALF, format!("{name} has {} on the wrong half", refused.action)),
+            None => Diagnosis::decided(&MISSING, because),
+        };
+        return vec![diagnosis.cure(own_policy(case, refused))];
+    }
     let mut found = Vec::new();
-    match weigh(case, refused) {
+    match bucket_policy::weigh(case, refused) {
         Some(Weighed::Denies { statement, name, sure }) => {
-            let sure = sure || statement.conditions.iter().all(|condition| is_ours(&condition.key));
-            found.push(by_statement(case, &statement, &name, sure));
+            let sure = sure || statement.conditions.iter().all(|condition| bucket_policy::is_ours(&condition.key));
+            found.push(bucket_policy::by_statement(case, &statement, &name, sure));
         }
         Some(Weighed::Silent { sure }) => {
             let who = principal(case).map_or_else(|| "us".to_owned(), |arn| arn.to_string());
@@ -425,13 +271,20 @@ fn bare(case: &Case<'_>, refused: &Refused<'_>) -> Vec<Diagnosis> {
             let facts = case.facts;
             let done = [&facts.list, &facts.put, &facts.multipart].into_iter().flatten().any(Trial::is_done)
                 || facts.reads.iter().any(|(_, trial)| trial.is_done());
-            if is_half && done {
+            if is_half && done && allowed.is_none() {
                 let because = format!("{} is refused, and other things are done with the same bucket", refused.action);
                 found.push(Diagnosis::likely(&OTHER_HALF, because).cure(own_policy(case, refused)));
             }
-            found.push(Diagnosis::possible(&BUCKET_POLICY, BUCKET_POLICY.apart).cure(bucket_statement(case, refused)));
-            found.push(own());
-            found.extend((is_half && !done).then(half));
+            let by_bucket = if allowed == Some(true) {
+                Diagnosis::likely(&BUCKET_POLICY, "the role's own policies, which could be read, allow it")
+            } else {
+                Diagnosis::possible(&BUCKET_POLICY, BUCKET_POLICY.apart)
+            };
+            found.push(by_bucket.cure(bucket_statement(case, refused)));
+            if allowed.is_none() {
+                found.push(own());
+                found.extend((is_half && !done).then(half));
+            }
             found.extend((refused.action == "s3:PutObject").then(|| encryption::may_be_demanded(case)));
             found.extend((!done).then(|| bucket::may_be_foreign(case)).flatten());
             found.extend(over());
@@ -439,72 +292,4 @@ fn bare(case: &Case<'_>, refused: &Refused<'_>) -> Vec<Diagnosis> {
         }
     }
     found
-}
-
-/// The whole policy that the role needs for what the target does: made from the same list as the checks.
-pub(super) fn own_policy(case: &Case<'_>, refused: &Refused<'_>) -> Remedy {
-    let whose = principal(case).map_or_else(|| "the role".to_owned(), |arn| arn.to_string());
-    let action = format!("give {whose} this policy");
-    let needs = needs(case, refused);
-    match permission_policy(&needs) {
-        Ok(policy) if refused.action == "s3:PutObjectTagging" => {
-            let tagging = DraftStatement::allow([refused.action]).called("TagObjects");
-            let place = case.target.place.as_ref();
-            let objects = place.map(|place| format!("{}/{}*", bucket_arn(place), place.prefix)).unwrap_or_default();
-            let whole = Draft::from(&policy).with(tagging.on([objects])).build(PolicyKind::Identity).unwrap_or(policy);
-            Remedy::paste(action, Paste::PermissionPolicy(format!("{whole:#}")))
-        }
-        Ok(policy) => Remedy::paste(action, Paste::PermissionPolicy(format!("{policy:#}"))),
-        Err(error) => Remedy::to(format!("allow {whose} {} on {} ({error})", refused.action, refused.resource)),
-    }
-}
-
-fn needs(case: &Case<'_>, refused: &Refused<'_>) -> Vec<Need> {
-    let target = case.target;
-    let Some(place) = &target.place else { return Vec::new() };
-    let key = encryption::key(case, refused);
-    if let Some(plan) = &target.connector {
-        return plan.needs(place.owner, key);
-    }
-    let where_to = S3Place {
-        partition: Partition::of_region(&place.region),
-        bucket: place.bucket.clone(),
-        prefix: place.prefix.clone(),
-        owner: place.owner,
-        key,
-    };
-    let writes = place.writes && case.result(Check::MULTIPART).is_some();
-    let mut needs = Vec::new();
-    if place.reads || !writes {
-        needs.push(Need::ReadObjects { place: where_to.clone() });
-    }
-    if place.deletes {
-        needs.push(Need::DeleteObjects { place: where_to.clone() });
-    }
-    if writes {
-        needs.push(Need::WriteObjects { place: where_to, manifests: None });
-    }
-    needs
-}
-
-/// A statement for the bucket's policy that lets our role in, and nobody else.
-fn bucket_statement(case: &Case<'_>, refused: &Refused<'_>) -> Remedy {
-    let Some(principal) = principal(case) else { return Remedy::to(BUCKET_POLICY.cure) };
-    let action = "have the bucket's owner add this to the bucket's policy";
-    let policy = permission_policy(&needs(case, refused));
-    let statements = policy.map(|policy| Draft::from(&policy).statements).unwrap_or_default();
-    let of_s3 =
-        statements.into_iter().filter(|statement| statement.actions.list.iter().all(|name| name.starts_with("s3:")));
-    let named: Vec<_> = of_s3.map(|statement| statement.by("AWS", principal.as_str())).collect();
-    let draft = named.iter().cloned().fold(Draft::new(), Draft::with);
-    match draft.build(PolicyKind::Resource) {
-        Ok(policy) => Remedy::paste(action, Paste::ResourceStatement(format!("{policy:#}"))),
-        Err(error) => Remedy::to(format!("let the bucket's policy name {principal} ({error})")),
-    }
-}
-
-/// A statement of a resource's policy as it is pasted, if it is one.
-pub(super) fn statement_text(statement: &DraftStatement) -> Result<String, PolicyError> {
-    Draft::new().with(statement.clone()).build(PolicyKind::Resource)?;
-    serde_json::to_string_pretty(statement).map_err(|error| PolicyError::Document { reason: error.to_string() })
 }

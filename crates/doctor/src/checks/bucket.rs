@@ -2,6 +2,7 @@ use aws::s3::{ProbeError, S3Options, S3Probe, Tried};
 use identity::Connection;
 use transit::WriteMode;
 
+use super::ours;
 use crate::examination::{Examination, Watch};
 use crate::{Check, CheckResult, Place, Trial};
 
@@ -22,6 +23,7 @@ pub(crate) fn options(place: &Place) -> S3Options {
         fips: place.fips,
         dual_stack: place.dual_stack,
         owner: place.owner,
+        checksums: !place.no_checksums,
         ..S3Options::new(&place.bucket, &place.region)
     }
 }
@@ -236,7 +238,8 @@ fn denied_or_failed(watch: &Watch, error: &ProbeError) -> CheckResult {
     CheckResult::of_s3(watch, Check::BUCKET, error)
 }
 
-/// After a refusal: what the bucket itself says, where it may be read. As our session, then as the role without its fence.
+/// After a refusal: what the bucket itself says and what the role may do, where that may be read. As our session, then as the
+/// role without its fence.
 pub(crate) async fn look_for_reasons(x: &mut Examination<'_>) {
     let target = x.target;
     let Some(place) = target.place.as_ref().filter(|_| x.facts.was_denied()) else { return };
@@ -248,6 +251,14 @@ pub(crate) async fn look_for_reasons(x: &mut Examination<'_>) {
             tried = role.bucket_policy().await;
         }
         x.facts.bucket_policy = Some(told(tried));
+    }
+    let whom = x.facts.hop_arns.last().or(x.facts.base_arn.as_ref()).cloned();
+    if let (Some(mut connection), Some(whom)) = (target.connection.clone(), whom) {
+        if let Some(policy) = connection.cut_down() {
+            *policy = None;
+        }
+        let last = connection.hops.len();
+        x.facts.role_grants = ours::grants(x, &connection, last, &whom).await;
     }
 }
 

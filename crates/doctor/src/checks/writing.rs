@@ -272,6 +272,19 @@ async fn manifests(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, undo
     x.facts.manifests = Some((prefix, Trial::of_s3(&tried.answer)));
 }
 
+/// What the target is to stay in: the fence of its connection, which all that go by it share; or the folder of its prefix.
+fn scope_of(x: &Examination<'_>, place: &Place) -> String {
+    let fence = x.target.spec.as_ref().map(|spec| &spec.fence).filter(|fence| fence.is_up());
+    let around = fence.into_iter().flat_map(|fence| &fence.places);
+    let mut around = around.filter(|around| around.bucket == place.bucket && place.prefix.starts_with(&around.prefix));
+    around.next().map_or_else(|| folder(&place.prefix).to_owned(), |around| around.prefix.clone())
+}
+
+/// The folder that names with this beginning are in, where they are in one.
+fn folder(prefix: &str) -> &str {
+    prefix.rfind('/').map_or(prefix, |slash| &prefix[..=slash])
+}
+
 /// A place beside the prefix: in its folder's parent, under a name that nobody has.
 fn beside(prefix: &str) -> String {
     let parent = prefix.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -280,15 +293,16 @@ fn beside(prefix: &str) -> String {
 }
 
 async fn scope(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, undo: &Undo) {
-    if place.prefix.is_empty() {
-        x.skip(Check::SCOPE, "no prefix is named: the whole bucket is in scope");
+    let scope = scope_of(x, place);
+    if scope.is_empty() {
+        x.skip(Check::SCOPE, "the whole bucket is in scope");
         return;
     }
     if !x.wants(Check::SCOPE) {
         return;
     }
     let watch = Watch::start();
-    let key = beside(&place.prefix);
+    let key = beside(&scope);
     let abort = Trial::of_s3(&probe.abort_absent(&key).await.answer);
     if !undo.upload || !(abort.is_done() || abort.code() == Some("NoSuchUpload")) {
         // Where not even an abort is allowed, a write is most likely not either; and it could not be undone.
@@ -299,8 +313,7 @@ async fn scope(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, undo: &U
     let trial = Trial::of_s3(&tried.answer);
     let result = match (&tried.answer, &trial) {
         (Ok(()), _) => {
-            let text =
-                format!("{key} may be written, which is beside {:?}: the role may do more than it needs", place.prefix);
+            let text = format!("{key} may be written, which is beside {scope:?}: the role may do more than it needs");
             watch.warning(Check::SCOPE, text)
         }
         (Err(_), trial) if trial.is_denied() => watch.passed(Check::SCOPE, format!("writing {key} was refused")),
@@ -311,15 +324,16 @@ async fn scope(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, undo: &U
 }
 
 async fn list_scope(x: &mut Examination<'_>, place: &Place, probe: &S3Probe) {
-    if place.prefix.is_empty() || !place.reads {
-        x.skip(Check::LIST_SCOPE, "no prefix is named, or nothing is listed");
+    let scope = scope_of(x, place);
+    if scope.is_empty() || !place.reads {
+        x.skip(Check::LIST_SCOPE, "the whole bucket is in scope, or nothing is listed");
         return;
     }
     if !x.wants(Check::LIST_SCOPE) {
         return;
     }
     let watch = Watch::start();
-    let tried = probe.list(&beside(&place.prefix), 1, false).await;
+    let tried = probe.list(&beside(&scope), 1, false).await;
     let trial = Trial::of_s3(&tried.answer);
     let result = match (&tried.answer, &trial) {
         (Ok(_), _) => {
@@ -362,7 +376,7 @@ async fn clean(x: &mut Examination<'_>, probe: &S3Probe, left: Vec<Left>) {
 
 #[cfg(test)]
 mod tests {
-    use super::beside;
+    use super::{beside, folder};
 
     #[test]
     fn beside_a_prefix_is_outside_of_it() {
@@ -371,5 +385,6 @@ mod tests {
             assert!(!key.starts_with(prefix), "{key} under {prefix}");
         }
         assert!(beside("a/b/").starts_with("a/.tidegate-doctor-outside/"));
+        assert_eq!([folder("a/b/orders-"), folder("a/"), folder("orders-"), folder("")], ["a/b/", "a/", "orders-", ""]);
     }
 }

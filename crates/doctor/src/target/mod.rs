@@ -102,6 +102,8 @@ pub struct Place {
     pub kms_key: Option<String>,
     /// The canned ACL that is asked for.
     pub acl: Option<String>,
+    /// Whether parts go without their checksums.
+    pub no_checksums: bool,
     /// Whether objects are tagged.
     pub tags: bool,
     /// Whether the target deletes there.

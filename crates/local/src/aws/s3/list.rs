@@ -145,7 +145,7 @@ pub(super) fn list_objects(call: &Call<'_>) -> Result<Reply, ApiError> {
         let with_owner = !second || call.query.get("fetch-owner") == Some("true");
         for object in &page.entries {
             xml.within("Contents", |xml| {
-                write_object(xml, &asked, object, with_owner.then_some(object.owner.unwrap_or(bucket.owner)))
+                write_object(xml, &asked, object, with_owner.then_some(object.owner.unwrap_or(bucket.owner)));
             });
         }
         asked.prefixes(xml, &page.prefixes);
