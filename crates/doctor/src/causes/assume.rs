@@ -4,7 +4,7 @@
 use iam::{Arn, Caller, Context, Document, Effect, Request, Standing, standings};
 use identity::{AssumeRole, Refusal};
 
-use super::remedy::{assume_statement, before, trust_policy, update_command};
+use super::remedy::{assume_statement, assume_statement_for, before, trust_policy, update_command};
 use super::{Case, condition, external_id, principal};
 use crate::{Certainty, Diagnosis, Remedy};
 
@@ -278,7 +278,9 @@ pub(super) fn own(case: &Case<'_>, asked: &Asked<'_>, trust: Option<&Document>) 
     if let Some((name, _)) = boundary.as_ref().filter(|(_, document)| !allows(document)) {
         let because =
             format!("the permissions boundary of {whose} ({name}) does not allow sts:AssumeRole on {}", asked.role);
-        return Some(Word::Refuses(vec![missing(because)]));
+        let action = format!("add this statement to the boundary {name}, which only narrows what other policies allow");
+        let remedy = assume_statement_for(case, asked.index, action);
+        return Some(Word::Refuses(vec![Diagnosis::decided(&principal::NOT_ALLOWED, because).cure(remedy)]));
     }
     Some(if is_whole { Word::Allows } else { Word::Open(Vec::new()) })
 }

@@ -88,6 +88,12 @@ pub(super) fn update_command(case: &Case<'_>, index: usize) -> Remedy {
 
 /// The statement that lets who asks for hop `index` ask for it.
 pub(super) fn assume_statement(case: &Case<'_>, index: usize) -> Remedy {
+    let whom = before(case, index).and_then(principal_of).map_or_else(|| "who asks".to_owned(), |arn| arn.to_string());
+    assume_statement_for(case, index, format!("attach this to {whom}"))
+}
+
+/// The same, with what to do with it.
+pub(super) fn assume_statement_for(case: &Case<'_>, index: usize, action: String) -> Remedy {
     let connection = case.target.connection.as_ref();
     let Some(hop) = connection.and_then(|connection| connection.hops.get(index)) else {
         return Remedy::to("allow sts:AssumeRole on the role");
@@ -100,8 +106,7 @@ pub(super) fn assume_statement(case: &Case<'_>, index: usize) -> Remedy {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": actions, "Resource": hop.role_arn}],
     });
-    let whom = before(case, index).and_then(principal_of).map_or_else(|| "who asks".to_owned(), |arn| arn.to_string());
-    Remedy::paste(format!("attach this to {whom}"), Paste::PermissionPolicy(format!("{policy:#}")))
+    Remedy::paste(action, Paste::PermissionPolicy(format!("{policy:#}")))
 }
 
 /// A setting that sends this external ID.
