@@ -14,6 +14,8 @@ pub struct Facts {
     pub base_arn: Option<String>,
     /// Why there is nobody to begin with.
     pub base_error: Option<identity::Error>,
+    /// How long the base's session lives from now.
+    pub base_life: Option<Duration>,
     /// When the base's session ends.
     pub base_expires_at: Option<SystemTime>,
     /// The hops that let us in: the session's ARN of each.
@@ -88,6 +90,23 @@ pub struct Facts {
     pub asked_at: Option<SystemTime>,
     /// How long a refusal was waited out, in the hope that a change of the trust policy was still on its way.
     pub waited: Option<Duration>,
+    /// Listing the prefix as who pays for it.
+    pub list_as_payer: Option<Trial>,
+    /// The canonical IDs of the accounts that own the objects of the sample, where S3 says so.
+    pub owners: Vec<(String, String)>,
+    /// The key under which the examination wrote.
+    pub written: Option<String>,
+    /// The bucket's policy, or why it is not known. Looked at only where S3 refused something.
+    pub bucket_policy: Option<Result<String, Trial>>,
+    /// How the bucket locks every new object (`COMPLIANCE for 30 days`), `None` within if it does not; or why that is not
+    /// known.
+    pub lock: Option<Result<Option<String>, Trial>>,
+    /// Every place that the target can touch: `s3://lake/topics/`.
+    pub touches: Vec<String>,
+    /// What the target deletes there, in words.
+    pub deletes: Option<String>,
+    /// What was left behind, and why it could not be deleted.
+    pub left: Vec<(String, Trial)>,
     /// How far STS is away.
     pub sts: Option<Reached>,
     /// How far S3 is.
@@ -108,8 +127,9 @@ pub struct Facts {
     pub base_elsewhere: Option<(String, String)>,
     /// The refused role in another region.
     pub hop_elsewhere: Option<(String, Trial)>,
-    /// The bucket with its expected owner in the region that it is in; or with the role's account, where no owner is named.
-    pub owner_there: Option<Trial>,
+    /// Listing the prefix in the region that the bucket is in, whoever owns it; and with the owner that is expected, where
+    /// one is named.
+    pub list_there: Option<(Trial, Option<Trial>)>,
     /// The base at STS of the bucket's region, where S3 did not take the session there.
     pub sts_there: Option<Trial>,
     /// Variables that give this pod or task an identity of its own, where the connection goes by the machine's.
@@ -118,6 +138,8 @@ pub struct Facts {
     pub manifests: Option<(String, Trial)>,
     /// Sessions that S3 did not take, each with what it was used for and S3's code, where another one was asked for.
     pub renewed: Vec<(&'static str, String)>,
+    /// The certificate that IAM Roles Anywhere is shown.
+    pub certificate: Option<crate::CertificateFacts>,
     /// Of Kafka.
     pub kafka: crate::KafkaFacts,
 }
@@ -166,9 +188,17 @@ pub enum Trial {
 }
 
 impl Facts {
+    /// Whether S3 said to anything that it is not allowed, or would not encrypt it.
+    pub(crate) fn was_denied(&self) -> bool {
+        let single =
+            [&self.owner, &self.list, &self.read_absent, &self.put, &self.multipart, &self.read_back, &self.tag];
+        let reads = self.reads.iter().map(|(_, trial)| trial);
+        single.into_iter().flatten().chain(reads).chain(&self.delete).any(Trial::is_denied)
+    }
+
     /// Notes whether a session was renewed on the way.
     pub(crate) fn note_renewal<T>(&mut self, tried: &Tried<T>) {
-        self.renewed.extend(tried.renewed.clone().map(|code| (tried.operation, code)));
+        self.renewed.extend(tried.renewed.clone());
     }
 
     /// All requests to S3 that were refused, with what each was for.

@@ -17,6 +17,7 @@
 //! Nothing is left behind: what a check writes it takes away again, and says so if it cannot.
 
 pub mod causes;
+mod certificate_facts;
 mod check;
 mod checks;
 mod depth;
@@ -27,6 +28,7 @@ mod kafka_facts;
 mod report;
 mod target;
 
+pub use certificate_facts::CertificateFacts;
 pub use check::{Area, Check, Status};
 pub use depth::Depth;
 pub use diagnosis::{Cause, Certainty, Diagnosis, Paste, Remedy};

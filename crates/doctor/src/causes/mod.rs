@@ -4,16 +4,23 @@
 //! checks that they explain. A refusal's code and HTTP status are looked at first and its text second: AWS changes texts.
 
 mod ambient;
+mod anywhere;
 mod assume;
+mod bucket;
 mod condition;
+mod conduct;
+mod denial;
 mod duration;
+mod encryption;
 mod external_id;
 mod input;
 mod kafka;
 mod keys;
 mod network;
 mod object;
+mod policy;
 mod principal;
+mod refused;
 mod region;
 mod remedy;
 mod session_policy;
@@ -26,16 +33,21 @@ use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
     let mut all = Vec::new();
-    all.extend(kafka::CAUSES.iter().copied().flatten());
+    all.extend_from_slice(anywhere::CAUSES);
     all.extend_from_slice(ambient::CAUSES);
+    all.extend_from_slice(bucket::CAUSES);
+    all.extend_from_slice(conduct::CAUSES);
+    all.extend_from_slice(encryption::CAUSES);
+    all.extend_from_slice(input::CAUSES);
+    all.extend(kafka::CAUSES.iter().copied().flatten());
     all.extend_from_slice(condition::CAUSES);
     all.extend_from_slice(duration::CAUSES);
     all.extend_from_slice(external_id::CAUSES);
-    all.extend_from_slice(input::CAUSES);
     all.extend_from_slice(keys::CAUSES);
     all.extend_from_slice(network::CAUSES);
     all.extend_from_slice(object::CAUSES);
     all.extend_from_slice(principal::CAUSES);
+    all.extend_from_slice(policy::CAUSES);
     all.extend_from_slice(region::CAUSES);
     all.extend_from_slice(session_policy::CAUSES);
     all.extend_from_slice(tags::CAUSES);
@@ -87,11 +99,16 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     external_id::explain(&mut case);
     principal::explain(&mut case);
     condition::explain(&mut case);
+    bucket::explain(&mut case);
     object::explain(&mut case);
+    encryption::explain(&mut case);
+    policy::explain(&mut case);
+    conduct::explain(&mut case);
     network::explain(&mut case);
     time::explain(&mut case);
     region::explain(&mut case);
     ambient::explain(&mut case);
+    anywhere::explain(&mut case);
     kafka::explain(&mut case);
     for (check, diagnosis) in case.found {
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {

@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use ::identity::{AssumeRole, Base, Connection, Error, Lifetime, Signer};
+use aws::SignedWith;
 
 use super::refusal;
 use crate::examination::{Examination, Watch};
@@ -30,6 +31,15 @@ async fn base(x: &mut Examination<'_>, connection: &Connection) {
         return;
     }
     let watch = Watch::start();
+    if let (false, Base::Keys(keys)) = (x.target.asks_sts(), &connection.base) {
+        let signed_with = if keys.token.is_some() { SignedWith::Token } else { SignedWith::Keys };
+        x.facts.base_signed_with = Some(signed_with);
+        x.put(
+            watch
+                .passed(Check::BASE, format!("{}: whose it is the store knows, and STS is not asked", connection.base)),
+        );
+        return;
+    }
     let part = Connection { hops: Vec::new(), ..connection.clone() };
     look_around(x, &connection.base).await;
     let mut attempts = 1;
@@ -48,6 +58,8 @@ async fn base(x: &mut Examination<'_>, connection: &Connection) {
         Some(Ok(stop)) => {
             let who = stop.arn.clone().unwrap_or_else(|| "nobody: requests go unsigned".to_owned());
             x.facts.base_expires_at = stop.expires_at;
+            let now = x.around.clients.clock().now();
+            x.facts.base_life = stop.expires_at.map(|end| end.duration_since(now).unwrap_or_default());
             x.facts.expires_at = stop.expires_at;
             x.facts.base_arn.clone_from(&stop.arn);
             x.facts.base_signed_with = Some(stop.signed_with);
@@ -254,7 +266,7 @@ fn caller(x: &mut Examination<'_>, connection: &Connection) {
     let who = x.facts.hop_arns.last().or(x.facts.base_arn.as_ref()).cloned();
     let result = match (connection.last_role(), &who) {
         (None, who) => {
-            let who = who.as_deref().unwrap_or("nobody");
+            let who = who.clone().unwrap_or_else(|| connection.base.to_string());
             watch.passed(Check::CALLER, format!("no role is named; requests are made as {who}"))
         }
         (Some(role), None) => watch.failed(Check::CALLER, format!("{role} is named, and requests go unsigned")),
@@ -289,7 +301,7 @@ fn life(x: &mut Examination<'_>, connection: &Connection) {
                 let asked = asked.unwrap_or_default().as_secs();
                 watch.warning(Check::LIFE, format!("{text}, and {asked} s were asked for"))
             } else {
-                watch.passed(Check::LIFE, text)
+                watch.passed(Check::LIFE, format!("{text}; another one is had after 70 to 80 % of it"))
             }
         }
     };

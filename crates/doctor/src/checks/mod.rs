@@ -1,5 +1,6 @@
 //! The checks, one file a group. Each writes down what it saw, and leaves why to [`crate::causes`].
 
+pub(crate) mod anywhere;
 pub(crate) mod bucket;
 pub(crate) mod clock;
 pub(crate) mod elsewhere;

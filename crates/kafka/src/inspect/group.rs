@@ -45,56 +45,51 @@ pub struct GroupMember {
 impl Cluster {
     /// Who is in `group`; `None` if there is no such group.
     pub async fn describe_group(&self, group: &str) -> Result<Option<GroupDescription>, Error> {
-        let key = CoordinatorKey::Group(group.into());
-        self.retried(async || {
-            let node = self.coordinator(&key).await?;
-            let result = match self.node(node, Purpose::Control).await {
-                Ok(connection) => describe(&connection, group).await,
-                Err(error) => Err(error),
-            };
-            result.inspect_err(|error| self.forget_stale(&key, node, error))
-        })
-        .await
+        self.at_coordinator(group, async |connection| describe(&connection, group).await).await
     }
 
     /// Whether this client may be a member of `group`: asks with a heartbeat of a member that there is not.
     pub async fn try_membership(&self, group: &str) -> Result<(), Error> {
-        let key = CoordinatorKey::Group(group.into());
-        self.retried(async || {
-            let node = self.coordinator(&key).await?;
-            let result = match self.node(node, Purpose::Control).await {
-                Ok(connection) => try_heartbeat(&connection, group).await,
-                Err(error) => Err(error),
-            };
-            result.inspect_err(|error| self.forget_stale(&key, node, error))
+        let what = || format!("membership of group {group}");
+        self.at_coordinator(group, async |connection| {
+            let request = HeartbeatRequest::default()
+                .with_group_id(GroupId(StrBytes::from_string(group.to_owned())))
+                .with_generation_id(-1)
+                .with_member_id(StrBytes::from_static_str("tidegate-looks-on"));
+            let response = connection.call(&request).await?;
+            match ErrorCode::of(response.error_code) {
+                None
+                | Some(
+                    ErrorCode::UNKNOWN_MEMBER_ID
+                    | ErrorCode::ILLEGAL_GENERATION
+                    | ErrorCode::REBALANCE_IN_PROGRESS
+                    | ErrorCode::GROUP_ID_NOT_FOUND,
+                ) => Ok(()),
+                Some(code) => Err(Error::refused(what(), code, None)),
+            }
         })
         .await
     }
 
-    // Not one function that takes what is asked as a closure: with a second async closure inside the first, the compiler
-    // does not see any more that the future can be sent to another thread.
-    fn forget_stale(&self, key: &CoordinatorKey, node: i32, error: &Error) {
-        if error.kafka_code().is_none_or(ErrorCode::is_stale_coordinator) {
-            self.forget_coordinator(key, node);
-        }
-    }
-}
-
-async fn try_heartbeat(connection: &Connection, group: &str) -> Result<(), Error> {
-    let request = HeartbeatRequest::default()
-        .with_group_id(GroupId(StrBytes::from_string(group.to_owned())))
-        .with_generation_id(-1)
-        .with_member_id(StrBytes::from_static_str("tidegate-looks-on"));
-    let response = connection.call(&request).await?;
-    match ErrorCode::of(response.error_code) {
-        None
-        | Some(
-            ErrorCode::UNKNOWN_MEMBER_ID
-            | ErrorCode::ILLEGAL_GENERATION
-            | ErrorCode::REBALANCE_IN_PROGRESS
-            | ErrorCode::GROUP_ID_NOT_FOUND,
-        ) => Ok(()),
-        Some(code) => Err(Error::refused(format!("membership of group {group}"), code, None)),
+    async fn at_coordinator<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        group: &str,
+        ask: impl Fn(Arc<Connection>) -> F,
+    ) -> Result<T, Error> {
+        let key = CoordinatorKey::Group(group.into());
+        self.retried(async || {
+            let node = self.coordinator(&key).await?;
+            let result = match self.node(node, Purpose::Control).await {
+                Ok(connection) => ask(connection).await,
+                Err(error) => Err(error),
+            };
+            result.inspect_err(|error| {
+                if error.kafka_code().is_none_or(ErrorCode::is_stale_coordinator) {
+                    self.forget_coordinator(&key, node);
+                }
+            })
+        })
+        .await
     }
 }
 

@@ -46,7 +46,10 @@ impl Cluster {
     /// Whether this client may write idempotently: asks for a producer's number, which is all that comes of it.
     pub async fn try_idempotence(&self) -> Result<(), Error> {
         // Of somebody who has no number yet. The time-out is of transactions, and there is none.
-        let request = InitProducerIdRequest::default().with_transaction_timeout_ms(60_000).with_producer_epoch(-1);
+        let request = InitProducerIdRequest::default()
+            .with_transactional_id(None)
+            .with_transaction_timeout_ms(60_000)
+            .with_producer_epoch(-1);
         let request = request.with_producer_id(kafka_protocol::messages::ProducerId(-1));
         self.retried(async || {
             let response = self.any().await?.call(&request).await?;
@@ -87,7 +90,7 @@ impl Connection {
         // No mechanism has this name, so the broker refuses it and says which there are.
         let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("TIDEGATE-ASKS"));
         let response = self.call(&request).await?;
-        let offered: Vec<_> = response.mechanisms.iter().map(|name| name.to_string()).collect();
+        let offered: Vec<_> = response.mechanisms.iter().map(ToString::to_string).collect();
         Ok((ErrorCode::of(response.error_code) == Some(ErrorCode::UNSUPPORTED_SASL_MECHANISM)).then_some(offered))
     }
 }

@@ -30,9 +30,10 @@ fn grant(case: &Case<'_>, operations: &[&str], resource: &str) -> Remedy {
     if case.facts.kafka.way.iam {
         return iam_policy(case);
     }
-    let operations: String = operations.iter().map(|operation| format!("--operation {operation} ")).collect();
+    let operations: Vec<_> = operations.iter().map(|operation| format!("--operation {operation}")).collect();
+    let operations = operations.join(" ");
     let command = format!(
-        "kafka-acls.sh --bootstrap-server {} --command-config admin.properties --add \\\n  --allow-principal '{}' {operations}{resource}",
+        "kafka-acls.sh --bootstrap-server {} --command-config admin.properties --add \\\n  --allow-principal '{}' {operations} {resource}",
         case.facts.kafka.way.servers,
         principal(case)
     );
@@ -65,6 +66,6 @@ fn cluster_arn(case: &Case<'_>) -> Option<iam::Arn> {
     let spec = case.target.connector.as_ref()?.kafka_connection()?;
     let role = spec.bind("tidegate-doctor", identity::Purpose::Kafka);
     let account = role.last_role()?.account()?;
-    let partition = if host.ends_with(".cn") { "aws-cn" } else { "aws" };
+    let partition = iam::Partition::of_region(region).name();
     format!("arn:{partition}:kafka:{region}:{account}:cluster/{cluster}/*").parse().ok()
 }

@@ -308,16 +308,23 @@ pub(super) fn explain(case: &mut Case<'_>) {
     }
     for door in facts.brokers.iter().filter(|door| door.error.is_some()) {
         let node = door.node.unwrap_or(-1);
-        if !is_answered(door) {
-            let because = format!("{} answered, and broker {node} advertises {}", facts.way.servers, door.address);
-            let setting =
-                format!("advertised.listeners=NAME://AN-ADDRESS-THAT-IS-REACHED-FROM-HERE:{}", port(&door.address));
-            let action = format!("set on broker {node} what the listener of {} advertises", facts.way.servers);
-            let remedy = Remedy::paste(action, Paste::Setting(setting));
-            case.explain(Check::ADVERTISED, Diagnosis::likely(&ADVERTISED, because).cure(remedy));
+        if is_answered(door) {
+            for diagnosis in of_door(case, door) {
+                case.explain(Check::ADVERTISED, diagnosis);
+            }
+            continue;
         }
-        for diagnosis in of_door(case, door) {
-            case.explain(Check::ADVERTISED, diagnosis);
+        let because = format!("{} answered, and broker {node} advertises {}", facts.way.servers, door.address);
+        let text = format!("advertised.listeners=NAME://AN-ADDRESS-THAT-IS-REACHED-FROM-HERE:{}", port(&door.address));
+        let action = format!("set on broker {node} what the listener of {} advertises", facts.way.servers);
+        let remedy = setting(action, text);
+        // One broker: it is the one that answered. Of several, this one may be the one that is down.
+        if facts.brokers.len() == 1 {
+            case.explain(Check::ADVERTISED, Diagnosis::decided(&ADVERTISED, because).cure(remedy));
+        } else {
+            case.explain(Check::ADVERTISED, Diagnosis::likely(&ADVERTISED, because).cure(remedy));
+            let apart = format!("see whether broker {node} runs");
+            case.explain(Check::ADVERTISED, Diagnosis::possible(&REFUSED, apart));
         }
     }
     if let Some(kafka::cluster::Error::Net(error) | kafka::cluster::Error::NoServer { source: error, .. }) =

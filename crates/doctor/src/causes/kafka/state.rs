@@ -16,19 +16,8 @@ static NO_TOPIC: Cause = Cause {
     texts: &["unknown_topic_or_partition", "unknowntopicorpartition", "this server does not host this topic-partition"],
 };
 
-static BAD_NAME: Cause = Cause {
-    row: "K31",
-    code: "kafka.topic-name",
-    title: "no topic can have this name",
-    symptom: "INVALID_TOPIC_EXCEPTION",
-    why: "names have up to 249 letters, digits, full stops, underscores and hyphens, and no others",
-    apart: "it shows in the name itself",
-    cure: "correct topics",
-    texts: &["invalid_topic_exception", "invalidtopicexception"],
-};
-
 static NO_LEADER: Cause = Cause {
-    row: "K32",
+    row: "K31",
     code: "kafka.no-leader",
     title: "nobody leads some of the topic's partitions",
     symptom: "LEADER_NOT_AVAILABLE, and no records of these partitions",
@@ -39,7 +28,7 @@ static NO_LEADER: Cause = Cause {
 };
 
 static CONNECT: Cause = Cause {
-    row: "K33",
+    row: "K32",
     code: "kafka.group-of-connect",
     title: "the connector still runs in Kafka Connect",
     symptom: "partitions go to either of the two, and objects appear in both forms",
@@ -50,7 +39,7 @@ static CONNECT: Cause = Cause {
 };
 
 static OTHERS: Cause = Cause {
-    row: "K34",
+    row: "K33",
     code: "kafka.group-of-others",
     title: "somebody else reads with the same group",
     symptom: "some partitions are never read, and offsets jump",
@@ -61,7 +50,7 @@ static OTHERS: Cause = Cause {
 };
 
 static OTHER_KIND: Cause = Cause {
-    row: "K35",
+    row: "K34",
     code: "kafka.group-of-another-kind",
     title: "the group is one of another kind than consumers",
     symptom: "INCONSISTENT_GROUP_PROTOCOL when it is joined",
@@ -72,7 +61,7 @@ static OTHER_KIND: Cause = Cause {
 };
 
 static EXPIRED: Cause = Cause {
-    row: "K36",
+    row: "K35",
     code: "kafka.offset-expired",
     title: "retention has deleted records before they were read",
     symptom: "OFFSET_OUT_OF_RANGE, or a gap in what is written",
@@ -83,7 +72,7 @@ static EXPIRED: Cause = Cause {
 };
 
 static BEYOND: Cause = Cause {
-    row: "K37",
+    row: "K36",
     code: "kafka.offset-beyond-end",
     title: "the topic is another one than what was read: it was made again, or cut back",
     symptom: "OFFSET_OUT_OF_RANGE, or nothing is read until the new topic is as long as the old one was",
@@ -94,7 +83,7 @@ static BEYOND: Cause = Cause {
 };
 
 static NONE_COMMITTED: Cause = Cause {
-    row: "K38",
+    row: "K37",
     code: "kafka.no-offset",
     title: "nothing is committed, and auto.offset.reset is none",
     symptom: "the connector fails at its start",
@@ -105,7 +94,7 @@ static NONE_COMMITTED: Cause = Cause {
 };
 
 static REPLICAS: Cause = Cause {
-    row: "K39",
+    row: "K38",
     code: "kafka.letters-replicas",
     title: "the topic of dead letters is to have more replicas than there are brokers",
     symptom: "INVALID_REPLICATION_FACTOR at the connector's start",
@@ -116,7 +105,7 @@ static REPLICAS: Cause = Cause {
 };
 
 static SCHEMA_ID: Cause = Cause {
-    row: "K40",
+    row: "K39",
     code: "kafka.schema-id-in-front",
     title: "the records were written with a schema registry, and the converter does not know it",
     symptom: "a conversion that fails at the first byte, or texts that begin with odd characters",
@@ -127,9 +116,9 @@ static SCHEMA_ID: Cause = Cause {
 };
 
 static NO_ENVELOPE: Cause = Cause {
-    row: "K41",
+    row: "K40",
     code: "kafka.json-without-schema",
-    title: "JsonConverter expects a schema in each record, and there is none",
+    title: "a schema is expected in each JSON record, and there is none",
     symptom: "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields",
     why: "schemas.enable is true by default, and the producers write plain JSON",
     apart: "the record is JSON without the members schema and payload",
@@ -138,7 +127,7 @@ static NO_ENVELOPE: Cause = Cause {
 };
 
 static MISFIT: Cause = Cause {
-    row: "K42",
+    row: "K41",
     code: "kafka.converter-does-not-fit",
     title: "the converter, the names or the format do not fit the records",
     symptom: "a conversion or encoding that fails, or dead letters",
@@ -149,7 +138,7 @@ static MISFIT: Cause = Cause {
 };
 
 static DAMAGED: Cause = Cause {
-    row: "K43",
+    row: "K42",
     code: "kafka.damaged-batch",
     title: "a record batch in the topic cannot be read",
     symptom: "a checksum that does not fit, or a compression that cannot be undone",
@@ -160,7 +149,7 @@ static DAMAGED: Cause = Cause {
 };
 
 static HANGING: Cause = Cause {
-    row: "K44",
+    row: "K43",
     code: "kafka.hanging-transaction",
     title: "a transaction that nobody ends keeps read_committed from going on",
     symptom: "the lag grows and nothing is read, without an error",
@@ -172,7 +161,6 @@ static HANGING: Cause = Cause {
 
 pub(super) static CAUSES: &[&Cause] = &[
     &NO_TOPIC,
-    &BAD_NAME,
     &NO_LEADER,
     &CONNECT,
     &OTHERS,
@@ -221,11 +209,6 @@ fn topics(case: &mut Case<'_>) {
             }
             let command = format!("kafka-topics.sh --bootstrap-server {} --create --topic {name}", servers(case));
             case.explain(Check::TOPICS, diagnosis.cure(Remedy::paste("make the topic", Paste::Command(command))));
-        } else if topic.code == Some(ErrorCode::INVALID_TOPIC_EXCEPTION) {
-            case.explain(
-                Check::TOPICS,
-                Diagnosis::decided(&BAD_NAME, format!("the brokers refuse {name:?} as a name")),
-            );
         } else if !topic.leaderless.is_empty() {
             let because = format!("{} partitions of {name} have no leader", topic.leaderless.len());
             let command =

@@ -5,7 +5,7 @@ use ::kafka::{ClientConfig, Cluster, ErrorCode};
 use fault::{Chain, Diagnose as _};
 use tokio::task::JoinSet;
 
-use super::{Kafka, PATIENCE, Proof, bounded, failed, proof, some};
+use super::{Kafka, Proof, bounded, failed, proof, some};
 use crate::examination::{Examination, Watch};
 use crate::kafka_facts::Door;
 use crate::{Check, CheckResult};
@@ -58,12 +58,15 @@ async fn try_door(config: &ClientConfig, node: Option<i32>, address: Arc<str>) -
     let without_login = ClientConfig { sasl: None, ..config.clone() };
     match error {
         Error::HungUp { .. } | Error::Refused { .. } => {
-            if let Ok(connection) = Connection::open(&without_login, door.address.clone(), PATIENCE).await {
+            if let Ok(connection) =
+                Connection::open(&without_login, door.address.clone(), config.connection_setup_timeout).await
+            {
                 door.mechanisms = connection.mechanisms().await.ok().map(Option::unwrap_or_default);
             }
         }
         error if error.tls_fault() == Some(TlsFault::NotTls) => {
-            door.plain = Some(Connection::open(&plainly, door.address.clone(), PATIENCE).await.is_ok());
+            door.plain =
+                Some(Connection::open(&plainly, door.address.clone(), config.connection_setup_timeout).await.is_ok());
         }
         _ => {}
     }
@@ -79,7 +82,8 @@ async fn try_door(config: &ClientConfig, node: Option<i32>, address: Arc<str>) -
             let (user, password) = (user.clone(), password.clone());
             let sasl = Sasl::Scram { hash, user, password, delegation_token: *delegation_token };
             let other = ClientConfig { sasl: Some(sasl), ..config.clone() };
-            door.other_scram = Some(Connection::open(&other, door.address.clone(), PATIENCE).await.is_ok());
+            door.other_scram =
+                Some(Connection::open(&other, door.address.clone(), config.connection_setup_timeout).await.is_ok());
         }
     }
     door
@@ -87,20 +91,19 @@ async fn try_door(config: &ClientConfig, node: Option<i32>, address: Arc<str>) -
 
 /// Connects, and asks one thing: only then a broker says whether it would have wanted a login.
 async fn visit(config: &ClientConfig, address: &Arc<str>) -> Result<(), Error> {
-    Connection::open(config, address.clone(), PATIENCE).await?.greet().await
+    Connection::open(config, address.clone(), config.connection_setup_timeout).await?.greet().await
 }
 
 /// Whether something that may be Kafka answered.
 fn is_answer(error: Option<&Error>) -> bool {
     match error {
-        None => true,
         Some(Error::Resolve { .. } | Error::Connect { .. } | Error::SetupTimedOut { .. } | Error::TimedOut { .. }) => {
             false
         }
         Some(error @ (Error::TooLarge { .. } | Error::Malformed { .. } | Error::OutOfStep { .. })) => {
             error.tls_fault().is_some()
         }
-        Some(_) => true,
+        None | Some(_) => true,
     }
 }
 

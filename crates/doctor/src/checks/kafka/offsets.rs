@@ -22,9 +22,6 @@ pub(super) async fn run(x: &mut Examination<'_>, kafka: &Kafka, plan: &Connector
         x.facts.kafka.unplaced = unplaced.cloned().collect();
     }
     let placed: Vec<_> = partitions.iter().filter(|partition| committed.contains_key(*partition)).cloned().collect();
-    let gone =
-        committed.keys().filter(|partition| plan.topics().holds(&partition.topic) && !partitions.contains(partition));
-    let gone = some(gone.map(ToString::to_string));
     let begins = cluster.list_offsets(&placed, Place::Earliest, Isolation::ReadUncommitted).await;
     let ends = cluster.list_offsets(&placed, Place::Latest, Isolation::ReadUncommitted).await;
     let (begins, ends) = match (begins, ends) {
@@ -57,8 +54,6 @@ pub(super) async fn run(x: &mut Examination<'_>, kafka: &Kafka, plan: &Connector
         let names = some(facts.unplaced.iter().map(ToString::to_string));
         let text = format!("nothing is committed for {names}, and auto.offset.reset is none");
         watch.failed(Check::OFFSETS, text)
-    } else if !gone.is_empty() {
-        watch.warning(Check::OFFSETS, format!("offsets are committed for partitions that are not there: {gone}"))
     } else if placed.is_empty() {
         let how = match reset {
             OffsetReset::Earliest => "reading begins at the first record that is there",

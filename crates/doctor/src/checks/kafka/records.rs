@@ -38,8 +38,7 @@ pub(super) async fn run(x: &mut Examination<'_>, kafka: &Kafka, plan: &Arc<Conne
     let group = &kafka.clients.group;
     let committed = x.facts.kafka.committed.clone().unwrap_or_default();
     let committed = committed.into_iter().map(|(partition, one)| (partition, one.offset)).collect();
-    let sampled = sample(cluster, &partitions, &committed, group.isolation, group.offset_reset).await;
-    let samples = match sampled {
+    let samples = match sample(cluster, &partitions, &committed, group.isolation, group.offset_reset).await {
         Ok(samples) => samples,
         Err(error) => return x.put(failed(x, &watch, Check::CONVERT, &error)),
     };
@@ -107,10 +106,9 @@ async fn sample(
         let near_end = Offset((end.0 - BEFORE_END).max(begin.0));
         let start = match committed.get(partition) {
             Some(at) if (begin..end).contains(at) => *at,
-            // All of it is read already: what was read last is as good a sample.
-            Some(_) => near_end,
             None if reset == OffsetReset::Earliest => begin,
-            None => near_end,
+            // Of one that is read already, what was read last is as good a sample.
+            Some(_) | None => near_end,
         };
         if begin < end {
             first.push((partition.clone(), start));
