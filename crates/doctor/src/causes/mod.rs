@@ -146,7 +146,7 @@ mod tests {
                 assert!(!text.is_empty() && (!text.ends_with('.') || text.ends_with("..")), "{}: {text}", cause.row);
             }
             for text in cause.texts {
-                assert!(text.len() > 5 && *text == text.to_lowercase(), "{}: {text}", cause.row);
+                assert!(text.len() >= 5 && *text == text.to_lowercase(), "{}: {text}", cause.row);
             }
         }
     }
