@@ -2,9 +2,9 @@
 //! are ours to read; and what may be the reason where they are not.
 
 use iam::{Arn, Caller, Context, Document, Effect, Request, Standing, standings};
-use identity::{AssumeRole, Refusal};
+use identity::{AssumeRole, Base, Refusal};
 
-use super::remedy::{assume_statement, before, trust_policy, update_command};
+use super::remedy::{assume_statement, assume_statement_for, before, trust_policy, update_command};
 use super::{Case, condition, external_id, principal};
 use crate::{Certainty, Diagnosis, Remedy};
 
@@ -16,23 +16,32 @@ pub(super) struct Asked<'a> {
     pub(super) caller: Caller,
     pub(super) caller_arn: &'a str,
     context: Context,
-    /// Keys that the context would have for AWS, and has not here, because only AWS knows them.
-    unknown: Vec<&'static str>,
+    /// Whether who asks may have signed in with a second factor.
+    may_have_mfa: bool,
 }
 
-/// Keys that say where a request comes from or whose we are, which AWS alone knows.
-const UNKNOWN: [&str; 11] = [
-    "aws:SourceIp",
-    "aws:VpcSourceIp",
-    "aws:SourceVpc",
-    "aws:SourceVpce",
-    "aws:VpceAccount",
-    "aws:VpceOrgID",
-    "aws:VpceOrgPaths",
-    "aws:PrincipalOrgID",
-    "aws:PrincipalOrgPaths",
-    "aws:SourceIdentity",
-    "aws:UserAgent",
+/// Keys of which it is known what they are, or that they are not there: the request is ours. Of all others AWS alone knows:
+/// where it comes from, whose organisation we are of, what the role and who asks are tagged with.
+const KNOWN: [&str; 19] = [
+    "sts:ExternalId",
+    "sts:RoleSessionName",
+    "sts:TransitiveTagKeys",
+    "aws:TagKeys",
+    "aws:CurrentTime",
+    "aws:EpochTime",
+    "aws:PrincipalArn",
+    "aws:PrincipalAccount",
+    "aws:PrincipalType",
+    "aws:PrincipalIsAWSService",
+    "aws:username",
+    "aws:MultiFactorAuthPresent",
+    "aws:MultiFactorAuthAge",
+    "aws:SecureTransport",
+    "aws:ViaAWSService",
+    "aws:RequestedRegion",
+    "aws:SourceArn",
+    "aws:SourceAccount",
+    "aws:CalledVia",
 ];
 
 impl<'a> Asked<'a> {
@@ -67,7 +76,7 @@ impl<'a> Asked<'a> {
             context.set("aws:CurrentTime", now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
             context.set("aws:EpochTime", now.as_second().to_string());
         }
-        let mut unknown = UNKNOWN.to_vec();
+        let mut may_have_mfa = false;
         let is_session = arn.role_session().is_some();
         context.set("aws:PrincipalType", if is_session { "AssumedRole" } else { "User" });
         if let Some(account) = arn.account() {
@@ -80,7 +89,10 @@ impl<'a> Asked<'a> {
             Some(name) => {
                 context.set("aws:username", name);
                 // Keys that never end have no second factor; a session of a user may have had one.
-                unknown.extend(case.facts.base_expires_at.map(|_| "aws:MultiFactorAuthPresent"));
+                may_have_mfa = target.connection.as_ref().is_some_and(|connection| match &connection.base {
+                    Base::Keys(keys) => keys.token.is_some(),
+                    _ => true,
+                });
             }
             None => context.set("aws:MultiFactorAuthPresent", "false"),
         }
@@ -91,7 +103,7 @@ impl<'a> Asked<'a> {
             context.set("aws:RequestedRegion", &connection.sts.region);
         }
         let role = hop.role_arn.parse().ok()?;
-        Some(Self { hop, index, role, caller, caller_arn, context, unknown })
+        Some(Self { hop, index, role, caller, caller_arn, context, may_have_mfa })
     }
 
     fn request(&'a self, action: &'a str) -> Option<Request<'a>> {
@@ -100,12 +112,17 @@ impl<'a> Asked<'a> {
         Some(Request { caller, action, resource: self.role.as_str(), resource_account, context })
     }
 
-    /// Whether what a condition on this key comes to is not known here. Tags of who asks are seen by AWS alone.
+    /// Whether it is not known here what a condition on this key comes to.
     fn is_unknown(&self, key: &str) -> bool {
-        let is = |name: &&str| name.eq_ignore_ascii_case(key);
+        let is = |name: &str| name.eq_ignore_ascii_case(key);
         let below = |prefix: &str| key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-        self.unknown.iter().any(is)
-            || ["aws:PrincipalTag/", "aws:ResourceTag/", "iam:ResourceTag/"].into_iter().any(below)
+        match key {
+            // A session's ARN has lost its role's path.
+            _ if is("aws:PrincipalArn") => self.caller_arn.contains(":assumed-role/"),
+            _ if is("sts:SourceIdentity") => self.hop.source_identity.is_none(),
+            _ if is("aws:MultiFactorAuthPresent") || is("aws:MultiFactorAuthAge") => self.may_have_mfa,
+            _ => !KNOWN.into_iter().any(is) && !below("aws:RequestTag/"),
+        }
     }
 
     /// The keys of a statement's conditions that do not hold, and those of which it is not known.
@@ -278,7 +295,9 @@ pub(super) fn own(case: &Case<'_>, asked: &Asked<'_>, trust: Option<&Document>) 
     if let Some((name, _)) = boundary.as_ref().filter(|(_, document)| !allows(document)) {
         let because =
             format!("the permissions boundary of {whose} ({name}) does not allow sts:AssumeRole on {}", asked.role);
-        return Some(Word::Refuses(vec![missing(because)]));
+        let action = format!("add this statement to the boundary {name}, which only narrows what other policies allow");
+        let remedy = assume_statement_for(case, asked.index, action);
+        return Some(Word::Refuses(vec![Diagnosis::decided(&principal::NOT_ALLOWED, because).cure(remedy)]));
     }
     Some(if is_whole { Word::Allows } else { Word::Open(Vec::new()) })
 }

@@ -87,7 +87,9 @@ pub(super) fn explain(case: &mut Case<'_>) {
 /// STS takes the keys, and IAM, which was asked for a diagnosis, does not.
 fn users_session(case: &mut Case<'_>) {
     let is_user = case.facts.base_arn.as_deref().is_some_and(|arn| arn.contains(":user/"));
-    if is_user && case.facts.ours.refused_with.as_deref() == Some("InvalidClientTokenId") {
+    // Where nothing was refused there is nobody who needs IAM.
+    let is_asked = case.facts.hop_error.is_some();
+    if is_asked && is_user && case.facts.ours.refused_with.as_deref() == Some("InvalidClientTokenId") {
         let because = "STS takes the keys as a user's, and IAM refuses them with InvalidClientTokenId";
         let remedy = Remedy::to(
             "for what needs IAM, use the user's own keys, a session with a second factor (aws sts get-session-token \

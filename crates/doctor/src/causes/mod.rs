@@ -141,9 +141,10 @@ mod tests {
         let all = all();
         for (index, cause) in all.iter().enumerate() {
             assert!(all[..index].iter().all(|other| other.row != cause.row), "{}", cause.row);
-            // A name may have a capital at its beginning, and has another one behind it: `IAM`, `JsonConverter`.
-            let first = cause.title.split(' ').next().unwrap_or_default();
-            let is_name = first.chars().skip(1).any(char::is_uppercase);
+            // A name may have a capital at its beginning, and has another one behind it: `IAM`, `JsonConverter`, `Object Lock`.
+            let first_two: String = cause.title.split(' ').take(2).collect();
+            let is_name = first_two.chars().skip(1).any(char::is_uppercase);
+            assert!(!cause.title.starts_with(char::is_uppercase) || is_name, "{}", cause.title);
             for text in [cause.title, cause.symptom, cause.why, cause.apart, cause.cure] {
                 assert!(!text.is_empty() && (!text.ends_with('.') || text.ends_with("..")), "{}: {text}", cause.row);
             }

@@ -25,7 +25,7 @@ pub(super) fn trust_policy_as(case: &Case<'_>, index: Option<usize>, exists: boo
         return Remedy::paste(action, Paste::TrustPolicy(integration.trust_policy.clone()));
     }
     let told = case.target.integration.as_ref().and_then(|known| known.principal.parse::<Arn>().ok());
-    let principal = told.or_else(|| before(case, index).and_then(principal_of));
+    let principal = told.filter(|_| index == last).or_else(|| principal(case, index));
     let (Some(hop), Some(principal)) = (hops.get(index), principal) else {
         return Remedy::to("let the role's trust policy name who we are, with the external ID as its condition");
     };
@@ -63,6 +63,27 @@ fn handed_on(case: &Case<'_>, index: usize) -> (bool, bool) {
     (handed.tags || names("sts:TagSession"), handed.source_identity || names("sts:SetSourceIdentity"))
 }
 
+/// Whom a trust policy names that lets in who asks for hop `index`. A session's ARN has lost its role's path: where it is
+/// known, it is taken from what names the role.
+pub(super) fn principal(case: &Case<'_>, index: usize) -> Option<Arn> {
+    let asks = principal_of(before(case, index)?)?;
+    let connection = case.target.connection.as_ref()?;
+    let named = match index.checked_sub(1) {
+        Some(before) => connection.hops.get(before).map(|hop| hop.role_arn.as_str()),
+        None => match &connection.base {
+            identity::Base::WebIdentity(web) => Some(web.role_arn.as_str()),
+            identity::Base::RolesAnywhere(anywhere) => Some(anywhere.role_arn.as_str()),
+            _ => None,
+        },
+    };
+    let read = case.facts.ours.grants.as_ref().map(|grants| grants.arn.as_str());
+    let same = |arn: &Arn| {
+        arn.account() == asks.account() && arn.role_name().is_some_and(|name| asks.role_name() == Some(name))
+    };
+    let whole = named.into_iter().chain(read).filter_map(|arn| arn.parse::<Arn>().ok()).find(same);
+    Some(whole.unwrap_or(asks))
+}
+
 /// Who asks for hop `index`.
 pub(super) fn before<'a>(case: &Case<'a>, index: usize) -> Option<&'a str> {
     match index.checked_sub(1) {
@@ -88,6 +109,12 @@ pub(super) fn update_command(case: &Case<'_>, index: usize) -> Remedy {
 
 /// The statement that lets who asks for hop `index` ask for it.
 pub(super) fn assume_statement(case: &Case<'_>, index: usize) -> Remedy {
+    let whom = principal(case, index).map_or_else(|| "who asks".to_owned(), |arn| arn.to_string());
+    assume_statement_for(case, index, format!("attach this to {whom}"))
+}
+
+/// The same, with what to do with it.
+pub(super) fn assume_statement_for(case: &Case<'_>, index: usize, action: String) -> Remedy {
     let connection = case.target.connection.as_ref();
     let Some(hop) = connection.and_then(|connection| connection.hops.get(index)) else {
         return Remedy::to("allow sts:AssumeRole on the role");
@@ -100,8 +127,7 @@ pub(super) fn assume_statement(case: &Case<'_>, index: usize) -> Remedy {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": actions, "Resource": hop.role_arn}],
     });
-    let whom = before(case, index).and_then(principal_of).map_or_else(|| "who asks".to_owned(), |arn| arn.to_string());
-    Remedy::paste(format!("attach this to {whom}"), Paste::PermissionPolicy(format!("{policy:#}")))
+    Remedy::paste(action, Paste::PermissionPolicy(format!("{policy:#}")))
 }
 
 /// A setting that sends this external ID.
