@@ -43,6 +43,7 @@ async fn examine_all(
     let mut x = Examination { target, depth, around, facts: Facts::default(), results: Vec::new(), begins };
     checks::input::run(&mut x);
     checks::policies::run(&mut x);
+    checks::bucket::run_offline(&mut x);
     Box::pin(checks::network::run(&mut x)).await;
     checks::clock::run(&mut x);
     Box::pin(checks::anywhere::run(&mut x)).await;
@@ -54,6 +55,7 @@ async fn examine_all(
     checks::elsewhere::of_bucket(&mut x).await;
     checks::reading::run(&mut x).await;
     checks::writing::run(&mut x).await;
+    checks::bucket::look_for_reasons(&mut x).await;
     Box::pin(checks::kafka::run(&mut x)).await;
     x.report()
 }
@@ -72,7 +74,7 @@ pub(crate) struct Examination<'a> {
     pub(crate) around: &'a Surroundings,
     pub(crate) facts: Facts,
     results: Vec<CheckResult>,
-    begins: &'a (dyn Fn(&'static Check) + Sync),
+    pub(crate) begins: &'a (dyn Fn(&'static Check) + Sync),
 }
 
 impl Examination<'_> {
@@ -102,6 +104,16 @@ impl Examination<'_> {
     /// Writes down what a check came to.
     pub(crate) fn put(&mut self, result: CheckResult) {
         self.results.push(result);
+    }
+
+    /// Writes down that another check stands before this one, which did not fail in every such case.
+    pub(crate) fn stand_back(&mut self, check: &'static Check, before: &'static Check) {
+        if check.depth <= self.depth {
+            let text = format!("{} stands before it", before.name);
+            let mut result = CheckResult::new(check, Status::Skipped, Duration::ZERO, text);
+            result.because_of = Some(before.name);
+            self.results.push(result);
+        }
     }
 
     /// Writes down that a check does not apply.
@@ -263,6 +275,11 @@ impl Facts {
         show("longest_session_seconds", self.longest.map(|longest| longest.as_secs().into()));
         show("encrypted_with", self.put_encryption.as_ref().map(|(kind, _)| kind.clone().into()));
         show("encrypted_by_key", self.put_encryption.as_ref().and_then(|(_, key)| key.clone()).map(Into::into));
+        show(
+            "touches",
+            Some(&self.touches).filter(|touches| !touches.is_empty()).map(|touches| touches.clone().into()),
+        );
+        show("deletes", self.deletes.clone().map(Into::into));
         shown
     }
 }

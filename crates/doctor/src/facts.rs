@@ -76,6 +76,37 @@ pub struct Facts {
     pub put_outside: Option<Trial>,
     /// Listing beside the prefix.
     pub list_outside: Option<Trial>,
+    /// What is to be said of the policies that were given.
+    pub findings: Vec<(iam::PolicyKind, iam::lint::Finding)>,
+    /// What is wrong with the variables of the process that keys are taken from.
+    pub environment_faults: Vec<crate::InputFault>,
+    /// What of the roles on the way was ours to read.
+    pub ours: Ours,
+    /// An external ID that is not the one that is sent, and with which the role lets us in that refused that one.
+    pub accepted_id: Option<String>,
+    /// An external ID of somebody else's that the trust policy lists, and with which the role lets us in too.
+    pub crossed_id: Option<String>,
+    /// When roles were asked for, by AWS's hour.
+    pub asked_at: Option<SystemTime>,
+    /// How long a refusal was waited out, in the hope that a change of the trust policy was still on its way.
+    pub waited: Option<Duration>,
+    /// Listing the prefix as who pays for it.
+    pub list_as_payer: Option<Trial>,
+    /// The canonical IDs of the accounts that own the objects of the sample, where S3 says so.
+    pub owners: Vec<(String, String)>,
+    /// The key under which the examination wrote.
+    pub written: Option<String>,
+    /// The bucket's policy, or why it is not known. Looked at only where S3 refused something.
+    pub bucket_policy: Option<Result<String, Trial>>,
+    /// How the bucket locks every new object (`COMPLIANCE for 30 days`), `None` within if it does not; or why that is not
+    /// known.
+    pub lock: Option<Result<Option<String>, Trial>>,
+    /// Every place that the target can touch: `s3://lake/topics/`.
+    pub touches: Vec<String>,
+    /// What the target deletes there, in words.
+    pub deletes: Option<String>,
+    /// What was left behind, and why it could not be deleted.
+    pub left: Vec<(String, Trial)>,
     /// How far STS is away.
     pub sts: Option<Reached>,
     /// How far S3 is.
@@ -96,8 +127,9 @@ pub struct Facts {
     pub base_elsewhere: Option<(String, String)>,
     /// The refused role in another region.
     pub hop_elsewhere: Option<(String, Trial)>,
-    /// The bucket with its expected owner in the region that it is in; or with the role's account, where no owner is named.
-    pub owner_there: Option<Trial>,
+    /// Listing the prefix in the region that the bucket is in, whoever owns it; and with the owner that is expected, where
+    /// one is named.
+    pub list_there: Option<(Trial, Option<Trial>)>,
     /// The base at STS of the bucket's region, where S3 did not take the session there.
     pub sts_there: Option<Trial>,
     /// Variables that give this pod or task an identity of its own, where the connection goes by the machine's.
@@ -110,6 +142,19 @@ pub struct Facts {
     pub certificate: Option<crate::CertificateFacts>,
     /// Of Kafka.
     pub kafka: crate::KafkaFacts,
+}
+
+/// What of the roles on the way was ours to read: in the account of one of those that we are on the way.
+#[derive(Debug, Clone, Default)]
+pub struct Ours {
+    /// The role that refused us, or the last one.
+    pub role: Option<aws::ReadRole>,
+    /// Whether IAM says that there is no such role.
+    pub role_is_absent: bool,
+    /// What the one who asked for that role may do.
+    pub grants: Option<aws::ReadGrants>,
+    /// IAM's code where it said no.
+    pub refused_with: Option<String>,
 }
 
 /// What came of a request to S3 or STS.
@@ -143,9 +188,17 @@ pub enum Trial {
 }
 
 impl Facts {
+    /// Whether S3 said to anything that it is not allowed, or would not encrypt it.
+    pub(crate) fn was_denied(&self) -> bool {
+        let single =
+            [&self.owner, &self.list, &self.read_absent, &self.put, &self.multipart, &self.read_back, &self.tag];
+        let reads = self.reads.iter().map(|(_, trial)| trial);
+        single.into_iter().flatten().chain(reads).chain(&self.delete).any(Trial::is_denied)
+    }
+
     /// Notes whether a session was renewed on the way.
     pub(crate) fn note_renewal<T>(&mut self, tried: &Tried<T>) {
-        self.renewed.extend(tried.renewed.clone().map(|code| (tried.operation, code)));
+        self.renewed.extend(tried.renewed.clone());
     }
 
     /// All requests to S3 that were refused, with what each was for.

@@ -33,7 +33,7 @@ pub use check::{Area, Check, Status};
 pub use depth::Depth;
 pub use diagnosis::{Cause, Certainty, Diagnosis, Paste, Remedy};
 pub use examination::{Surroundings, examine};
-pub use facts::{Facts, Trial};
+pub use facts::{Facts, Ours, Trial};
 pub use kafka_facts::{BadRecord, Door, KafkaFacts, KafkaWay, LettersFacts, Misplaced, RecordsFacts, TopicFact};
 pub use report::{CheckResult, Report, Verdict};
 pub use target::{InputFault, IntegrationFacts, Place, Target, TargetKind};

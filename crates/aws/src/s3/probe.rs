@@ -39,8 +39,8 @@ pub struct Tried<T> {
     pub took: Duration,
     /// How often it was tried.
     pub attempts: u32,
-    /// S3's code for not taking the session, where it took the one after it or another was asked for in vain.
-    pub renewed: Option<String>,
+    /// The operation for which S3 did not take the session, so that another one was asked for, and S3's code.
+    pub renewed: Option<(&'static str, String)>,
 }
 
 /// Why something that was tried did not succeed.
@@ -117,6 +117,8 @@ pub struct Seen {
     pub key: String,
     /// Its size in bytes.
     pub size: u64,
+    /// The canonical ID of the account that owns it, where S3 says so.
+    pub owner: Option<String>,
 }
 
 /// How long one attempt may take.
@@ -160,15 +162,18 @@ impl S3Probe {
     }
 
     /// Up to `most` objects whose keys begin with `prefix`.
-    pub async fn list(&self, prefix: &str, most: i32) -> Tried<Vec<Seen>> {
+    pub async fn list(&self, prefix: &str, most: i32, requester_pays: bool) -> Tried<Vec<Seen>> {
         self.try_it(Operation::ListObjectsV2, prefix, || async {
             let request =
                 self.0.client().list_objects_v2().bucket(&self.options().bucket).prefix(prefix).max_keys(most);
+            let request = request.fetch_owner(true);
+            let request = request.set_request_payer(requester_pays.then_some(RequestPayer::Requester));
             let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
             let id = answer.request_id().map(str::to_owned);
             let seen = answer.contents.unwrap_or_default().into_iter().filter_map(|object| {
                 let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-                object.key.map(|key| Seen { key, size })
+                let owner = object.owner.and_then(|owner| owner.id);
+                object.key.map(|key| Seen { key, size, owner })
             });
             Ok((seen.collect(), id))
         })
@@ -300,6 +305,40 @@ impl S3Probe {
         .await
     }
 
+    /// The bucket's policy, as JSON; S3 answers `NoSuchBucketPolicy` where there is none.
+    pub async fn bucket_policy(&self) -> Tried<String> {
+        self.try_it(Operation::GetBucketPolicy, "", || async {
+            let request = self.0.client().get_bucket_policy().bucket(&self.options().bucket);
+            let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
+            let id = answer.request_id().map(str::to_owned);
+            Ok((answer.policy.unwrap_or_default(), id))
+        })
+        .await
+    }
+
+    /// How every new object is locked: `COMPLIANCE for 30 days`. S3 answers `ObjectLockConfigurationNotFoundError` where
+    /// the bucket locks none.
+    pub async fn object_lock(&self) -> Tried<Option<String>> {
+        self.try_it(Operation::GetObjectLockConfiguration, "", || async {
+            let request = self.0.client().get_object_lock_configuration().bucket(&self.options().bucket);
+            let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
+            let id = answer.request_id().map(str::to_owned);
+            let rule = answer.object_lock_configuration.and_then(|lock| lock.rule);
+            let retention = rule.and_then(|rule| rule.default_retention);
+            let told = retention.and_then(|retention| {
+                let mode = retention.mode?.as_str().to_owned();
+                let long = match (retention.days, retention.years) {
+                    (Some(days), _) => format!(" for {days} days"),
+                    (None, Some(years)) => format!(" for {years} years"),
+                    (None, None) => String::new(),
+                };
+                Some(format!("{mode}{long}"))
+            });
+            Ok((told, id))
+        })
+        .await
+    }
+
     /// Who the last session is, by AWS's own word.
     pub fn identity(&self) -> &identity::Identity {
         self.0.identity()
@@ -340,7 +379,7 @@ impl S3Probe {
                 && !answer.code.is_empty()
                 && self.0.identity().drop_session(signer)
             {
-                renewed = Some(answer.name());
+                renewed = Some((operation.name(), answer.name()));
                 continue;
             }
             let passes = match &gave_up {

@@ -1,6 +1,7 @@
 //! `tidegate doctor`: what is wrong between Tidegate and AWS or Kafka, and what to paste.
 
 mod args;
+mod progress;
 mod show;
 mod subject;
 
@@ -33,13 +34,8 @@ pub(crate) async fn doctor(arguments: &DoctorArguments, environment: &Environmen
     // Clients of its own: what a refusal teaches (AWS's hour) must not help the next examination.
     let clients = Clients::with_keys(Clock::system(), environment.clone(), arguments.worker.keys());
     let around = Surroundings { clients, environment: environment.clone(), clock: Clock::system() };
-    let watched = screen.is_terminal();
-    let report = examine(&target, depth, &around, &|check| {
-        if watched {
-            screen.status(check.claim);
-        }
-    })
-    .await;
+    let progress = progress::Progress::default();
+    let report = examine(&target, depth, &around, &|check| progress.begins(check, screen)).await;
     screen.status("");
     let out = match arguments.output {
         Output::Json => match serde_json::to_string_pretty(&report) {

@@ -5,11 +5,26 @@
 
 mod ambient;
 mod anywhere;
+mod assume;
+mod bucket;
+mod condition;
+mod conduct;
+mod denial;
+mod duration;
+mod encryption;
+mod external_id;
 mod input;
 mod kafka;
+mod keys;
 mod network;
 mod object;
+mod policy;
+mod principal;
+mod refused;
 mod region;
+mod remedy;
+mod session_policy;
+mod tags;
 mod time;
 mod trust;
 
@@ -18,17 +33,32 @@ use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Remedy, Status, Target}
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
     let mut all = Vec::new();
-    all.extend_from_slice(ambient::CAUSES);
     all.extend_from_slice(anywhere::CAUSES);
+    all.extend_from_slice(ambient::CAUSES);
+    all.extend_from_slice(bucket::CAUSES);
+    all.extend_from_slice(conduct::CAUSES);
+    all.extend_from_slice(encryption::CAUSES);
     all.extend_from_slice(input::CAUSES);
     all.extend(kafka::CAUSES.iter().copied().flatten());
+    all.extend_from_slice(condition::CAUSES);
+    all.extend_from_slice(duration::CAUSES);
+    all.extend_from_slice(external_id::CAUSES);
+    all.extend_from_slice(keys::CAUSES);
     all.extend_from_slice(network::CAUSES);
     all.extend_from_slice(object::CAUSES);
+    all.extend_from_slice(principal::CAUSES);
+    all.extend_from_slice(policy::CAUSES);
     all.extend_from_slice(region::CAUSES);
+    all.extend_from_slice(session_policy::CAUSES);
+    all.extend_from_slice(tags::CAUSES);
     all.extend_from_slice(time::CAUSES);
-    all.extend_from_slice(trust::CAUSES);
     all.sort_by_key(|cause| cause.row);
     all
+}
+
+/// A cause of another area.
+pub(crate) fn by_row(row: &str) -> Option<&'static Cause> {
+    all().into_iter().find(|cause| cause.row == row)
 }
 
 /// Everything that a cause can be judged by.
@@ -61,8 +91,19 @@ impl Case<'_> {
 pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult]) {
     let mut case = Case { target, facts, results, found: Vec::new() };
     input::explain(&mut case);
+    duration::explain(&mut case);
+    session_policy::explain(&mut case);
+    keys::explain(&mut case);
+    tags::explain(&mut case);
     trust::explain(&mut case);
+    external_id::explain(&mut case);
+    principal::explain(&mut case);
+    condition::explain(&mut case);
+    bucket::explain(&mut case);
     object::explain(&mut case);
+    encryption::explain(&mut case);
+    policy::explain(&mut case);
+    conduct::explain(&mut case);
     network::explain(&mut case);
     time::explain(&mut case);
     region::explain(&mut case);
@@ -100,13 +141,10 @@ mod tests {
         let all = all();
         for (index, cause) in all.iter().enumerate() {
             assert!(all[..index].iter().all(|other| other.row != cause.row), "{}", cause.row);
-            assert!(
-                cause
-                    .title
-                    .starts_with(|c: char| !c.is_uppercase() || cause.title[1..].starts_with(char::is_uppercase)),
-                "{}",
-                cause.title
-            );
+            // A name may have a capital at its beginning, and has another one behind it: `IAM`, `JsonConverter`.
+            let first = cause.title.split(' ').next().unwrap_or_default();
+            let is_name = first.chars().skip(1).any(char::is_uppercase);
+            assert!(!first.starts_with(char::is_uppercase) || is_name, "{}", cause.title);
             for text in [cause.title, cause.symptom, cause.why, cause.apart, cause.cure] {
                 assert!(!text.is_empty() && (!text.ends_with('.') || text.ends_with("..")), "{}: {text}", cause.row);
             }

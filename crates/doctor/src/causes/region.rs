@@ -6,7 +6,7 @@ use ::identity::{Error, domain_of, is_region};
 use iam::Partition;
 
 use super::Case;
-use crate::{Cause, Check, Diagnosis, InputFault, Paste, Place, Remedy, Trial};
+use crate::{Cause, Check, Diagnosis, Paste, Place, Remedy, Trial};
 
 static GLOBAL_STS: Cause = Cause {
     row: "F29",
@@ -226,10 +226,8 @@ pub(super) fn explain(case: &mut Case<'_>) {
 
 /// What shows without any request: regions that there are not, and ARNs of other partitions.
 fn written_down(case: &mut Case<'_>) {
-    let fault = |part: &'static str| {
-        move |fault: &&InputFault| fault.text.contains(part) || fault.key.ends_with("region") && part.is_empty()
-    };
-    let other = case.target.faults.iter().find(fault("is of partition "));
+    let faults = &case.target.faults;
+    let other = faults.iter().find(|fault| fault.text.contains("is of partition "));
     if let Some(fault) = other {
         let wanted = fault.text.rsplit("is in partition ").next().unwrap_or("aws");
         let wanted: String = wanted.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
@@ -243,7 +241,7 @@ fn written_down(case: &mut Case<'_>) {
         );
         case.explain(Check::INPUT, Diagnosis::decided(&ARN_PARTITION, because).cure(remedy));
     }
-    let Some(fault) = case.target.faults.iter().find(fault("")) else { return };
+    let Some(fault) = faults.iter().find(|fault| fault.key.ends_with("region")) else { return };
     // The value stands in the text where it may be shown.
     let quoted = fault.value.clone().or_else(|| fault.text.split('"').nth(1).map(str::to_owned));
     let Some(region) = quoted else { return };
@@ -299,12 +297,16 @@ fn endpoints(case: &mut Case<'_>) {
         case.explain(Check::INPUT, diagnosis);
     }
     let lacks = |region: &str| !["us-", "ca-"].iter().any(|area| region.starts_with(area));
-    let without = [
-        (sts.fips && sts.endpoint.is_none()).then_some(sts.region.as_str()),
-        place.filter(|place| place.fips && place.endpoint.is_none()).map(|place| place.region.as_str()),
+    let with_fips = [
+        sts.fips.then_some((sts.region.as_str(), sts.endpoint.as_deref())),
+        place.filter(|place| place.fips).map(|place| (place.region.as_str(), place.endpoint.as_deref())),
     ];
-    if let Some(region) = without.into_iter().flatten().find(|region| lacks(region)) {
-        let because = format!("fips is on, and {region} has no FIPS endpoints of STS and S3");
+    let because = with_fips.into_iter().flatten().find_map(|(region, endpoint)| match endpoint {
+        _ if lacks(region) => Some(format!("fips is on, and {region} has no FIPS endpoints of STS and S3")),
+        Some(url) => Some(format!("fips is on, and {} is named, which no FIPS endpoint can stand for", host(url))),
+        None => None,
+    });
+    if let Some(because) = because {
         let remedy = Remedy::paste("switch FIPS off", Paste::Setting("fips = false".to_owned()));
         case.explain(Check::INPUT, Diagnosis::decided(&NO_FIPS, because).cure(remedy));
     }
@@ -450,6 +452,14 @@ fn bucket(case: &mut Case<'_>) {
     let diagnosis = if is_global(connection.sts.endpoint.as_deref()) {
         let because = format!("S3 in {there} refuses {what} with {code}, and the session is of sts.amazonaws.com");
         Diagnosis::decided(&GLOBAL_STS, because).cure(regional_sts(there))
+    } else if facts.sts_there.as_ref().is_some_and(|trial| trial.message().starts_with("Credential should be scoped"))
+        && is_opt_in(there)
+    {
+        let because = format!(
+            "S3 in {there} refuses {what} with {code}, and the STS that gave the session knows one region alone, as the \
+             global endpoint does"
+        );
+        Diagnosis::likely(&GLOBAL_STS, because).cure(regional_sts(there))
     } else if !is_opt_in(there) {
         return;
     } else if facts.sts_there.as_ref().and_then(Trial::code).is_some_and(is_unknown) {
@@ -491,26 +501,26 @@ fn elsewhere(case: &mut Case<'_>, place: &Place) {
     let because = format!("S3 says that bucket {} is in {region}", place.bucket);
     let set = Remedy::paste("set the bucket's region", Paste::Setting(format!("region = \"{region}\"")));
     let rename = Remedy::to(format!("look whether {} is the bucket's name, to the letter", place.bucket));
-    let account = place.owner.or_else(|| case.target.connection.as_ref()?.last_role()?.account());
-    let account = account.map_or_else(String::new, |account| account.to_string());
-    match (&case.facts.owner_there, place.owner) {
-        (Some(Trial::Done), _) => {
-            let because = format!("{because}, and it belongs to {account}");
-            case.explain(Check::BUCKET, Diagnosis::decided(&OTHER_REGION, because).cure(set));
+    match &case.facts.list_there {
+        Some((Trial::Done, Some(Trial::Refused { status: 403, .. }))) => {
+            let owner = place.owner.map_or_else(String::new, |owner| owner.to_string());
+            let strange =
+                format!("{because}; it may be listed, but not as a bucket of {owner}, which is named as its owner");
+            case.explain(Check::BUCKET, Diagnosis::decided(&STRANGERS, strange).cure(rename));
         }
-        // With an owner that is named, a refusal of what would be allowed otherwise leaves little else.
-        (Some(Trial::Refused { status: 403, .. }), Some(_)) => {
-            let strange = format!("{because}, and refuses it as a bucket of {account}");
-            case.explain(Check::BUCKET, Diagnosis::likely(&STRANGERS, strange).cure(rename));
-            case.explain(
-                Check::BUCKET,
-                Diagnosis::possible(&OTHER_REGION, format!("whether the bucket in {region} is ours")).cure(set),
-            );
+        Some((Trial::Done, _)) => {
+            let ours = format!("{because}, and it may be listed there");
+            case.explain(Check::BUCKET, Diagnosis::decided(&OTHER_REGION, ours).cure(set));
         }
-        (Some(Trial::Refused { status: 403, .. }), None) => {
-            case.explain(Check::BUCKET, Diagnosis::likely(&OTHER_REGION, because).cure(set));
+        // What is not allowed in a bucket of ours is refused as it is in a stranger's.
+        Some((Trial::Refused { status: 403, .. }, _)) => {
             let apart =
-                format!("whether the bucket in {region} belongs to {account}: set bucket_owner to have it checked");
+                format!("{because}: whether it is ours, which may not be listed there, shows once the region is set");
+            case.explain(Check::BUCKET, Diagnosis::possible(&OTHER_REGION, apart).cure(set));
+            let apart = format!(
+                "whether {} in {region} belongs to whom you think: its owner can see it in the console",
+                place.bucket
+            );
             case.explain(Check::BUCKET, Diagnosis::possible(&STRANGERS, apart).cure(rename));
         }
         _ => case.explain(Check::BUCKET, Diagnosis::decided(&OTHER_REGION, because).cure(set)),

@@ -29,7 +29,7 @@ static SOON_OFF: Cause = Cause {
     row: "F68",
     code: "time.clock-off-for-sts",
     title: "this machine's clock is off by more than 5 minutes",
-    symptom: "SignatureDoesNotMatch: Signature expired: .. is now earlier than ..",
+    symptom: "SignatureDoesNotMatch: Signature expired, is now earlier than an hour of AWS's",
     why: "STS refuses a signature whose hour is more than 5 minutes from its own, and S3 does not yet",
     apart: "the Date of any answer of AWS's beside this machine's clock",
     cure: "set the clock (NTP)",
@@ -194,8 +194,11 @@ fn skew(case: &mut Case<'_>) {
             let remedy =
                 Remedy::to("look for what holds requests back between this machine and AWS (a proxy that queues)");
             Diagnosis::decided(&QUEUED, because).cure(remedy)
-        } else if check == Check::MULTIPART && done(&facts.put) {
-            let because = format!("the clock is {} s off, one piece was taken and a part was not", off.as_secs());
+        } else if check == Check::MULTIPART
+            && matches!(&facts.multipart, Some(Trial::Refused { operation: "UploadPart", .. }))
+        {
+            let because =
+                format!("the clock is {} s off, the upload was begun and its part was refused", off.as_secs());
             Diagnosis::likely(&NOT_REPLAYED, because).cure(ntp())
         } else if done(&facts.bucket) || done(&facts.list) {
             let because = format!("the clock is {} s off, reads were taken and {what} was not", off.as_secs());

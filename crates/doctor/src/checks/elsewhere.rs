@@ -68,13 +68,22 @@ fn in_region(connection: &Connection, region: &str, hops: usize) -> Connection {
 pub(crate) async fn of_bucket(x: &mut Examination<'_>) {
     let (Some(connection), Some(place)) = (x.target.connection.clone(), x.target.place.clone()) else { return };
     if let Some(region) = x.facts.bucket_region.clone().filter(|region| *region != place.region) {
-        let account = || connection.last_role().and_then(|role| role.account());
-        if let Some(owner) = place.owner.or_else(account) {
-            let there = Place { region, ..place.clone() };
-            if let Ok(probe) = x.around.clients.s3_probe(&connection, options(&there)) {
-                let tried = probe.head_bucket(Some(owner)).await;
-                x.facts.owner_there = Some(Trial::of_s3(&tried.answer));
-            }
+        let there = Place { region, owner: None, ..place.clone() };
+        let list = async |place: &Place| {
+            let probe = x.around.clients.s3_probe(&connection, options(place)).ok()?;
+            Some(Trial::of_s3(&probe.list(&place.prefix, 1, false).await.answer))
+        };
+        if let Some(anyone) = list(&there).await {
+            let ours = match place.owner {
+                Some(_) if anyone.is_done() => list(&Place { owner: place.owner, ..there.clone() }).await,
+                _ => None,
+            };
+            x.facts.list_there = Some((anyone, ours));
+        }
+    } else if x.facts.bucket.as_ref().and_then(Trial::code) == Some("400") {
+        // A HEAD has no body to say why in.
+        if let Ok(probe) = x.around.clients.s3_probe(&connection, options(&place)) {
+            x.facts.list = Some(Trial::of_s3(&probe.list(&place.prefix, 1, false).await.answer));
         }
     }
     let not_taken = x.facts.s3_refusals().any(|(_, trial)| trial.code().is_some_and(is_unknown));

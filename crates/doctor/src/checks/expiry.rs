@@ -1,8 +1,13 @@
+use std::time::Duration;
+
 use ::identity::Base;
 use aws::{Provider, Providing, SignedWith};
 
 use crate::Check;
 use crate::examination::{Examination, Watch};
+
+/// A certificate that ends within this is to be renewed now.
+const SOON: Duration = Duration::from_hours(7 * 24);
 
 /// What everything rests on, and whether somebody knows when it ends. What renews itself has no end here.
 pub(crate) fn run(x: &mut Examination<'_>) {
@@ -15,6 +20,14 @@ pub(crate) fn run(x: &mut Examination<'_>) {
     }
     let watch = Watch::start();
     let base = &connection.base;
+    let now = x.around.clients.clock().now();
+    let ending =
+        x.around.clients.certificates().expiries().into_iter().find(|certificate| certificate.left(now) < SOON);
+    if let Some(certificate) = ending {
+        let days = certificate.left(now).as_secs() / 86_400;
+        x.put(watch.warning(Check::EXPIRY, format!("{} ends in {days} days", certificate.target)));
+        return;
+    }
     let result = match x.facts.base_signed_with {
         None | Some(SignedWith::Nothing) => watch.passed(Check::EXPIRY, "nothing is signed, and nothing ends"),
         Some(SignedWith::Keys) => watch.passed(Check::EXPIRY, format!("{base}: keys that do not end by themselves")),
@@ -24,7 +37,7 @@ pub(crate) fn run(x: &mut Examination<'_>) {
             watch.warning(Check::EXPIRY, text)
         }
         Some(SignedWith::Session) => {
-            let left = x.facts.base_expires_at.and_then(|end| end.duration_since(x.around.clients.clock().now()).ok());
+            let left = x.facts.base_expires_at.and_then(|end| end.duration_since(now).ok());
             let left = left.map_or_else(String::new, |left| format!(", {} s left", left.as_secs()));
             watch.passed(Check::EXPIRY, format!("{base}: a session that is renewed before it ends{left}"))
         }

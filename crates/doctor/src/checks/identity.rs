@@ -2,7 +2,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use ::identity::{AssumeRole, Base, Connection, Error, Lifetime, Signer};
+use aws::SignedWith;
 
+use super::refusal;
 use crate::examination::{Examination, Watch};
 use crate::{Check, CheckResult, Trial};
 
@@ -29,6 +31,15 @@ async fn base(x: &mut Examination<'_>, connection: &Connection) {
         return;
     }
     let watch = Watch::start();
+    if let (false, Base::Keys(keys)) = (x.target.asks_sts(), &connection.base) {
+        let signed_with = if keys.token.is_some() { SignedWith::Token } else { SignedWith::Keys };
+        x.facts.base_signed_with = Some(signed_with);
+        x.put(
+            watch
+                .passed(Check::BASE, format!("{}: whose it is the store knows, and STS is not asked", connection.base)),
+        );
+        return;
+    }
     let part = Connection { hops: Vec::new(), ..connection.clone() };
     look_around(x, &connection.base).await;
     let mut attempts = 1;
@@ -123,31 +134,49 @@ async fn roles(x: &mut Examination<'_>, connection: &Connection) {
         x.put(watch.passed(Check::ROLES, "there is no role to take on"));
         return;
     }
-    let mut stops = x.around.clients.walk(connection).await.into_iter().skip(1);
-    let mut failed = None;
-    for (index, stop) in stops.by_ref().enumerate() {
-        match stop {
-            Ok(stop) => {
-                x.facts.expires_at = stop.expires_at;
-                x.facts.hop_arns.extend(stop.arn);
-            }
-            Err(error) => failed = Some((index, error)),
-        }
+    x.facts.asked_at = Some(x.around.clients.clock().now());
+    let mut failed = walk(x, connection).await;
+    if let Some((index, error)) = &failed
+        && refusal::is_denial(error)
+        && refusal::wait(x, connection, *index).await
+    {
+        failed = walk(x, connection).await;
     }
     let result = match failed {
         None => {
             let who = x.facts.hop_arns.last().cloned();
             let names: Vec<_> = connection.hops.iter().map(|hop| hop.role_arn.as_str()).collect();
-            watch.passed(Check::ROLES, format!("took on {}", names.join(", then "))).identity(who)
+            let after = x.facts.waited.map(|waited| format!(", after {} s of refusals", waited.as_secs()));
+            let text = format!("took on {}{}", names.join(", then "), after.unwrap_or_default());
+            watch.passed(Check::ROLES, text).identity(who)
         }
         Some((index, error)) => {
             let result = CheckResult::of_identity(&watch, Check::ROLES, &error);
             probe_duration(x, connection, index, &error).await;
+            if refusal::is_denial(&error) {
+                let caller = x.facts.hop_arns.last().or(x.facts.base_arn.as_ref()).cloned();
+                refusal::look_closer(x, connection, index, caller.as_deref()).await;
+            }
             x.facts.hop_error = Some((index, error));
             result
         }
     };
     x.put(result);
+}
+
+/// Goes the way; which hop was refused, and why.
+async fn walk(x: &mut Examination<'_>, connection: &Connection) -> Option<(usize, Error)> {
+    x.facts.hop_arns.clear();
+    for (index, stop) in x.around.clients.walk(connection).await.into_iter().skip(1).enumerate() {
+        match stop {
+            Ok(stop) => {
+                x.facts.expires_at = stop.expires_at;
+                x.facts.hop_arns.extend(stop.arn);
+            }
+            Err(error) => return Some((index, error)),
+        }
+    }
+    None
 }
 
 /// After a refused duration: which one the role would give.
@@ -237,7 +266,7 @@ fn caller(x: &mut Examination<'_>, connection: &Connection) {
     let who = x.facts.hop_arns.last().or(x.facts.base_arn.as_ref()).cloned();
     let result = match (connection.last_role(), &who) {
         (None, who) => {
-            let who = who.as_deref().unwrap_or("nobody");
+            let who = who.clone().unwrap_or_else(|| connection.base.to_string());
             watch.passed(Check::CALLER, format!("no role is named; requests are made as {who}"))
         }
         (Some(role), None) => watch.failed(Check::CALLER, format!("{role} is named, and requests go unsigned")),
@@ -272,7 +301,7 @@ fn life(x: &mut Examination<'_>, connection: &Connection) {
                 let asked = asked.unwrap_or_default().as_secs();
                 watch.warning(Check::LIFE, format!("{text}, and {asked} s were asked for"))
             } else {
-                watch.passed(Check::LIFE, text)
+                watch.passed(Check::LIFE, format!("{text}; another one is had after 70 to 80 % of it"))
             }
         }
     };

@@ -1,7 +1,6 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ::identity::Base;
 use aws::reach::{Obstacle, Reached, Step};
 
 use super::bucket::options;
@@ -17,9 +16,7 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
     let connection = target.connection.as_ref();
     let sts = match connection {
         None => Err("there is no connection to go by"),
-        Some(connection) if connection.base == Base::Anonymous && connection.hops.is_empty() => {
-            Err("requests go unsigned, and STS is not asked")
-        }
+        Some(_) if !target.asks_sts() => Err("STS is not asked: requests go unsigned, or with keys of a store's own"),
         Some(connection) => Ok(connection.sts.clone()),
     };
     let s3 = match (connection, &target.place) {

@@ -77,6 +77,9 @@ pub(super) struct Asking<'a> {
     pub(super) owner: AccountId,
     /// The resource's own policy: of a role, a bucket or a key.
     pub(super) policy: Option<ResourcePolicy<'a>>,
+    /// What the caller's own policies say, where they were asked about the same thing by another name; `None`: they are
+    /// asked now.
+    pub(super) said: Option<bool>,
 }
 
 /// A refusal by policy, as data.
@@ -116,7 +119,7 @@ pub(super) fn authorize(
     keys: impl FnOnce(&mut Context),
 ) -> Result<(), Denied> {
     let mut context = context(directory, requester, facts);
-    let Asking { action, resource, owner, policy } = *asking;
+    let Asking { action, resource, owner, policy, said } = *asking;
     let organization = |account| directory.entities(account).and_then(|entities| entities.organization.as_ref());
     let (callers, owners) = (organization(requester.account), organization(owner));
     context.set("aws:ResourceAccount", owner.to_string());
@@ -125,23 +128,25 @@ pub(super) fn authorize(
     }
     keys(&mut context);
     let request = Request { caller: &requester.caller, action, resource, resource_account: owner, context: &context };
-    let grants = directory.grants_of(requester, facts.now);
+    let grants = directory.grants_of(requester, facts.now).filter(|_| said.is_none());
     let attached = grants.into_iter().flat_map(|grants| grants.inline.values().chain(grants.attached.values()));
-    let identity: Vec<&Document> = attached.map(|document| &**document).collect();
+    let attached = attached.map(|document| &**document);
+    let identity: Vec<&Document> = attached.chain(said.filter(|yes| *yes).map(|_| &**EVERYTHING)).collect();
     let boundary = grants.and_then(|grants| grants.boundary.as_ref()).map(|(_, document)| &**document);
     // S3 asks KMS by itself, from within AWS: no endpoint is on that way.
     let of_service = action.split_once(':').is_some_and(|(service, _)| service == facts.service);
-    let endpoint = facts.endpoint.as_ref().filter(|_| of_service).and_then(|endpoint| endpoint.policy.as_ref());
+    let endpoint =
+        facts.endpoint.as_ref().filter(|_| of_service && said.is_none()).and_then(|endpoint| endpoint.policy.as_ref());
     let policies = Policies {
         identity: &identity,
         boundary,
         resource: policy,
-        service_control: callers.map_or(&[], |organization| &organization.service_control),
+        service_control: callers.filter(|_| said.is_none()).map_or(&[], |organization| &organization.service_control),
         resource_control: owners.map_or(&[], |organization| &organization.resource_control),
         endpoint,
         ..Policies::default()
     };
-    let passed = session_policies(directory, requester);
+    let passed = if said.is_none() { session_policies(directory, requester) } else { Vec::new() };
     // Of several session policies any may allow, and each may deny.
     let decision = passed
         .iter()
@@ -193,6 +198,11 @@ fn session_policies(directory: &Directory, requester: &Requester) -> Vec<Arc<Doc
     let managed = session.policy_arns.iter().map(|arn| directory.managed_policy(arn));
     inline.chain(managed).map(|document| document.unwrap_or_else(|| NOTHING.clone())).collect()
 }
+
+static EVERYTHING: LazyLock<Arc<Document>> = LazyLock::new(|| {
+    let text = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    Arc::new(Document::parse(text).expect("this policy is a constant"))
+});
 
 static NOTHING: LazyLock<Arc<Document>> = LazyLock::new(|| {
     let text = r#"{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;

@@ -172,7 +172,11 @@ impl Exchange<'_> {
             Asked::Kms { operation, body, claim, payload_hash } => {
                 kms::handle(shared, parts, &operation, &body, claim, &payload_hash, &facts).await
             }
-            Asked::S3 { operation, target, query, claim } => {
+            Asked::S3 { operation, mut target, query, claim } => {
+                let access_point = shared.access_points.find(&target.bucket);
+                if let Some(point) = &access_point {
+                    target.bucket.clone_from(&point.bucket);
+                }
                 // No bucket is open to those who do not say who they are.
                 let claim = claim.ok_or_else(|| ApiError::of("AccessDenied"))?;
                 let header = parts.headers.get("x-amz-content-sha256").and_then(|hash| hash.to_str().ok());
@@ -193,7 +197,8 @@ impl Exchange<'_> {
                 let hoisted = verified.claim.expires.map(|_| with_hoisted_headers(parts, &query));
                 let parts = hoisted.as_ref().unwrap_or(parts);
                 let (target, query, verified, facts) = (&target, &query, &verified, &facts);
-                s3::handle(&mut Call { shared, operation, target, query, parts, verified, facts, payload }).await
+                let mut call = Call { shared, operation, target, access_point, query, parts, verified, facts, payload };
+                s3::handle(&mut call).await
             }
         }
     }

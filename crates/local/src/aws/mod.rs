@@ -75,9 +75,12 @@ pub(crate) use region::Regions;
 pub use remote::Remote;
 pub use requests::Requests;
 pub use roles_anywhere::{ProfileBuilder, TrustAnchorBuilder};
+pub(crate) use s3::access_point_alias;
 pub use server::{Aws, AwsOptions, Bodies};
 pub use stock::BucketContents;
-pub(crate) use stock::{BucketStock, EncryptionStock, Keys, ObjectStock, WhoStock, check, check_bucket_policy};
-pub(crate) use store::Ownership;
+pub(crate) use stock::{
+    AccessPointStock, BucketStock, EncryptionStock, Keys, ObjectStock, WhoStock, check, check_bucket_policy,
+};
 pub use store::Tally;
+pub(crate) use store::{LockMode, Ownership, Retention};
 pub(crate) use surroundings::{Path, VpcEndpoint};

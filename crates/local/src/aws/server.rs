@@ -20,6 +20,7 @@ use super::error::AwsError;
 use super::faults::Faults;
 use super::gate::FAR;
 use super::requests::Requests;
+use super::s3::AccessPoints;
 use super::session::Mint;
 use super::state;
 use super::store::{Store, Tally};
@@ -91,6 +92,7 @@ pub(super) struct Shared {
     pub(super) denials: Denials,
     pub(super) idle: Duration,
     pub(super) surroundings: Surroundings,
+    pub(super) access_points: AccessPoints,
     propagation: Mutex<Duration>,
     dir: Option<PathBuf>,
     /// Keeps other processes out of the directory.
@@ -121,6 +123,7 @@ impl Aws {
             propagation: Mutex::new(propagation.min(FAR)),
             idle: idle_timeout,
             surroundings: Surroundings::default(),
+            access_points: AccessPoints::default(),
             dir,
             _lock: lock,
             session_key,

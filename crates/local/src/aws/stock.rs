@@ -16,6 +16,7 @@ use super::error::AwsError;
 use super::kms;
 use super::organization::Organization;
 use super::region::Regions;
+use super::s3::AccessPoint;
 use super::server::Aws;
 use super::session::{Minted, Session, key_id, random_secret};
 use super::state;
@@ -38,9 +39,22 @@ pub(crate) struct BucketStock {
     pub(crate) encryption: Option<EncryptionStock>,
     pub(crate) requester_pays: bool,
     pub(crate) ownership: Ownership,
-    /// For how many days Object Lock keeps each version.
-    pub(crate) retention_days: Option<u32>,
+    /// How Object Lock keeps each version.
+    pub(crate) retention: Option<Retention>,
     pub(crate) objects: BTreeMap<String, ObjectStock>,
+    pub(crate) access_points: Vec<AccessPointStock>,
+}
+
+/// An access point as it is found.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessPointStock {
+    pub(crate) name: String,
+    /// The bucket's owner if nobody else.
+    pub(crate) account: Option<AccountId>,
+    /// The VPC that alone may use it.
+    pub(crate) vpc: Option<String>,
+    /// JSON.
+    pub(crate) policy: Option<String>,
 }
 
 /// How objects are encrypted.
@@ -155,10 +169,28 @@ impl Aws {
             encryption: default.clone(),
             requester_pays: stock.requester_pays,
             ownership: stock.ownership,
-            retention: stock.retention_days.map(|days| Retention { days }),
+            retention: stock.retention,
         };
         let unmade = |error: &ApiError| AwsError::Unmade { what: what.clone(), reason: error.message().to_owned() };
         self.shared.store.configure_bucket(&name, |old| *old = config).await.map_err(|error| unmade(&error))?;
+        for point in stock.access_points {
+            let what = format!("access point {}", point.name);
+            let policy = match point.policy {
+                None => None,
+                Some(text) => {
+                    let written = parse(PolicyKind::Resource, &what, &text)?;
+                    Some(self.shared.directory().keep(&what, written, &BTreeMap::new())?)
+                }
+            };
+            self.shared.access_points.put(AccessPoint {
+                name: point.name,
+                account: point.account.unwrap_or(account),
+                bucket: name.clone(),
+                region: region.clone(),
+                vpc: point.vpc,
+                policy,
+            });
+        }
         for (key, object) in objects {
             let sse = object.encryption.clone().map(EncryptionStock::into_sse).or_else(|| default.clone());
             let owner = object.owner.unwrap_or(account);
@@ -199,7 +231,7 @@ impl Aws {
             version: None,
             is_marker: false,
             owner: stock.owner,
-            locked_until: None,
+            lock: None,
             size,
             etag,
             modified: timestamp(self.shared.clock.now()),

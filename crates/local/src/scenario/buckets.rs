@@ -6,7 +6,9 @@ use toml::Value;
 
 use super::reader::{Reader, kind_of};
 use super::variable;
-use crate::aws::{BucketStock, EncryptionStock, ObjectStock, Ownership, check_bucket_policy};
+use crate::aws::{
+    AccessPointStock, BucketStock, EncryptionStock, LockMode, ObjectStock, Ownership, Retention, check_bucket_policy,
+};
 
 /// The largest object whose size alone is given: enough for several parts, and little memory.
 const MAX_SIZE: u64 = 64 << 20;
@@ -25,6 +27,7 @@ pub(super) fn read(scenario: &mut Reader<'_>) -> Vec<BucketStock> {
 
 fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
     bucket.only(&[
+        "access_points",
         "account",
         "encryption",
         "object_lock",
@@ -49,14 +52,15 @@ fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
     let encryption = bucket.child("encryption").and_then(|mut encryption| read_encryption(&mut encryption));
     let requester_pays = bucket.flag("requester_pays").unwrap_or(false);
     let ownership = bucket.word("object_ownership", &OWNERSHIPS).unwrap_or_default();
-    let retention_days = bucket.child("object_lock").and_then(|mut lock| {
+    let retention = bucket.child("object_lock").and_then(|mut lock| {
         lock.only(&["days", "mode"]);
         lock.required("mode");
-        lock.word("mode", &[("GOVERNANCE", ()), ("COMPLIANCE", ())]);
+        let mode = lock.word("mode", &[("GOVERNANCE", LockMode::Governance), ("COMPLIANCE", LockMode::Compliance)]);
         if !lock.has("days") {
             lock.fault("days", "is missing");
         }
-        lock.number("days").and_then(|days| u32::try_from(days).ok())
+        let days = lock.number("days").and_then(|days| u32::try_from(days).ok());
+        Some(Retention { mode: mode?, days: days? })
     });
     if bucket.has("object_lock") && versioning != Some(true) {
         bucket.fault("object_lock", "is for a bucket with versioning = \"enabled\"");
@@ -68,6 +72,8 @@ fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
             bucket.fault(&format!("objects.{key:?}.owner"), text);
         }
     }
+    let mut access_points = Vec::new();
+    bucket.each("access_points", |name, point| access_points.push(read_access_point(name, point)));
     let name = name.to_owned();
     Some(BucketStock {
         name,
@@ -78,9 +84,25 @@ fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
         encryption,
         requester_pays,
         ownership,
-        retention_days,
+        retention,
         objects,
+        access_points,
     })
+}
+
+fn read_access_point(name: &str, point: &mut Reader<'_>) -> AccessPointStock {
+    point.only(&["account", "network_origin", "policy", "vpc"]);
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if !(3..=50).contains(&name.len()) || !name.bytes().all(fits) {
+        point.fault("", "is no name of an access point: 3 to 50 lower-case letters, digits and dashes");
+    }
+    let is_inside = point.word("network_origin", &[("Internet", false), ("VPC", true)]).unwrap_or(false);
+    if is_inside != point.has("vpc") {
+        point.fault("vpc", "goes with network_origin = \"VPC\"");
+    }
+    let (account, vpc) = (point.parsed("account"), point.text("vpc").map(str::to_owned));
+    let policy = point.policy("policy", PolicyKind::Resource);
+    AccessPointStock { name: name.to_owned(), account, vpc, policy }
 }
 
 fn read_encryption(encryption: &mut Reader<'_>) -> Option<EncryptionStock> {

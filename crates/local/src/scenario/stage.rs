@@ -51,6 +51,7 @@ impl Scenario {
         known.insert("dir".to_owned(), dir.path().display().to_string());
         known.insert("endpoint".to_owned(), aws.endpoint());
         known.insert("endpoint.sts-global".to_owned(), aws.open_global_sts().await?);
+        known.extend(aliases(&self.table));
         known.extend(endpoints.iter().map(|(service, url)| (format!("endpoint.{service}"), url.clone())));
 
         // A rehearsal, which finds every fault before anything is made.
@@ -234,6 +235,14 @@ impl Stage {
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
+}
+
+/// The aliases of all access points, by variable.
+fn aliases(table: &Table) -> Vec<(String, String)> {
+    let buckets = table.get("buckets").and_then(Value::as_table);
+    let points = buckets.into_iter().flatten().filter_map(|(_, bucket)| bucket.get("access_points")?.as_table());
+    let names = points.flat_map(Table::keys);
+    names.map(|name| (format!("access_point.{name}"), aws::access_point_alias(name))).collect()
 }
 
 /// Fills in the tables whose names are `wanted`.

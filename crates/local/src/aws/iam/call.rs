@@ -98,7 +98,7 @@ impl Call<'_> {
         resource: &str,
         keys: impl FnOnce(&mut Context),
     ) -> Result<(), ApiError> {
-        let asking = Asking { action, resource, owner: self.account(), policy: None };
+        let asking = Asking { action, resource, owner: self.account(), policy: None, said: None };
         authorize(directory, self.requester, self.facts, &asking, keys)
             .map_err(|denied| denied.refuse("AccessDenied", resource))
     }

@@ -92,7 +92,7 @@ pub(super) async fn put_policy(call: &Call<'_>) -> Result<Value, ApiError> {
             let policy = directory.keep(key.arn.as_str(), written, &BTreeMap::new()).map_err(policy_refused)?;
             let owner = key.account;
             let (resource, guard) = (key.arn.as_str(), Some(ResourcePolicy::Other(&policy.enforced)));
-            let again = Asking { action: "kms:PutKeyPolicy", resource, owner, policy: guard };
+            let again = Asking { action: "kms:PutKeyPolicy", resource, owner, policy: guard, said: None };
             if !unchecked && authorize(directory, call.requester, call.facts, &again, |_| ()).is_err() {
                 return Err(ApiError::of("MalformedPolicyDocumentException")
                     .saying("The new key policy will not allow you to update the key policy in the future."));

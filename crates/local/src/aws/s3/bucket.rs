@@ -119,7 +119,9 @@ pub(super) fn head(call: &Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
     call.may("s3:ListBucket", &call.bucket_arn(), &bucket)
         .map_err(|error| error.header("x-amz-bucket-region", &region))?;
-    Ok(Reply::ok().with("x-amz-bucket-region", &region).with("x-amz-access-point-alias", "false"))
+    Ok(Reply::ok()
+        .with("x-amz-bucket-region", &region)
+        .with("x-amz-access-point-alias", if call.access_point.is_some() { "true" } else { "false" }))
 }
 
 pub(super) fn location(call: &Call<'_>) -> Result<Reply, ApiError> {

@@ -74,7 +74,7 @@ pub(super) async fn copy_object(call: &mut Call<'_>) -> Result<Reply, ApiError> 
         version: None,
         is_marker: false,
         owner: owner_of_written(call, &bucket),
-        locked_until: None,
+        lock: None,
         size,
         etag,
         modified,

@@ -177,7 +177,7 @@ pub(super) async fn complete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         version: None,
         is_marker: false,
         owner: upload.owner,
-        locked_until: None,
+        lock: None,
         size,
         etag,
         modified: timestamp(call.facts.now),

@@ -14,6 +14,7 @@ use super::versions::{NULL, Which, marker_refused, tell};
 use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
 use crate::aws::store::{BucketFacts, Checksum, Condition, Deleted, Object, Ownership, Traits, timestamp};
+use crate::aws::time;
 use crate::aws::xml::{Element, Xml};
 
 use super::ChecksumKind;
@@ -48,7 +49,7 @@ pub(super) async fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         version: None,
         is_marker: false,
         owner: owner_of_written(call, &bucket),
-        locked_until: None,
+        lock: None,
         size: received.size,
         etag: received.etag,
         modified: timestamp(call.facts.now),
@@ -131,7 +132,7 @@ pub(super) fn look_up(
     bucket: &BucketFacts,
     action: &str,
     suffix: &str,
-    keys: impl FnOnce(&mut Context),
+    keys: impl Fn(&mut Context),
 ) -> Result<Arc<Object>, ApiError> {
     let which = Which::of_call(call)?;
     let key = &call.target.key;
@@ -222,6 +223,13 @@ fn describe(
     let with_checksum = call.header("x-amz-checksum-mode") == Some("ENABLED") && range.is_none();
     add_object(&mut reply, object, with_checksum);
     tell(&mut reply, bucket, object.version.as_deref());
+    // Told to those only who may ask for it.
+    if let Some(lock) = object.lock
+        && call.may("s3:GetObjectRetention", &call.object_arn(), bucket).is_ok()
+    {
+        reply.set("x-amz-object-lock-mode", lock.mode.name());
+        reply.set("x-amz-object-lock-retain-until-date", &time::iso_millis(lock.until.into()));
+    }
     for (parameter, header) in [
         ("response-cache-control", "cache-control"),
         ("response-content-disposition", "content-disposition"),

@@ -82,8 +82,35 @@ impl Ownership {
 
 /// A bucket's default of Object Lock, in whole days. Nobody may shorten it here, in neither of its modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::aws) struct Retention {
-    pub(in crate::aws) days: u32,
+pub(crate) struct Retention {
+    pub(crate) mode: LockMode,
+    pub(crate) days: u32,
+}
+
+/// Whether anybody may be let off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum LockMode {
+    /// Whoever may `s3:BypassGovernanceRetention`; which is not served.
+    Governance,
+    /// Nobody.
+    Compliance,
+}
+
+impl LockMode {
+    pub(in crate::aws) fn name(self) -> &'static str {
+        match self {
+            Self::Governance => "GOVERNANCE",
+            Self::Compliance => "COMPLIANCE",
+        }
+    }
+}
+
+/// Until when a version cannot be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::aws) struct Lock {
+    pub(in crate::aws) mode: LockMode,
+    pub(in crate::aws) until: Timestamp,
 }
 
 /// Whether replaced objects are kept.

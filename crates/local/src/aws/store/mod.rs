@@ -24,8 +24,9 @@ use rand::RngExt;
 use serde::Serialize;
 
 pub(super) use body::{Body, BodyWriter, Pending};
-pub(crate) use index::Ownership;
-pub(super) use index::{Bucket, BucketConfig, BucketFacts, Condition, Retention, Versioning};
+use index::Lock;
+pub(super) use index::{Bucket, BucketConfig, BucketFacts, Condition, Versioning};
+pub(crate) use index::{LockMode, Ownership, Retention};
 pub(super) use record::{Checksum, Object, Part, Sse, Traits, Upload, timestamp};
 
 use super::api_error::ApiError;
@@ -172,7 +173,7 @@ impl Store {
             let at = index.need(bucket)?;
             condition.judge(at.objects.get(&object.key))?;
             object.version = next_version(&at.facts.config);
-            object.locked_until = locked_until(&at.facts.config, object.modified);
+            object.lock = lock(&at.facts.config, object.modified);
             version.clone_from(&object.version);
             Ok(Event::ObjectPut { bucket: bucket.to_owned(), object })
         })
@@ -225,7 +226,7 @@ impl Store {
         let known = self.read(|index| Ok::<_, ApiError>(index.need(bucket)?.version(key, version).cloned()))?;
         let version = version.map(str::to_owned);
         let Some(known) = known else { return Ok(Deleted { is_marker: false, version }) };
-        if known.locked_until.is_some_and(|until| until > record::timestamp(now)) {
+        if known.lock.is_some_and(|lock| lock.until > record::timestamp(now)) {
             return Err(ApiError::of("AccessDenied").saying("Access Denied because object protected by object lock."));
         }
         let deleted = Deleted { is_marker: known.is_marker, version: version.clone() };
@@ -315,7 +316,7 @@ impl Store {
             let at = index.need(bucket)?;
             condition.judge(at.objects.get(&object.key))?;
             object.version = next_version(&at.facts.config);
-            object.locked_until = locked_until(&at.facts.config, object.modified);
+            object.lock = lock(&at.facts.config, object.modified);
             version.clone_from(&object.version);
             let (bucket, id) = (bucket.to_owned(), upload.to_owned());
             Ok(Event::UploadEnded { bucket, id, object: Some(object) })
@@ -365,10 +366,11 @@ fn next_version(config: &BucketConfig) -> Option<String> {
     }
 }
 
-/// Until when a version of a bucket's is locked that is written at `at`.
-fn locked_until(config: &BucketConfig, at: Timestamp) -> Option<Timestamp> {
-    let days = config.retention?.days;
-    Some(at.checked_add(SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or(Timestamp::MAX))
+/// How a version is locked that is written to a bucket at `at`.
+fn lock(config: &BucketConfig, at: Timestamp) -> Option<Lock> {
+    let Retention { mode, days } = config.retention?;
+    let until = at.checked_add(SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or(Timestamp::MAX);
+    Some(Lock { mode, until })
 }
 
 /// S3's rules for the names of general purpose buckets.

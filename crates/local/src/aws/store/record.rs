@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::body::Body;
+use super::index::Lock;
 use crate::aws::s3::{Algorithm, ChecksumKind};
 
 /// A visible object.
@@ -26,9 +27,8 @@ pub(in crate::aws) struct Object {
         deserialize_with = "read_owner"
     )]
     pub(in crate::aws) owner: Option<AccountId>,
-    /// Until when this version cannot be deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::aws) locked_until: Option<Timestamp>,
+    pub(in crate::aws) lock: Option<Lock>,
     pub(in crate::aws) size: u64,
     /// With its quotes.
     pub(in crate::aws) etag: String,
@@ -53,7 +53,7 @@ impl Object {
             version,
             is_marker: true,
             owner: None,
-            locked_until: None,
+            lock: None,
             size: 0,
             etag: String::new(),
             modified: timestamp(now),

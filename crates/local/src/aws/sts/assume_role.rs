@@ -166,7 +166,7 @@ fn may<'d>(
     // A role whose first trust policy has not taken effect yet is, as far as one can see, not there.
     let trust = role.trust.at(facts.now).ok_or_else(|| denied(verified, action, &asked.role))?;
     let policy = Some(ResourcePolicy::Trust(&trust.enforced));
-    let asking = Asking { action, resource: role.arn.as_str(), owner: asked.account, policy };
+    let asking = Asking { action, resource: role.arn.as_str(), owner: asked.account, policy, said: None };
     authorize(directory, &verified.requester, facts, &asking, keys)
         .map_err(|denied| denied.refuse("AccessDenied", role.arn.as_str()))?;
     Ok(role)

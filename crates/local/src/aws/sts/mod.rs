@@ -143,7 +143,7 @@ fn decode(
 /// Refuses a call that is about nothing in particular unless the caller's policies allow it.
 fn may(directory: &Directory, verified: &Verified, facts: &Facts, action: &str) -> Result<(), ApiError> {
     let requester = &verified.requester;
-    let asking = Asking { action, resource: "*", owner: requester.account, policy: None };
+    let asking = Asking { action, resource: "*", owner: requester.account, policy: None, said: None };
     authorize(directory, requester, facts, &asking, |_| ()).map_err(|denied| denied.refuse("AccessDenied", "*"))
 }
 

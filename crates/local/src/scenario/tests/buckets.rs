@@ -190,11 +190,51 @@ async fn a_locked_version_stays_and_a_write_to_such_a_bucket_brings_its_digest()
         let put = session.ask(ask).await.unwrap();
         assert_eq!(outcome(&put), "ok");
         let version = put.header("x-amz-version-id").to_owned();
+        let head = session.ask(Ask::new("HEAD", "/lake/x", "")).await.unwrap();
+        assert_eq!(head.header("x-amz-object-lock-mode"), "COMPLIANCE");
+        assert!(head.header("x-amz-object-lock-retain-until-date").ends_with('Z'));
         // A marker hides it, and may go again; the version may not.
         assert_eq!(asked(&session, "DELETE", "/lake/x").await, "ok");
         let told = asked(&session, "DELETE", &format!("/lake/x?versionId={version}")).await;
         assert_eq!(told, "403 AccessDenied: Access Denied because object protected by object lock.");
         assert_eq!(asked(&session, "GET", &format!("/lake/x?versionId={version}")).await, "ok");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn through_an_access_point_both_it_and_its_bucket_must_allow() {
+    bounded(async {
+        let arn = "arn:aws:s3:us-east-1:111111111111:accesspoint/orders";
+        let only_point = format!(
+            "[accounts.111111111111.roles.orders.policies.all]\nStatement = {{ Effect = 'Allow', Action = 's3:*', Resource = ['{arn}', '{arn}/object/*'] }}\n"
+        );
+        let delegated = "[buckets.lake.policy]\nStatement = { Effect = 'Deny', Principal = '*', Action = 's3:*', Resource = ['arn:aws:s3:::lake', 'arn:aws:s3:::lake/*'], Condition = { StringNotEquals = { 's3:DataAccessPointAccount' = '111111111111' } } }\n";
+        let point = "[buckets.lake.access_points.orders]\n";
+        let narrow = format!("policy = {{ Statement = {{ Effect = 'Deny', Principal = '*', Action = 's3:GetObject', Resource = '{arn}/object/topics/a' }} }}\n");
+        let inside = "network_origin = 'VPC'\nvpc = 'vpc-1'\n";
+        let endpoint = "[machine.vpc_endpoints.s3]\nvpc = 'vpc-1'\n";
+        let explicit = format!("\"{arn}/object/topics/a\" with an explicit deny in a resource-based policy");
+        for (more, direct, through) in [
+            (point.to_owned(), "ok", "ok"),
+            (format!("{only_point}{point}"), "because no identity-based policy allows the s3:GetObject action", "ok"),
+            (format!("{delegated}{point}"), "with an explicit deny in a resource-based policy", "ok"),
+            (format!("{point}{narrow}"), "ok", &*explicit),
+            (format!("{point}{inside}"), "ok", "403 AccessDenied: Access Denied"),
+            (format!("{point}{inside}{endpoint}"), "ok", "ok"),
+            // The role's own policies must know the access point.
+            (format!("{}{point}", may("['s3:*']")), "ok", "because no identity-based policy allows the s3:GetObject action"),
+        ] {
+            let text = usual_with(&format!("{more}[connections.lake]\nbucket = '${{access_point.orders}}'"));
+            let stage = play(&text).await;
+            let alias = super::connection(&stage)["bucket"].as_str().unwrap().to_owned();
+            assert!(alias.starts_with("orders-") && alias.ends_with("-s3alias"), "{alias}");
+            let session = assumed(&stage).await;
+            let told = asked(&session, "GET", "/lake/topics/a").await;
+            assert!(told.ends_with(direct), "{more}: {told}");
+            let told = asked(&session, "GET", &format!("/{alias}/topics/a")).await;
+            assert!(told.ends_with(through), "{more}: {told}");
+        }
     })
     .await;
 }
