@@ -212,8 +212,8 @@ async fn advertised(x: &mut Examination<'_>, kafka: &Kafka, config: &Arc<ClientC
     let all: Vec<_> = x.facts.kafka.brokers.iter().collect();
     let away: Vec<_> = all.iter().copied().filter(|door| door.error.is_some()).collect();
     let result = if away.is_empty() {
-        let names = |door: &&Door| format!("{} at {}", door.node.unwrap_or(-1), door.address);
-        watch.passed(Check::ADVERTISED, format!("brokers {} answered", some(all.iter().map(names)))).host(host(&all))
+        let names = |door: &&Door| format!("broker {} at {}", door.node.unwrap_or(-1), door.address);
+        watch.passed(Check::ADVERTISED, format!("answered: {}", some(all.iter().map(names)))).host(host(&all))
     } else {
         let open = away.iter().all(|door| door.error.as_ref().is_some_and(|error| proof(error) == Proof::Nothing));
         let one = |door: &&Door| {
