@@ -2,6 +2,8 @@
 
 #[path = "commands/integrations.rs"]
 mod integrations;
+#[path = "commands/objects.rs"]
+mod objects;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -50,7 +50,7 @@ static LOCKED: Cause = Cause {
     why: "the bucket keeps each version for a time, or for ever, against whoever it may be; and it takes no write without a checksum",
     apart: "writing works and deleting that same version does not; s3:GetBucketObjectLockConfiguration shows the rule",
     cure: "wait for the end of the retention, or use a bucket without one",
-    texts: &["object lock", "content-md5 or x-amz-checksum", "object protected by object lock", "worm"],
+    texts: &["object lock", "content-md5 or x-amz-checksum", "object protected by object lock", "write-once-read-many"],
 };
 
 static ACL: Cause = Cause {
