@@ -123,6 +123,15 @@ impl Examination<'_> {
         }
     }
 
+    /// Writes down that a check was not made because of another one.
+    pub(crate) fn skip_because(&mut self, check: &'static Check, other: &'static Check, why: impl Into<String>) {
+        if check.depth <= self.depth {
+            let mut result = CheckResult::new(check, Status::Skipped, Duration::ZERO, why);
+            result.because_of = Some(other.name);
+            self.results.push(result);
+        }
+    }
+
     fn report(self) -> Report {
         let Self { target, depth, facts, mut results, .. } = self;
         results.sort_by_key(|result| Check::ALL.iter().position(|check| *check == result.check));

@@ -30,7 +30,7 @@ mod tags;
 mod time;
 mod trust;
 
-use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
+use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Remedy, Status, Target};
 
 /// All causes, by row.
 pub fn all() -> Vec<&'static Cause> {
@@ -113,7 +113,10 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
     ambient::explain(&mut case);
     anywhere::explain(&mut case);
     kafka::explain(&mut case);
-    for (check, diagnosis) in case.found {
+    for (check, mut diagnosis) in case.found {
+        if diagnosis.remedies.is_empty() {
+            diagnosis.remedies.push(Remedy::to(diagnosis.cause.cure));
+        }
         if let Some(result) = results.iter_mut().find(|result| result.check == check) {
             if result.status == Status::Passed {
                 // It works, and something is known to be wrong with it.

@@ -3,5 +3,7 @@
 
 mod broker;
 mod listeners;
+mod login;
 mod real;
 mod support;
+mod tls;

@@ -5,9 +5,19 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use bytes::{Bytes, BytesMut};
 use doctor::{Check, Status};
 use kafka::admin::NewTopic;
+use kafka::cluster::{CoordinatorKey, Purpose};
+use kafka::net::Options;
 use kafka::{ClientConfig, Cluster};
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    AddPartitionsToTxnRequest, InitProducerIdRequest, ProduceRequest, TopicName, TransactionalId,
+};
+use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 
 use crate::support::{Connector, is_decided, is_well, outcome, produce};
 
@@ -77,6 +87,7 @@ impl Kafka {
             // It moved with Kafka 4.0.
             Some("kafka-acls.sh") if version().starts_with("3.") => "kafka.admin.AclCommand",
             Some("kafka-acls.sh") => "org.apache.kafka.tools.AclCommand",
+            Some("kafka-transactions.sh") => "org.apache.kafka.tools.TransactionsCommand",
             other => panic!("{other:?} is no tool that is known"),
         };
         let mut arguments: Vec<_> = words.map(str::to_owned).collect();
@@ -137,6 +148,7 @@ async fn every_door_and_every_right_of_a_real_kafka() {
     certificates(&kafka).await;
     logins(&kafka).await;
     rights(&kafka).await;
+    transactions(&kafka, &admin).await;
 }
 
 async fn the_wrong_listener(kafka: &Kafka) {
@@ -293,4 +305,72 @@ async fn rights(kafka: &Kafka) {
     is_decided(&report, Check::DLQ, Status::Failed, "K27", "--operation Write --topic letters");
     kafka.paste(&paste_of(&report, Check::DLQ));
     is_well(&elsewhere().examine().await);
+}
+
+/// A transaction whose producer has written nothing for an hour: by the time of its record.
+async fn transactions(kafka: &Kafka, admin: &Cluster) {
+    let committed =
+        || Connector::at(kafka.address(PLAIN)).with(&[("consumer.override.isolation.level", "read_committed")]);
+    is_well(&committed().examine().await);
+    begin(admin, "in-time", 0).await;
+    // One that is under way is no fault.
+    is_well(&committed().examine().await);
+    let start = begin(admin, "hangs", 60 * 60 * 1000).await;
+    let report = committed().examine().await;
+    let paste = format!("abort --topic orders --partition 0 --start-offset {start}");
+    is_decided(&report, Check::TOPICS_READ, Status::Warning, "K43", &paste);
+    kafka.paste(&paste_of(&report, Check::TOPICS_READ));
+    is_well(&committed().examine().await);
+}
+
+/// Begins a transaction in `orders-0` with a record that is `age_millis` old, and ends it not. Its first offset.
+async fn begin(admin: &Cluster, id: &'static str, age_millis: i64) -> i64 {
+    let transaction = || TransactionalId(StrBytes::from_static_str(id));
+    let topic = || TopicName(StrBytes::from_static_str("orders"));
+    let node = admin.coordinator(&CoordinatorKey::Transaction(id.into())).await.expect("a coordinator");
+    let coordinator = admin.node(node, Purpose::Produce).await.expect("it answers");
+    let init = InitProducerIdRequest::default()
+        .with_transactional_id(Some(transaction()))
+        .with_transaction_timeout_ms(600_000)
+        .with_producer_id(kafka_protocol::messages::ProducerId(-1))
+        .with_producer_epoch(-1);
+    let options = |version| Options { max_version: Some(version), ..Options::default() };
+    let producer = coordinator.call_with(&init, options(4)).await.expect("an answer");
+    assert_eq!(producer.error_code, 0);
+    let add = AddPartitionsToTxnRequest::default()
+        .with_v3_and_below_transactional_id(transaction())
+        .with_v3_and_below_producer_id(producer.producer_id)
+        .with_v3_and_below_producer_epoch(producer.producer_epoch)
+        .with_v3_and_below_topics(vec![AddPartitionsToTxnTopic::default().with_name(topic()).with_partitions(vec![0])]);
+    let added = coordinator.call_with(&add, options(3)).await.expect("an answer");
+    assert_eq!(added.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code, 0);
+    let record = Record {
+        transactional: true,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: -1,
+        producer_id: producer.producer_id.0,
+        producer_epoch: producer.producer_epoch,
+        timestamp_type: TimestampType::Creation,
+        offset: 0,
+        sequence: 0,
+        timestamp: world::Clock::system().now_millis() - age_millis,
+        key: None,
+        value: Some(Bytes::from_static(b"three")),
+        headers: std::iter::empty().collect(),
+    };
+    let mut batch = BytesMut::new();
+    let encoding = RecordEncodeOptions { version: 2, compression: Compression::None };
+    RecordBatchEncoder::encode(&mut batch, [&record], &encoding).expect("a batch");
+    let data = PartitionProduceData::default().with_index(0).with_records(Some(batch.freeze()));
+    let data = TopicProduceData::default().with_name(topic()).with_partition_data(vec![data]);
+    let produce = ProduceRequest::default()
+        .with_transactional_id(Some(transaction()))
+        .with_acks(-1)
+        .with_timeout_ms(5_000)
+        .with_topic_data(vec![data]);
+    let response = coordinator.call_with(&produce, options(11)).await.expect("an answer");
+    let written = &response.responses[0].partition_responses[0];
+    assert_eq!(written.error_code, 0);
+    written.base_offset
 }

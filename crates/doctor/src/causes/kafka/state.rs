@@ -331,7 +331,8 @@ fn letters(case: &mut Case<'_>) {
     let letters = &case.facts.kafka.letters;
     let code = letters.create.as_ref().and_then(kafka::cluster::Error::kafka_code);
     if code == Some(ErrorCode::INVALID_REPLICATION_FACTOR) {
-        let because = format!("{} replicas are asked for, and there are {} brokers", letters.replicas, letters.brokers);
+        let because =
+            format!("{} replicas are asked for, and of brokers there are {}", letters.replicas, letters.brokers);
         let text = format!("errors.deadletterqueue.topic.replication.factor={}", letters.brokers.clamp(1, 3));
         let remedy = Remedy::paste("ask for as many as there are brokers", Paste::Setting(text));
         case.explain(Check::DLQ, Diagnosis::decided(&REPLICAS, because).cure(remedy));

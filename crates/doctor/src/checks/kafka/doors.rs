@@ -174,16 +174,10 @@ async fn login(x: &mut Examination<'_>, kafka: &mut Kafka, config: &Arc<ClientCo
     let doors: Vec<_> = x.facts.kafka.doors.iter().filter(behind_tls).collect();
     let refused: Vec<_> = doors.iter().copied().filter(|door| door.error.is_some()).collect();
     let who = way.principal.clone();
-    let result = if doors.is_empty() {
-        let mut result = CheckResult::new(
-            Check::KAFKA_AUTH,
-            crate::Status::Skipped,
-            std::time::Duration::ZERO,
-            "TLS stands before it",
-        );
-        result.because_of = Some(Check::KAFKA_TLS.name);
-        result
-    } else if refused.is_empty() {
+    if doors.is_empty() {
+        return x.skip_because(Check::KAFKA_AUTH, Check::KAFKA_TLS, "TLS stands before it");
+    }
+    let result = if refused.is_empty() {
         match Cluster::connect(Arc::clone(config)).await {
             Ok(cluster) => {
                 kafka.cluster = Some(cluster);
@@ -218,8 +212,8 @@ async fn advertised(x: &mut Examination<'_>, kafka: &Kafka, config: &Arc<ClientC
     let all: Vec<_> = x.facts.kafka.brokers.iter().collect();
     let away: Vec<_> = all.iter().copied().filter(|door| door.error.is_some()).collect();
     let result = if away.is_empty() {
-        let names = |door: &&Door| format!("{} at {}", door.node.unwrap_or(-1), door.address);
-        watch.passed(Check::ADVERTISED, format!("brokers {} answered", some(all.iter().map(names)))).host(host(&all))
+        let names = |door: &&Door| format!("broker {} at {}", door.node.unwrap_or(-1), door.address);
+        watch.passed(Check::ADVERTISED, format!("answered: {}", some(all.iter().map(names)))).host(host(&all))
     } else {
         let open = away.iter().all(|door| door.error.as_ref().is_some_and(|error| proof(error) == Proof::Nothing));
         let one = |door: &&Door| {

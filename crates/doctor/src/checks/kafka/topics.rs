@@ -20,22 +20,12 @@ const ASKED: usize = 20;
 /// `transaction.max.timeout.ms`, 15 minutes by default.
 const HANGS_AFTER_MILLIS: i64 = 15 * 60 * 1000;
 
-/// Whether the topics are there and may be read.
-pub(super) async fn run(x: &mut Examination<'_>, kafka: &Kafka, plan: &ConnectorPlan) {
-    let Some(cluster) = &kafka.cluster else {
-        for check in [Check::TOPICS, Check::TOPICS_READ] {
-            x.wants(check);
-        }
-        return;
-    };
-    exist(x, cluster, plan.topics()).await;
-    readable(x, cluster, plan, kafka.clients.group.isolation).await;
-}
-
-async fn exist(x: &mut Examination<'_>, cluster: &Cluster, selection: &TopicSelection) {
+/// Whether the topics are there.
+pub(super) async fn exist(x: &mut Examination<'_>, kafka: &Kafka, selection: &TopicSelection) {
     if !x.wants(Check::TOPICS) {
         return;
     }
+    let Some(cluster) = &kafka.cluster else { return };
     let watch = Watch::start();
     let known = match selection {
         TopicSelection::Named(names) => cluster.topics(names.iter().map(|name| Arc::from(name.as_str()))).await,
@@ -116,10 +106,12 @@ pub(super) fn partitions(cluster: &Cluster, plan: &ConnectorPlan) -> Vec<TopicPa
     all
 }
 
-async fn readable(x: &mut Examination<'_>, cluster: &Cluster, plan: &ConnectorPlan, isolation: Isolation) {
+/// Whether they may be read.
+pub(super) async fn readable(x: &mut Examination<'_>, kafka: &Kafka, plan: &ConnectorPlan) {
     if !x.wants(Check::TOPICS_READ) {
         return;
     }
+    let (Some(cluster), isolation) = (&kafka.cluster, kafka.clients.group.isolation) else { return };
     let watch = Watch::start();
     let all = partitions(cluster, plan);
     let tried = &all[..all.len().min(TRIED)];
