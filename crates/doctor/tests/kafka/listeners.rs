@@ -129,3 +129,13 @@ async fn an_embedded_broker_that_advertises_itself_is_well() {
     broker.create_topic("orders", 1, &[]).await.unwrap();
     is_well(&Connector::at(broker.bootstrap()).examine().await);
 }
+
+#[tokio::test]
+async fn k22_what_hangs_up_without_a_word_proves_nothing() {
+    let (address, _server) = server(b"").await;
+    let report = Connector::at(address).examine().await;
+    let result = report.check(Check::KAFKA).unwrap();
+    assert_eq!(result.status, Status::Unproven, "{}", result.reason);
+    let rows: Vec<_> = result.diagnoses.iter().map(|diagnosis| (diagnosis.cause.row, diagnosis.certainty)).collect();
+    assert_eq!(rows, [("K07", Certainty::Possible), ("K22", Certainty::Possible)]);
+}

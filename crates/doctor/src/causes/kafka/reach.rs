@@ -345,10 +345,12 @@ pub(super) fn explain(case: &mut Case<'_>) {
 }
 
 fn is_answered(door: &Door) -> bool {
-    !matches!(
-        door.error,
-        Some(Error::Resolve { .. } | Error::Connect { .. } | Error::SetupTimedOut { .. } | Error::TimedOut { .. })
-    )
+    let is_silent = matches!(door.error, Some(Error::HungUp { .. })) && door.mechanisms.is_none();
+    !is_silent
+        && !matches!(
+            door.error,
+            Some(Error::Resolve { .. } | Error::Connect { .. } | Error::SetupTimedOut { .. } | Error::TimedOut { .. })
+        )
 }
 
 fn stands_at(check: &Check, door: &Door) -> bool {

@@ -95,8 +95,10 @@ async fn visit(config: &ClientConfig, address: &Arc<str>) -> Result<(), Error> {
 }
 
 /// Whether something that may be Kafka answered.
-fn is_answer(error: Option<&Error>) -> bool {
-    match error {
+fn is_answer(door: &Door) -> bool {
+    match &door.error {
+        // What hangs up, and then does not say either which logins it takes, has said nothing at all.
+        Some(Error::HungUp { .. }) => door.mechanisms.is_some(),
         Some(Error::Resolve { .. } | Error::Connect { .. } | Error::SetupTimedOut { .. } | Error::TimedOut { .. }) => {
             false
         }
@@ -104,6 +106,14 @@ fn is_answer(error: Option<&Error>) -> bool {
             error.tls_fault().is_some()
         }
         None | Some(_) => true,
+    }
+}
+
+/// What the failure of a connection proves.
+fn proven(door: &Door) -> Option<Proof> {
+    match &door.error {
+        Some(Error::HungUp { .. }) if door.mechanisms.is_none() => Some(Proof::Nothing),
+        error => error.as_ref().map(proof),
     }
 }
 
@@ -126,7 +136,7 @@ fn code(result: CheckResult, doors: &[&Door]) -> CheckResult {
 }
 
 fn reached(watch: &Watch, doors: &[Door]) -> CheckResult {
-    let (there, away): (Vec<_>, Vec<_>) = doors.iter().partition(|door| is_answer(door.error.as_ref()));
+    let (there, away): (Vec<_>, Vec<_>) = doors.iter().partition(|door| is_answer(door));
     if away.is_empty() {
         return watch.passed(Check::KAFKA, format!("{} answered", host(&there))).host(host(&there));
     }
@@ -134,7 +144,7 @@ fn reached(watch: &Watch, doors: &[Door]) -> CheckResult {
         let text = format!("{} answered; {}", host(&there), told(&away));
         return code(watch.warning(Check::KAFKA, text), &away);
     }
-    let open = away.iter().any(|door| door.error.as_ref().is_some_and(|error| proof(error) == Proof::Nothing));
+    let open = away.iter().any(|door| proven(door) == Some(Proof::Nothing));
     let text = told(&away);
     code(if open { watch.unproven(Check::KAFKA, text) } else { watch.failed(Check::KAFKA, text) }, &away)
 }
@@ -148,7 +158,7 @@ fn tls(x: &mut Examination<'_>, config: &ClientConfig) {
         return;
     }
     let watch = Watch::start();
-    let doors: Vec<_> = x.facts.kafka.doors.iter().filter(|door| is_answer(door.error.as_ref())).collect();
+    let doors: Vec<_> = x.facts.kafka.doors.iter().filter(|door| is_answer(door)).collect();
     let unwell: Vec<_> = doors
         .iter()
         .copied()
@@ -168,9 +178,8 @@ async fn login(x: &mut Examination<'_>, kafka: &mut Kafka, config: &Arc<ClientCo
     }
     let watch = Watch::start();
     let way = &x.facts.kafka.way;
-    let behind_tls = |door: &&Door| {
-        is_answer(door.error.as_ref()) && door.error.as_ref().is_none_or(|error| error.tls_fault().is_none())
-    };
+    let behind_tls =
+        |door: &&Door| is_answer(door) && door.error.as_ref().is_none_or(|error| error.tls_fault().is_none());
     let doors: Vec<_> = x.facts.kafka.doors.iter().filter(behind_tls).collect();
     let refused: Vec<_> = doors.iter().copied().filter(|door| door.error.is_some()).collect();
     let who = way.principal.clone();
@@ -191,7 +200,7 @@ async fn login(x: &mut Examination<'_>, kafka: &mut Kafka, config: &Arc<ClientCo
             Err(error) => failed(x, &watch, Check::KAFKA_AUTH, &error),
         }
     } else {
-        let open = refused.iter().all(|door| door.error.as_ref().is_some_and(|error| proof(error) == Proof::Nothing));
+        let open = refused.iter().all(|door| proven(door) == Some(Proof::Nothing));
         let text = told(&refused);
         let result = if open { watch.unproven(Check::KAFKA_AUTH, text) } else { watch.failed(Check::KAFKA_AUTH, text) };
         code(result, &refused).identity(who)
@@ -215,7 +224,7 @@ async fn advertised(x: &mut Examination<'_>, kafka: &Kafka, config: &Arc<ClientC
         let names = |door: &&Door| format!("broker {} at {}", door.node.unwrap_or(-1), door.address);
         watch.passed(Check::ADVERTISED, format!("answered: {}", some(all.iter().map(names)))).host(host(&all))
     } else {
-        let open = away.iter().all(|door| door.error.as_ref().is_some_and(|error| proof(error) == Proof::Nothing));
+        let open = away.iter().all(|door| proven(door) == Some(Proof::Nothing));
         let one = |door: &&Door| {
             let error = door.error.as_ref().map(|error| Chain(error).to_string()).unwrap_or_default();
             format!("broker {}: {error}", door.node.unwrap_or(-1))
