@@ -144,6 +144,7 @@ mod tests {
             // A name may have a capital at its beginning, and has another one behind it: `IAM`, `JsonConverter`.
             let first = cause.title.split(' ').next().unwrap_or_default();
             let is_name = first.chars().skip(1).any(char::is_uppercase);
+            assert!(is_name || !first.starts_with(char::is_uppercase), "{}: {}", cause.row, cause.title);
             for text in [cause.title, cause.symptom, cause.why, cause.apart, cause.cure] {
                 assert!(!text.is_empty() && (!text.ends_with('.') || text.ends_with("..")), "{}: {text}", cause.row);
             }
