@@ -18,6 +18,8 @@ pub struct Cause {
     pub apart: &'static str,
     /// What to do, in general; a [`Diagnosis`] says it with names.
     pub cure: &'static str,
+    /// What error messages that it is behind hold, of any product, in lower case: a message with one of them may be of it.
+    pub texts: &'static [&'static str],
 }
 
 /// How sure a diagnosis is.

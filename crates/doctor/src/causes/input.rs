@@ -11,6 +11,7 @@ static BLANK: Cause = Cause {
     why: "an ARN that was pasted with a blank or a line break names a role that there is not",
     apart: "it shows in the ARN itself",
     cure: "write the ARN without it",
+    texts: &[],
 };
 
 pub(super) static CAUSES: &[&Cause] = &[&BLANK];

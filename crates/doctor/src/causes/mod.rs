@@ -86,6 +86,9 @@ mod tests {
             for text in [cause.title, cause.symptom, cause.why, cause.apart, cause.cure] {
                 assert!(!text.is_empty() && !text.ends_with('.'), "{}: {text}", cause.row);
             }
+            for text in cause.texts {
+                assert!(text.len() > 5 && *text == text.to_lowercase(), "{}: {text}", cause.row);
+            }
         }
     }
 }

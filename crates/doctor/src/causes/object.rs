@@ -11,6 +11,7 @@ static OTHER_REGION: Cause = Cause {
     why: "a request is signed for one region, and a bucket lives in exactly one",
     apart: "S3 names the bucket's region in x-amz-bucket-region, also when it refuses",
     cure: "set the region that S3 names",
+    texts: &["authorizationheadermalformed", "permanentredirect"],
 };
 
 static NO_DECRYPT: Cause = Cause {
@@ -21,6 +22,7 @@ static NO_DECRYPT: Cause = Cause {
     why: "S3 decrypts the upload's data key for each part; kms:GenerateDataKey alone is enough for one piece",
     apart: "writing in one piece works, writing in parts does not",
     cure: "allow kms:Decrypt beside kms:GenerateDataKey on the key",
+    texts: &[],
 };
 
 pub(super) static CAUSES: &[&Cause] = &[&OTHER_REGION, &NO_DECRYPT];

@@ -15,6 +15,7 @@ static WRONG_ID: Cause = Cause {
     why: "the external ID in the trust policy is stale, is another tenant's, differs in case, or has a blank in it",
     apart: "compare the two, character by character",
     cure: "write the external ID that is sent into the trust policy",
+    texts: &["is not authorized to perform: sts:assumerole"],
 };
 
 static OPEN: Cause = Cause {
@@ -25,6 +26,7 @@ static OPEN: Cause = Cause {
     why: "whoever may use Tidegate could name this role, and would be let in: the confused deputy",
     apart: "the role lets us in without an external ID",
     cure: "put sts:ExternalId into the condition of every statement that lets us in",
+    texts: &[],
 };
 
 static TAGS: Cause = Cause {
@@ -35,6 +37,7 @@ static TAGS: Cause = Cause {
     why: "session tags are sent, and the trust policy allows sts:AssumeRole alone",
     apart: "without tags the role lets us in",
     cure: "allow sts:TagSession beside sts:AssumeRole, under the same condition",
+    texts: &["is not authorized to perform: sts:tagsession"],
 };
 
 pub(super) static CAUSES: &[&Cause] = &[&WRONG_ID, &OPEN, &TAGS];
