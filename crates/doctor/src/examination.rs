@@ -25,9 +25,20 @@ pub async fn examine(
     around: &Surroundings,
     begins: &(dyn Fn(&'static Check) + Sync),
 ) -> Report {
+    examine_until(target, depth, around, begins, &|| false).await
+}
+
+/// The same, which makes no more checks once `is_over`, but for taking away what it has written.
+pub async fn examine_until(
+    target: &Target,
+    depth: Depth,
+    around: &Surroundings,
+    begins: &(dyn Fn(&'static Check) + Sync),
+    is_over: &(dyn Fn() -> bool + Sync),
+) -> Report {
     // Sessions live as long as somebody holds them: held here, each is asked for once.
     let _held = hold(target, around);
-    let mut x = Examination { target, depth, around, facts: Facts::default(), results: Vec::new(), begins };
+    let mut x = Examination { target, depth, around, facts: Facts::default(), results: Vec::new(), begins, is_over };
     checks::input::run(&mut x);
     checks::policies::run(&mut x);
     checks::identity::run(&mut x).await;
@@ -53,6 +64,7 @@ pub(crate) struct Examination<'a> {
     pub(crate) facts: Facts,
     results: Vec<CheckResult>,
     begins: &'a (dyn Fn(&'static Check) + Sync),
+    is_over: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Examination<'_> {
@@ -68,6 +80,10 @@ impl Examination<'_> {
                 CheckResult::new(check, Status::Skipped, Duration::ZERO, format!("{need} stands before it"));
             result.because_of = Some(need);
             self.results.push(result);
+            return false;
+        }
+        if check != Check::CLEAN && (self.is_over)() {
+            self.results.push(CheckResult::new(check, Status::Unproven, Duration::ZERO, "it was stopped before this"));
             return false;
         }
         (self.begins)(check);

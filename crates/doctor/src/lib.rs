@@ -17,19 +17,24 @@
 //! Nothing is left behind: what a check writes it takes away again, and says so if it cannot.
 
 pub mod causes;
+mod changes;
 mod check;
 mod checks;
 mod depth;
 mod diagnosis;
 mod examination;
+mod expectation;
 mod facts;
 mod report;
+pub mod scenarios;
 mod target;
 
+pub use changes::{Change, changes, facts as changed_facts};
 pub use check::{Area, Check, Status};
 pub use depth::Depth;
 pub use diagnosis::{Cause, Certainty, Diagnosis, Paste, Remedy};
-pub use examination::{Surroundings, examine};
+pub use examination::{Surroundings, examine, examine_until};
+pub use expectation::Expectation;
 pub use facts::{Facts, Trial};
 pub use report::{CheckResult, Report, Verdict};
 pub use target::{InputFault, IntegrationFacts, Place, Target, TargetKind};

@@ -3,9 +3,12 @@
 //! Each file has a table of [`Cause`]s, and one function that looks at all facts and adds its [`Diagnosis`]es to the
 //! checks that they explain. A refusal's code and HTTP status are looked at first and its text second: AWS changes texts.
 
+mod guess;
 mod input;
 mod object;
 mod trust;
+
+pub use guess::{Guess, guess};
 
 use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Status, Target};
 
