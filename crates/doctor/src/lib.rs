@@ -25,6 +25,8 @@ mod diagnosis;
 mod examination;
 mod expectation;
 mod facts;
+#[cfg(test)]
+mod pages;
 mod report;
 pub mod scenarios;
 mod target;
