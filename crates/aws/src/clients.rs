@@ -7,11 +7,12 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use identity::roles_anywhere::Pairs;
-use identity::{AwsClock, Connection, KeyRule, Sessions};
+use identity::{AwsClock, Connection, Identity, KeyRule, Sessions, Signer, StsEndpoint};
 use world::{Clock, Environment};
 
 use crate::counters::Counters;
 use crate::limiter::Limiter;
+use crate::objects::{Bucket, BucketOptions};
 use crate::s3::{S3Options, S3Sink};
 use crate::sts::Sts;
 
@@ -58,6 +59,13 @@ impl Clients {
         Ok(S3Sink::new(self, connection.sts.clone(), identity, limiter, options))
     }
 
+    /// The objects of `options.s3.bucket`, as who we are at the end of `connection`. Makes no call.
+    pub fn bucket(&self, connection: &Connection, options: BucketOptions) -> Result<Bucket, identity::Error> {
+        let identity = self.0.sessions.open(connection)?;
+        let limiter = self.limiter(&options.s3);
+        Ok(Bucket::new(self, connection.sts.clone(), identity, limiter, options))
+    }
+
     /// The sessions of all connections.
     pub fn sessions(&self) -> &Sessions {
         &self.0.sessions
@@ -76,6 +84,24 @@ impl Clients {
     /// What was asked of AWS so far.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.0.counters
+    }
+
+    /// Who `signer` is to the S3 at `endpoint`, for a message.
+    pub(crate) async fn as_whom(
+        &self,
+        sts: &StsEndpoint,
+        identity: &Identity,
+        endpoint: Option<&str>,
+        signer: &Signer,
+    ) -> String {
+        // A store of its own has no STS, and AWS's must not be told of its keys.
+        let asks_aws = endpoint.is_none() || sts.endpoint.is_some();
+        match signer.principal() {
+            None if identity.is_anonymous() => "nobody (unsigned)".to_owned(),
+            None if asks_aws => self.sts().as_whom(sts, signer).await,
+            None => format!("access key {}", signer.access_key_id()),
+            Some(principal) => principal.to_owned(),
+        }
     }
 
     pub(crate) fn http(&self) -> &SharedHttpClient {

@@ -1,4 +1,5 @@
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use fault::Chain;
 
 /// Why one attempt did not succeed, without the SDK's types.
 #[derive(Debug, Clone)]
@@ -18,6 +20,16 @@ pub(crate) enum Failure {
     Lost(Loss),
     /// It was never sent: it could not be built or signed.
     Unsent(Arc<dyn StdError + Send + Sync>),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(answer) => write!(f, "{} ({}) {}", answer.name(), answer.status, answer.message),
+            Self::Lost(loss) => write!(f, "{}", Chain(loss)),
+            Self::Unsent(source) => write!(f, "{}", Chain(&**source)),
+        }
+    }
 }
 
 /// A no.
@@ -49,6 +61,17 @@ pub(crate) enum Loss {
     /// Everything was sent and no answer came for this long.
     #[error("no answer came for {} s", .0.as_secs())]
     Silent(Duration),
+}
+
+impl Failure {
+    /// For the counters.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Answered(answer) => answer.name(),
+            Self::Lost(loss) => loss.name().to_owned(),
+            Self::Unsent(_) => "unsent".to_owned(),
+        }
+    }
 }
 
 impl Loss {

@@ -1,7 +1,8 @@
 //! The only crate that builds AWS SDK clients.
 //!
 //! What lives here: [`Clients`], which holds what all of them share (connections, the clock, sessions, counters); the
-//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); and [`s3`], the S3 implementation of [`transit::Sink`].
+//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); [`s3`], the S3 implementation of
+//! [`transit::Sink`]; and [`objects`], what a person or a script does with objects: get, put, list, copy and the like.
 //! What may not: a decision about who we are (that is `identity`), and anything about records.
 //!
 //! ```text
@@ -24,6 +25,7 @@ mod container;
 mod counters;
 mod failure;
 mod file;
+mod iam_read;
 mod instance;
 mod limiter;
 mod msk;
@@ -32,12 +34,15 @@ mod process;
 mod roles_anywhere;
 mod sts;
 mod walk;
+mod xml;
 
+pub mod objects;
 pub mod s3;
 
 pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
+pub use iam_read::{IamEndpoint, ReadGrants, ReadPolicy, ReadRole};
 pub use msk::{MskTokenError, msk_token};
 pub use sts::Won;
 pub use walk::Stop;

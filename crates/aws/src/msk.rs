@@ -64,7 +64,7 @@ pub fn msk_token(signer: &Signer, region: &str, now: SystemTime) -> Result<Secre
 }
 
 /// As SigV4 encodes a value of a query: everything but `A-Z a-z 0-9 - . _ ~`.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

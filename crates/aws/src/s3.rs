@@ -12,17 +12,19 @@
 //! sweep     ListMultipartUploads                 aborts what is a day old, ours by name and by initiator
 //! ```
 
-mod body;
+pub(crate) mod body;
+pub(crate) mod client;
 mod error;
-mod operation;
+pub(crate) mod operation;
 mod options;
 mod probe;
 mod read;
 mod resolve;
+pub(crate) mod signing;
 mod sink;
 mod sweep;
 mod upload;
-mod verdict;
+pub(crate) mod verdict;
 
 pub use error::{Error, Refusal};
 pub use options::{ExistingObject, Payload, S3Options};

@@ -8,6 +8,7 @@ use local::aws::Effect;
 
 use crate::doctor::DoctorArguments;
 use crate::integration::{IntegrationArguments, StoreArguments};
+use crate::object::{BucketArguments, ObjectArguments};
 use crate::policy::PolicyArguments;
 
 /// How every command ends.
@@ -55,6 +56,10 @@ pub(crate) enum Command {
     Integration(IntegrationArguments),
     /// Keep the embedded broker and the embedded AWS up for development, or make one that is up misbehave.
     Local(LocalArguments),
+    /// Get, put, list, head, delete, copy, move, presign and tag objects on a connection.
+    Object(Box<ObjectArguments>),
+    /// List buckets, and find out where one is, on a connection.
+    Bucket(Box<BucketArguments>),
     /// Work with IAM policies: pure, without network and without an account.
     Policy(PolicyArguments),
 }
@@ -152,6 +157,7 @@ pub(crate) struct CheckArguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
+    #[value(alias = "table")]
     Text,
     Json,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws::{Clients, Stop};
 use fault::{Chain, Diagnose as _, Retry};
-use identity::{ConnectionFaults, ConnectionSpec, Connections, Error, ImportSource, Purpose};
+use identity::{ConnectionFaults, ConnectionSpec, Connections, Error, ImportSource, KeyRule, Purpose};
 use serde_json::{Value, json};
 use world::{Clock, Environment};
 
@@ -31,7 +31,12 @@ pub(crate) async fn connection(command: &ConnectionCommand, environment: &Enviro
 }
 
 fn load(arguments: &ConnectionArguments, environment: &Environment, screen: &Screen) -> Option<Connections> {
-    match Connections::load(&arguments.connections, environment, arguments.keys()) {
+    load_file(&arguments.connections, arguments.keys(), environment, screen)
+}
+
+/// The connections of a file; says what is wrong with it otherwise.
+pub(crate) fn load_file(path: &Path, keys: KeyRule, environment: &Environment, screen: &Screen) -> Option<Connections> {
+    match Connections::load(path, environment, keys) {
         Ok(connections) => Some(connections),
         Err(ConnectionFaults { origin, faults, warnings }) => {
             let mut text = format!("{origin}: refused, {} at fault\n", faults.len());
@@ -43,7 +48,8 @@ fn load(arguments: &ConnectionArguments, environment: &Environment, screen: &Scr
     }
 }
 
-fn find(connections: &Connections, name: &str, screen: &Screen) -> Option<Arc<ConnectionSpec>> {
+/// The connection of this name; says which there are otherwise.
+pub(crate) fn find(connections: &Connections, name: &str, screen: &Screen) -> Option<Arc<ConnectionSpec>> {
     let found = connections.get(name).cloned();
     if found.is_none() {
         let names: Vec<_> = connections.names().collect();

@@ -13,6 +13,7 @@ mod keyless;
 mod load;
 mod local;
 mod logging;
+mod object;
 mod place;
 mod policy;
 mod run;
@@ -65,6 +66,8 @@ fn main() -> ExitCode {
             Some(plane) => on_runtime(&screen, fault::fault(plane, &screen)),
             None => on_runtime(&screen, local::local(local, &screen)),
         },
+        Command::Object(arguments) => on_runtime(&screen, object::object(arguments, &environment, &screen)),
+        Command::Bucket(arguments) => on_runtime(&screen, object::bucket(arguments, &environment, &screen)),
         Command::Policy(policy) => on_runtime(&screen, policy::policy(policy, &environment, &screen)),
     }
 }

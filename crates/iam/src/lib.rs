@@ -46,6 +46,7 @@ mod print;
 mod raw;
 mod reference;
 mod scope;
+mod standing;
 
 pub use account::AccountId;
 pub use arn::{Arn, Partition};
@@ -62,3 +63,4 @@ pub use kind::PolicyKind;
 pub use operator::Operator;
 pub use principal::{Principal, Principals};
 pub use scope::{Actions, Resources};
+pub use standing::{Standing, standings};

@@ -131,11 +131,26 @@ impl<'r> Matching<'r> {
     /// Whether a statement speaks of the request, and how closely it names the caller.
     fn one(&self, statement: &Statement) -> Option<Reach> {
         let Request { action, context, .. } = *self.request;
-        let reach = statement.principals().map_or(Some(Reach::Caller), |principals| self.reach(principals))?;
+        let reach = self.reach_of(statement)?;
         let matches = statement.actions().covers(action)
-            && statement.resources().is_none_or(|resources| resources.covers(self.resource.as_ref(), context))
+            && self.covers_resource(statement)
             && statement.conditions().iter().all(|condition| condition.holds(context));
         matches.then_some(reach)
+    }
+
+    /// Whether a statement names the caller, as one without principals does.
+    pub(crate) fn names_caller(&self, statement: &Statement) -> bool {
+        self.reach_of(statement).is_some()
+    }
+
+    /// Whether a statement speaks of the resource, as one without resources does.
+    pub(crate) fn covers_resource(&self, statement: &Statement) -> bool {
+        let context = self.request.context;
+        statement.resources().is_none_or(|resources| resources.covers(self.resource.as_ref(), context))
+    }
+
+    fn reach_of(&self, statement: &Statement) -> Option<Reach> {
+        statement.principals().map_or(Some(Reach::Caller), |principals| self.reach(principals))
     }
 
     fn reach(&self, principals: &Principals) -> Option<Reach> {

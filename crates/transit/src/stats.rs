@@ -70,6 +70,11 @@ impl TaskStats {
         self.lock().remove(partition);
     }
 
+    /// The task is over, and with it everything that it held.
+    pub(crate) fn ended(&self) {
+        self.lock().clear();
+    }
+
     pub(crate) fn cut_done(&self, records: u64, objects: usize, took: Duration) {
         Self::add(&self.cuts, 1);
         Self::add(&self.committed_records, records);

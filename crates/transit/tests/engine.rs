@@ -489,6 +489,7 @@ struct Play {
 struct Worker {
     task: tokio::task::JoinHandle<Result<(), TaskError>>,
     stop: watch::Sender<bool>,
+    stats: Arc<TaskStats>,
 }
 
 impl Play {
@@ -531,6 +532,7 @@ impl Play {
             inbox,
             reading: VecDeque::new(),
         };
+        let stats = Arc::<TaskStats>::default();
         let parts = TaskParts {
             connector: "sim".into(),
             nonce: format!("w{id}").into(),
@@ -545,7 +547,7 @@ impl Play {
             budget: self.budget.clone(),
             compute: self.compute.clone(),
             clock: Clock::system(),
-            stats: Arc::default(),
+            stats: Arc::clone(&stats),
             options: TaskOptions {
                 mode: self.mode,
                 tolerance: Tolerance { tolerate: false, report: false },
@@ -561,7 +563,7 @@ impl Play {
             },
         };
         let (stop, stopped) = watch::channel(false);
-        self.workers.insert(id, Worker { task: tokio::spawn(run(source, parts, stopped)), stop });
+        self.workers.insert(id, Worker { task: tokio::spawn(run(source, parts, stopped)), stop, stats });
         id
     }
 
@@ -840,4 +842,25 @@ async fn a_partition_without_open_records_leaves_a_shared_lane_without_ending_th
     });
     assert!(done.await.is_ok(), "the other partition is not held up");
     assert!(!play.workers[&worker].task.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_has_ended_shows_no_partition_as_its_own() {
+    let mut play = Play::new(Dice::new(7), Lanes::Shared, 10, Group::new(2, 60));
+    let worker = play.start_worker();
+    play.assign_orphans();
+    let ended = async {
+        while play.workers[&worker].stats.records.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+            play.let_compute_catch_up();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // Its records are in objects shared with the other's: the task gives up.
+        play.group.lock().unwrap().take(1);
+        while !play.workers[&worker].task.is_finished() {
+            play.let_compute_catch_up();
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), ended).await.expect("the worker gives up");
+    assert_eq!(play.workers[&worker].stats.partitions(), []);
 }

@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use aws_sdk_s3::primitives::{ByteStream, SdkBody};
+use aws_smithy_runtime_api::box_error::BoxError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -32,6 +34,11 @@ impl Content {
         self.length
     }
 
+    /// The bytes, as they were collected.
+    pub(crate) fn chunks(&self) -> &[Bytes] {
+        &self.chunks
+    }
+
     /// As S3 wants it in `x-amz-checksum-crc32c`: big-endian, base64.
     pub(crate) fn crc32c(&self) -> String {
         let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
@@ -53,7 +60,7 @@ impl Content {
 
     /// One way through the bytes, and a witness of how far it has come.
     pub(crate) fn read(&self) -> (Reading, Progress) {
-        let progress = Progress(Arc::new(Mutex::new(Seen { at: Instant::now(), left: self.length })));
+        let progress = Progress::new(self.length);
         (Reading { content: self.clone(), chunk: 0, offset: 0, progress: progress.clone() }, progress)
     }
 }
@@ -91,12 +98,21 @@ impl Body for Reading {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.progress.lock().left == 0
+        self.progress.left() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.progress.lock().left as u64)
+        SizeHint::with_exact(self.progress.left() as u64)
     }
+}
+
+/// A body as the SDK takes it.
+pub(crate) fn stream<B>(body: B) -> ByteStream
+where
+    B: Body<Data = Bytes> + Send + Sync + 'static,
+    B::Error: Into<BoxError> + 'static,
+{
+    ByteStream::new(SdkBody::from_body_1_x(body))
 }
 
 /// When the far side last took bytes.
@@ -110,6 +126,16 @@ struct Seen {
 }
 
 impl Progress {
+    /// Of a body of so many bytes, of which none has been taken yet.
+    pub(crate) fn new(length: usize) -> Self {
+        Self(Arc::new(Mutex::new(Seen { at: Instant::now(), left: length })))
+    }
+
+    /// How many bytes have not been taken yet.
+    pub(crate) fn left(&self) -> usize {
+        self.lock().left
+    }
+
     /// Ends when nothing has moved for too long: `stall` between frames, `answer` after the last one.
     pub(crate) async fn stuck(&self, stall: Duration, answer: Duration) -> Loss {
         loop {
@@ -127,7 +153,8 @@ impl Progress {
         }
     }
 
-    fn took(&self, bytes: usize) {
+    /// The far side has taken so many bytes.
+    pub(crate) fn took(&self, bytes: usize) {
         let mut seen = self.lock();
         seen.at = Instant::now();
         seen.left -= bytes;

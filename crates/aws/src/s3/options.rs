@@ -65,6 +65,11 @@ impl S3Options {
         }
     }
 
+    /// Whether nobody can read or change what is on its way to the endpoint.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.endpoint.as_deref().is_none_or(is_sealed)
+    }
+
     /// Whether the body's SHA-256 goes into the signature.
     pub(crate) fn signs_payload(&self) -> bool {
         match self.payload {

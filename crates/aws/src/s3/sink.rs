@@ -1,25 +1,17 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    AppName, BehaviorVersion, Config, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-    StalledStreamProtectionConfig,
-};
-use aws_smithy_async::rt::sleep::TokioSleep;
 use fault::{Chain, Diagnose as _, Retry};
 use iam::Partition;
 use identity::{Identity, Signer, StsEndpoint};
 use tokio::time::Instant;
 
 use crate::Clients;
-use crate::bridge::{CacheBridge, ClockBridge};
 use crate::counters::Counters;
 use crate::failure::{Answer, Failure, Loss};
 use crate::limiter::Limiter;
+use crate::s3::client;
 use crate::s3::error::{Error, Refusal};
 use crate::s3::operation::Operation;
 use crate::s3::options::S3Options;
@@ -64,15 +56,6 @@ pub(super) enum Proof {
     Denied,
 }
 
-/// How long a connection may take to be made, the name's lookup and TLS included.
-const CONNECT: Duration = Duration::from_secs(10);
-
-/// How long an answer may take once everything is sent.
-const ANSWER: Duration = Duration::from_secs(30);
-
-/// How long `CompleteMultipartUpload` may take: "several minutes" for a large object (S3 API reference).
-const COMPLETE_ANSWER: Duration = Duration::from_mins(5);
-
 /// Why a call was given up.
 pub(super) enum GaveUp {
     /// There is no session, and waiting brings none.
@@ -116,31 +99,8 @@ impl S3Sink {
         limiter: Arc<Limiter>,
         options: S3Options,
     ) -> Self {
-        let mut config = Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .app_name(AppName::new("tidegate").expect("a valid application name"))
-            .http_client(clients.http().clone())
-            .region(Region::new(options.region.clone()))
-            .force_path_style(options.path_style || options.endpoint.is_some())
-            .use_fips(options.fips)
-            .use_dual_stack(options.dual_stack)
-            .identity_cache(IdentityCache::no_cache())
-            .time_source(ClockBridge(clients.clock().clone()))
-            .disable_clock_skew_correction(true)
-            .sleep_impl(TokioSleep::new())
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        config.set_endpoint_url(options.endpoint.clone());
-        config = if identity.is_anonymous() {
-            config.allow_no_auth()
-        } else {
-            config.credentials_provider(CacheBridge(identity.clone()))
-        };
         Self(Arc::new(Inner {
-            client: Client::from_conf(config.build()),
+            client: client::build(clients, &identity, &options.region, &options),
             clients: clients.clone(),
             sts,
             identity,
@@ -277,7 +237,7 @@ impl S3Sink {
                 }
             }
             failures += 1;
-            self.note(operation, name, &describe(&failure));
+            self.note(operation, name, &failure);
             tokio::time::sleep(self.0.options.backoff.pause(failures)).await;
         }
     }
@@ -306,19 +266,14 @@ impl S3Sink {
         // Made only now and in a box: a request of the SDK is a future of many kilobytes, and a thousand of them may wait for
         // their place.
         let attempt = Box::pin(attempt());
-        let outcome = match answer_limit(operation) {
+        let outcome = match operation.answer_limit() {
             None => attempt.await,
             Some(limit) => match tokio::time::timeout(limit, attempt).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::Lost(Loss::Silent(limit))),
             },
         };
-        let name = match &outcome {
-            Ok(_) => "OK".to_owned(),
-            Err(Failure::Answered(answer)) => answer.name(),
-            Err(Failure::Lost(loss)) => loss.name().to_owned(),
-            Err(Failure::Unsent(_)) => "unsent".to_owned(),
-        };
+        let name = outcome.as_ref().err().map_or_else(|| "OK".to_owned(), Failure::name);
         self.counters().request(operation.name(), &name);
         outcome
     }
@@ -366,14 +321,8 @@ impl S3Sink {
 
     /// Who `signer` is, for a message.
     pub(super) async fn as_whom(&self, signer: &Signer) -> String {
-        // A store of its own has no STS, and AWS's must not be told of its keys.
-        let asks_aws = self.0.options.endpoint.is_none() || self.0.sts.endpoint.is_some();
-        match signer.principal() {
-            None if self.0.identity.is_anonymous() => "nobody (unsigned)".to_owned(),
-            None if asks_aws => self.0.clients.sts().as_whom(&self.0.sts, signer).await,
-            None => format!("access key {}", signer.access_key_id()),
-            Some(principal) => principal.to_owned(),
-        }
+        let Inner { clients, sts, identity, options, .. } = &*self.0;
+        clients.as_whom(sts, identity, options.endpoint.as_deref(), signer).await
     }
 
     fn resource(&self, operation: Operation, name: &str) -> String {
@@ -384,31 +333,5 @@ impl S3Sink {
         } else {
             format!("arn:{partition}:s3:::{bucket}/{name}")
         }
-    }
-}
-
-fn answer_limit(operation: Operation) -> Option<Duration> {
-    match operation {
-        // These bound themselves by their progress.
-        Operation::UploadPart | Operation::PutObject => None,
-        Operation::CompleteMultipartUpload => Some(COMPLETE_ANSWER),
-        Operation::CreateMultipartUpload
-        | Operation::AbortMultipartUpload
-        | Operation::ListParts
-        | Operation::ListMultipartUploads
-        | Operation::ListObjectsV2
-        | Operation::HeadObject
-        | Operation::GetObject
-        | Operation::DeleteObject
-        | Operation::HeadBucket
-        | Operation::PutObjectTagging => Some(ANSWER),
-    }
-}
-
-fn describe(failure: &Failure) -> String {
-    match failure {
-        Failure::Answered(answer) => format!("{} ({}) {}", answer.name(), answer.status, answer.message),
-        Failure::Lost(loss) => Chain(loss).to_string(),
-        Failure::Unsent(source) => Chain(&**source).to_string(),
     }
 }

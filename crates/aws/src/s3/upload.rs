@@ -1,23 +1,17 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use aws_runtime::auth::PayloadSigningOverride;
-use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
 use bytes::Bytes;
 use fault::Fault;
 use transit::{Finished, IntentObject, ObjectName, PartTag, Sink, UploadId};
 
 use crate::failure::{Failure, Loss};
-use crate::s3::body::{Content, Progress, Reading};
+use crate::s3::body::{Content, Progress, stream};
 use crate::s3::error::Error;
 use crate::s3::operation::Operation;
 use crate::s3::options::ExistingObject;
+use crate::s3::signing::PayloadSigning;
 use crate::s3::sink::S3Sink;
 use crate::s3::verdict::CONFLICT;
 
@@ -378,10 +372,6 @@ pub(super) fn header_text(marker: &str) -> String {
     }
 }
 
-fn stream(reading: Reading) -> ByteStream {
-    ByteStream::new(SdkBody::from_body_1_x(reading))
-}
-
 /// What is known of a body before it is sent.
 struct Sums {
     crc32c: Option<String>,
@@ -390,31 +380,7 @@ struct Sums {
 
 impl Sums {
     fn signing(&self) -> PayloadSigning {
-        PayloadSigning(match &self.sha256 {
-            Some(sha256) => PayloadSigningOverride::Precomputed(sha256.clone()),
-            None => PayloadSigningOverride::UnsignedPayload,
-        })
-    }
-}
-
-/// Tells the SDK's signer what to sign in place of a body that it cannot look into.
-#[derive(Debug)]
-struct PayloadSigning(PayloadSigningOverride);
-
-#[dyn_dispatch_hint]
-impl Intercept for PayloadSigning {
-    fn name(&self) -> &'static str {
-        "PayloadSigning"
-    }
-
-    fn modify_before_signing(
-        &self,
-        _: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(self.0.clone());
-        Ok(())
+        PayloadSigning::of(self.sha256.as_deref())
     }
 }
 

@@ -4,6 +4,7 @@ mod ambient;
 mod base;
 mod embedded;
 mod fake;
+mod iam_read;
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -64,6 +64,8 @@ pub struct Endpoints {
     pub sts: Option<String>,
     /// Of KMS.
     pub kms: Option<String>,
+    /// Of IAM, which is asked for nothing but a diagnosis.
+    pub iam: Option<String>,
     /// Of IAM Roles Anywhere.
     pub roles_anywhere: Option<String>,
 }

@@ -32,7 +32,7 @@ pub(super) fn endpoints(reader: &mut Reader<'_>) -> Endpoints {
     };
     let path = reader.at("endpoints");
     let mut inner = Reader { path, table, found: reader.found, environment: reader.environment };
-    inner.refuse_unknown(&["s3", "sts", "kms", "rolesanywhere"], |_| None);
+    inner.refuse_unknown(&["s3", "sts", "kms", "iam", "rolesanywhere"], |_| None);
     let mut url = |key: &str| {
         let text = inner.text(key)?;
         match url_rule(&text) {
@@ -43,7 +43,13 @@ pub(super) fn endpoints(reader: &mut Reader<'_>) -> Endpoints {
             }
         }
     };
-    let endpoints = Endpoints { s3: url("s3"), sts: url("sts"), kms: url("kms"), roles_anywhere: url("rolesanywhere") };
+    let endpoints = Endpoints {
+        s3: url("s3"),
+        sts: url("sts"),
+        kms: url("kms"),
+        iam: url("iam"),
+        roles_anywhere: url("rolesanywhere"),
+    };
     if endpoints.kms.is_some() {
         inner.warn("kms", "nothing here calls KMS: S3 does, where objects are encrypted with a key");
     }

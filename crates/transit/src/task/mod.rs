@@ -185,7 +185,9 @@ pub async fn run<S: Source, K: Sink, D: DeadLetters>(
         stopping: None,
     };
     let result = task.drive(failures, stop).await;
-    let Task { source, lanes, work, .. } = task;
+    let Task { source, lanes, work, parts, .. } = task;
+    // Whose they are now, others say: what comes after this task must not show them as its own.
+    parts.stats.ended();
     // What is still open is given up: dropped uploads abort themselves.
     drop((lanes, work));
     source.leave().await;

@@ -32,7 +32,7 @@ pub(super) const VERSION: &str = "2010-05-08";
 pub(super) const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
 /// What is served.
-pub(super) const OPERATIONS: [&str; 58] = [
+pub(super) const OPERATIONS: [&str; 59] = [
     "AddClientIDToOpenIDConnectProvider",
     "AddRoleToInstanceProfile",
     "AttachRolePolicy",
@@ -66,6 +66,7 @@ pub(super) const OPERATIONS: [&str; 58] = [
     "ListAccessKeys",
     "ListAttachedRolePolicies",
     "ListAttachedUserPolicies",
+    "ListGroupsForUser",
     "ListInstanceProfiles",
     "ListInstanceProfilesForRole",
     "ListOpenIDConnectProviders",
@@ -140,6 +141,7 @@ async fn dispatch(call: &Call<'_>) -> Result<Reply, ApiError> {
         "CreateUser" => users::create(call).await,
         "GetUser" => users::get(call),
         "ListUsers" => users::list(call),
+        "ListGroupsForUser" => users::list_groups(call),
         "DeleteUser" => users::delete(call).await,
         "TagUser" => users::tag(call).await,
         "UntagUser" => users::untag(call).await,

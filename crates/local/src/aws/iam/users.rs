@@ -91,6 +91,16 @@ pub(super) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
     Ok(call.answer(|xml| page.write(xml, "Users", |xml, (name, user)| print::user(xml, name, user))))
 }
 
+/// The groups that a user is in. There are none here, so that nobody is in one.
+pub(super) fn list_groups(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let directory = call.shared.directory();
+    find(call, &directory, call.need("UserName")?)?;
+    Ok(call.answer(|xml| {
+        xml.within("Groups", |_| ());
+        xml.field("IsTruncated", false);
+    }))
+}
+
 pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
     let name = call.need("UserName")?;
     call.shared

@@ -57,7 +57,7 @@ async fn a_scenario_that_takes_one_thing_away_is_refused_as_aws_refuses_it() {
             ("F13", "[accounts.222222222222.users.vendor.policies.all]\nStatement = { Effect = 'Allow', Action = 's3:*', Resource = '*' }".to_owned(), vec![], &denied),
             ("F14", trusts("Action = 'sts:AssumeRole', Condition = { Bool = { 'aws:MultiFactorAuthPresent' = 'true' } }"), vec![], &denied),
             ("F16", trusts("Action = 'sts:AssumeRole', Condition = { DateLessThan = { 'aws:CurrentTime' = '2020-01-01T00:00:00Z' } }"), vec![], &denied),
-            ("F17", "[accounts.111111111111.roles.orders]\ntrust = '{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"222222222222\"},\"Action\":\"sts:AssumeRole\"},{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"sts:AssumeRole\"}]}'".to_owned(), vec![], &denied),
+            ("F17", "[accounts.111111111111.roles.orders]\ntrust = '{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"222222222222\"},\"Action\":\"sts:AssumeRole\"},{\"Effect\":\"Deny\",\"Principal\":{\"AWS\":\"*\"},\"Action\":\"sts:AssumeRole\"}]}'".to_owned(), vec![], &denied),
             ("F72", "[accounts.222222222222.roles.base]\ntrust = { Statement = { Effect = 'Allow', Principal = { Service = 'ec2.amazonaws.com' }, Action = 'sts:AssumeRole' } }\n[caller]\nrole = '222222222222/base'\nended = true".to_owned(), vec![],
                 "403 ExpiredToken: The security token included in the request is expired"),
         ] {

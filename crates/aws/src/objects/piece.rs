@@ -1,0 +1,276 @@
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use sha2::{Digest as _, Sha256};
+use tokio::task::JoinHandle;
+
+use crate::failure::Failure;
+use crate::objects::call::GaveUp;
+use crate::objects::checksum::{Algorithm, Running, Sum};
+use crate::objects::error::Error;
+use crate::s3::body::{Content, Progress, stream};
+
+/// What one request sends: bytes in memory, or a stretch of a file that is read as it goes. Either can be sent again.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    Memory(Content),
+    /// Read twice, for the checksum and to be sent: the second time it comes from the page cache, and memory does not grow
+    /// with the part.
+    File {
+        file: Arc<Watched>,
+        offset: u64,
+        length: u64,
+    },
+}
+
+/// A file that must stay as it was when it was opened.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+    pub(super) size: u64,
+    /// When it was last changed, as seconds and nanoseconds since 1970.
+    pub(super) modified: (i64, i64),
+}
+
+impl Watched {
+    pub(super) fn new(file: File, path: &Path) -> io::Result<Self> {
+        let facts = file.metadata()?;
+        let modified = (facts.mtime(), facts.mtime_nsec());
+        Ok(Self { file, path: path.to_owned(), size: facts.len(), modified })
+    }
+
+    /// Whether it still is as it was.
+    pub(super) fn is_same(&self) -> bool {
+        self.file.metadata().is_ok_and(|now| now.len() == self.size && (now.mtime(), now.mtime_nsec()) == self.modified)
+    }
+}
+
+/// Bytes read from a file at once: large enough that asking for a thread does not count, small enough for a cache of the
+/// processor.
+const BLOCK: usize = 256 << 10;
+
+/// What is known of a piece before it is sent.
+pub(super) struct Sums {
+    pub(super) checksum: Option<Sum>,
+    /// Hexadecimal.
+    pub(super) sha256: Option<String>,
+}
+
+impl Piece {
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Memory(content) => content.len() as u64,
+            Self::File { length, .. } => *length,
+        }
+    }
+
+    /// Computes what has to be known, in one pass, off the async threads.
+    pub(super) async fn sums(&self, algorithm: Option<Algorithm>, signed: bool) -> io::Result<Sums> {
+        if algorithm.is_none() && !signed {
+            return Ok(Sums { checksum: None, sha256: None });
+        }
+        let piece = self.clone();
+        blocking(move || {
+            let mut checksum = algorithm.map(Running::new);
+            let mut sha256 = signed.then(Sha256::new);
+            piece.each(|bytes| {
+                if let Some(checksum) = &mut checksum {
+                    checksum.update(bytes);
+                }
+                if let Some(sha256) = &mut sha256 {
+                    sha256.update(bytes);
+                }
+            })?;
+            let sha256 = sha256.map(|hash| hex::encode(hash.finalize()));
+            Ok(Sums { checksum: checksum.map(|running| running.finish()), sha256 })
+        })
+        .await
+    }
+
+    fn each(&self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        match self {
+            Self::Memory(content) => content.chunks().iter().for_each(|chunk| take(chunk)),
+            Self::File { file, offset, length } => {
+                let mut block = vec![0; BLOCK];
+                let (mut at, end) = (*offset, offset + length);
+                while at < end {
+                    let part = &mut block[..(end - at).min(BLOCK as u64) as usize];
+                    file.file.read_exact_at(part, at)?;
+                    take(part);
+                    at += part.len() as u64;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One way through the bytes.
+    pub(super) fn send(&self) -> Sending {
+        match self {
+            Self::Memory(content) => {
+                let (reading, progress) = content.read();
+                Sending { body: Some(stream(reading)), progress, trouble: Trouble::default() }
+            }
+            Self::File { file, offset, length } => {
+                let progress = Progress::new(*length as usize);
+                let trouble = Trouble::default();
+                let reading = FileReading {
+                    file: Arc::clone(file),
+                    next: *offset,
+                    end: offset + length,
+                    block: None,
+                    progress: progress.clone(),
+                    trouble: trouble.clone(),
+                };
+                Sending { body: Some(stream(reading)), progress, trouble }
+            }
+        }
+    }
+}
+
+/// Runs what blocks on a thread that may.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// A piece on its way.
+pub(super) struct Sending {
+    body: Option<ByteStream>,
+    progress: Progress,
+    trouble: Trouble,
+}
+
+/// Why a file could not be read on: the HTTP client tells only that the body broke off.
+#[derive(Debug, Clone, Default)]
+struct Trouble(Arc<Mutex<Option<io::Error>>>);
+
+impl Sending {
+    /// The body, once.
+    pub(super) fn body(&mut self) -> ByteStream {
+        self.body.take().unwrap_or_default()
+    }
+
+    /// How far it has come.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// What kept the file from being read.
+    pub(super) fn trouble(&self) -> Option<io::Error> {
+        self.trouble.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Piece {
+    /// What became of sending it: a file that cannot be read, or is no longer what was summed up, is not S3's failure.
+    pub(super) fn judge<T>(&self, sending: &Sending, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        let Err(failure) = outcome else { return outcome };
+        if let Some(error) = sending.trouble() {
+            return Err(Failure::Unsent(Arc::new(error)));
+        }
+        match self {
+            Self::File { file, .. } if !file.is_same() => {
+                Err(Failure::Unsent(Arc::new(io::Error::from(io::ErrorKind::UnexpectedEof))))
+            }
+            Self::File { .. } | Self::Memory(_) => Err(failure),
+        }
+    }
+
+    /// The error of a file behind a call that was given up; otherwise the call, to be explained.
+    pub(super) fn blame(&self, gave_up: GaveUp) -> Result<GaveUp, Error> {
+        let (Self::File { file, .. }, GaveUp::Failure(Failure::Unsent(source), _)) = (self, &gave_up) else {
+            return Ok(gave_up);
+        };
+        match source.downcast_ref::<io::Error>() {
+            Some(error) => Err(file.error(error)),
+            None => Ok(gave_up),
+        }
+    }
+}
+
+impl Watched {
+    /// What `error` means: a file that ends too early was cut short meanwhile.
+    pub(super) fn error(&self, error: &io::Error) -> Error {
+        if error.kind() == io::ErrorKind::UnexpectedEof || !self.is_same() {
+            return Error::FileChanged { path: self.path.clone() };
+        }
+        let kept = error
+            .raw_os_error()
+            .map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error);
+        Error::file("read", &self.path, kept)
+    }
+}
+
+/// A body that reads a stretch of a file, one block ahead.
+struct FileReading {
+    file: Arc<Watched>,
+    next: u64,
+    end: u64,
+    block: Option<JoinHandle<io::Result<Bytes>>>,
+    progress: Progress,
+    trouble: Trouble,
+}
+
+impl FileReading {
+    fn ask(&mut self) {
+        if self.next == self.end {
+            return;
+        }
+        let (file, at) = (Arc::clone(&self.file), self.next);
+        let length = (self.end - at).min(BLOCK as u64);
+        self.next += length;
+        self.block = Some(tokio::task::spawn_blocking(move || {
+            let mut block = vec![0; length as usize];
+            file.file.read_exact_at(&mut block, at)?;
+            Ok(Bytes::from(block))
+        }));
+    }
+}
+
+impl Body for FileReading {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.block.is_none() {
+            self.ask();
+        }
+        let Some(block) = &mut self.block else { return Poll::Ready(None) };
+        let read = ready!(Pin::new(block).poll(context)).unwrap_or_else(|error| Err(io::Error::other(error)));
+        self.block = None;
+        match read {
+            Ok(block) => {
+                self.ask();
+                self.progress.took(block.len());
+                Poll::Ready(Some(Ok(Frame::data(block))))
+            }
+            Err(error) => {
+                let told = io::Error::new(error.kind(), error.to_string());
+                *self.trouble.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                Poll::Ready(Some(Err(told)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.progress.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.progress.left() as u64)
+    }
+}
