@@ -80,7 +80,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct WorkerArguments {
     /// Worker properties, as connect-standalone takes them.
     #[arg(long, value_name = "FILE", env = "TIDEGATE_WORKER")]
@@ -335,7 +335,7 @@ fn probability(text: &str) -> Result<f64, String> {
     probability.ok_or_else(|| format!("{text} is no probability from 0 to 1"))
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: u64 = text.parse().map_err(|_| format!("{text} is not a whole number of seconds"))?;
     Ok(Duration::from_secs(seconds))
 }

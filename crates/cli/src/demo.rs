@@ -6,19 +6,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::doctor::{Depth, Surroundings, Target, examine};
+use aws::Clients;
 use aws::s3::{S3Options, S3Sink};
 use connectors::{Config, ConnectorFile, ConnectorPlan, WorkerConfig};
 use control::{AwsSts, Integration, Integrations, NewIntegration, Prover, Verdict};
 use fault::Chain;
 use flate2::read::MultiGzDecoder;
-use identity::{Base, Connection, StsEndpoint};
+use identity::{Base, Connection, Connections, KeyRule, StsEndpoint};
 use kafka::produce::{Compression, Producer, ProducerConfig, Record};
 use kafka::{ClientConfig, Cluster};
 use runtime::{Connector, Drain, Process, State};
+use serde_json::json;
 use tokio::time::Instant;
 use world::{Clock, Environment};
 
 use crate::args::{DemoArguments, Exit};
+use crate::doctor;
 use crate::integration::probes;
 use crate::place::{BUCKET, PARTITIONS, Place, REGION, TOPIC, explain};
 use crate::run::Signals;
@@ -89,6 +93,7 @@ async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> 
         found.objects,
         took.as_secs_f64()
     ))?;
+    show_diagnosis(&place).await?;
     if arguments.keep {
         keep_going(&place, &process, &connector, screen, &mut signals, arguments.records).await?;
     }
@@ -149,6 +154,31 @@ async fn show_proofs(
     say(&format!("  it is not used until its trust policy is:\n{policy:#}\n\n"))?;
     if proof.verdict != Verdict::Open {
         return Err(format!("the role was to be found open, and was found {}", proof.verdict.name()));
+    }
+    Ok(())
+}
+
+/// The commonest mistake there is, and what `tidegate doctor` says of it.
+async fn show_diagnosis(place: &Place) -> Result<(), String> {
+    let connection = json!({ "connections": { "orders": {
+        "kind": "keys",
+        "region": REGION,
+        "access_key_id": place.user.access_key_id,
+        "secret_access_key": place.user.secret_access_key.expose(),
+        "roles": [{ "arn": place.role, "external_id": place.external_id.to_uppercase() }],
+        "endpoints": { "sts": place.aws.endpoint(), "s3": place.aws.endpoint() },
+    } } });
+    let environment = Environment::of(place.variables());
+    let connections = Connections::read("demo", &connection.to_string(), &environment, KeyRule::default())
+        .map_err(|faults| faults.to_string())?;
+    let spec = connections.get("orders").ok_or("the connection of the demo is gone")?;
+    let clients = Clients::new(Clock::system(), environment.clone());
+    let around = Surroundings { clients, environment: environment.clone(), clock: Clock::system() };
+    let report = examine(&Target::connection(spec, None), Depth::Identity, &around, &|_| ()).await;
+    say("\ntidegate doctor, of a connection whose external ID was copied in the wrong case:\n")?;
+    say(&doctor::text(&report, &doctor::Look::of_stdout(&Environment::process())))?;
+    if report.verdict != ::doctor::Verdict::Failed {
+        return Err(format!("the connection was to fail, and was found {}", report.verdict.name()));
     }
     Ok(())
 }

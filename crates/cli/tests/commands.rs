@@ -1,5 +1,7 @@
 //! The built binary, as a user calls it.
 
+#[path = "commands/doctor.rs"]
+mod doctor;
 #[path = "commands/integrations.rs"]
 mod integrations;
 #[path = "commands/objects.rs"]
@@ -39,6 +41,9 @@ fn the_demo_moves_every_record_once_and_shows_a_refusal() {
         "{stdout}"
     );
     assert!(stdout.contains("it is not used until its trust policy is:"), "{stdout}");
+    // And the one that fails, explained.
+    assert!(stdout.contains("tidegate doctor, of a connection whose external ID"), "{stdout}");
+    assert!(stdout.contains("[trust.external-id-differs]"), "{stdout}");
     // Counted once more, from the files that were kept, without the demo's own code.
     let mut lines = 0;
     for entry in fs::read_dir(dir.path().join("orders")).unwrap() {

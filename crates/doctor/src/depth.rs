@@ -1,7 +1,8 @@
 use std::fmt;
 
 /// How far an examination goes. Each depth holds those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Depth {
     /// What can be said without any request.
     Offline,

@@ -34,6 +34,17 @@ pub enum Certainty {
     Possible,
 }
 
+impl Certainty {
+    /// One word of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Decided => "decided",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+        }
+    }
+}
+
 /// A cause of this failure, with the evidence, and what to do.
 #[derive(Debug, Clone)]
 pub struct Diagnosis {

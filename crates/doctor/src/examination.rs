@@ -29,7 +29,18 @@ pub fn examine<'a>(
     around: &'a Surroundings,
     begins: &'a (dyn Fn(&'static Check) + Sync),
 ) -> BoxFuture<'a, Report> {
-    Box::pin(examine_all(target, depth, around, begins))
+    examine_until(target, depth, around, begins, &|| false)
+}
+
+/// The same, which makes no more checks once `is_over`, but for taking away what it has written.
+pub fn examine_until<'a>(
+    target: &'a Target,
+    depth: Depth,
+    around: &'a Surroundings,
+    begins: &'a (dyn Fn(&'static Check) + Sync),
+    is_over: &'a (dyn Fn() -> bool + Sync),
+) -> BoxFuture<'a, Report> {
+    Box::pin(examine_all(target, depth, around, begins, is_over))
 }
 
 async fn examine_all(
@@ -37,10 +48,11 @@ async fn examine_all(
     depth: Depth,
     around: &Surroundings,
     begins: &(dyn Fn(&'static Check) + Sync),
+    is_over: &(dyn Fn() -> bool + Sync),
 ) -> Report {
     // Sessions live as long as somebody holds them: held here, each is asked for once.
     let _held = hold(target, around);
-    let mut x = Examination { target, depth, around, facts: Facts::default(), results: Vec::new(), begins };
+    let mut x = Examination { target, depth, around, facts: Facts::default(), results: Vec::new(), begins, is_over };
     checks::input::run(&mut x);
     checks::policies::run(&mut x);
     checks::bucket::run_offline(&mut x);
@@ -75,6 +87,7 @@ pub(crate) struct Examination<'a> {
     pub(crate) facts: Facts,
     results: Vec<CheckResult>,
     pub(crate) begins: &'a (dyn Fn(&'static Check) + Sync),
+    is_over: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Examination<'_> {
@@ -90,6 +103,10 @@ impl Examination<'_> {
                 CheckResult::new(check, Status::Skipped, Duration::ZERO, format!("{need} stands before it"));
             result.because_of = Some(need);
             self.results.push(result);
+            return false;
+        }
+        if check != Check::CLEAN && (self.is_over)() {
+            self.results.push(CheckResult::new(check, Status::Unproven, Duration::ZERO, "it was stopped before this"));
             return false;
         }
         (self.begins)(check);

@@ -18,21 +18,28 @@
 
 pub mod causes;
 mod certificate_facts;
+mod changes;
 mod check;
 mod checks;
 mod depth;
 mod diagnosis;
 mod examination;
+mod expectation;
 mod facts;
 mod kafka_facts;
+#[cfg(test)]
+mod pages;
 mod report;
+pub mod scenarios;
 mod target;
 
 pub use certificate_facts::CertificateFacts;
+pub use changes::{Change, changes, facts as changed_facts};
 pub use check::{Area, Check, Status};
 pub use depth::Depth;
 pub use diagnosis::{Cause, Certainty, Diagnosis, Paste, Remedy};
-pub use examination::{Surroundings, examine};
+pub use examination::{Surroundings, examine, examine_until};
+pub use expectation::Expectation;
 pub use facts::{Facts, Ours, Trial};
 pub use kafka_facts::{BadRecord, Door, KafkaFacts, KafkaWay, LettersFacts, Misplaced, RecordsFacts, TopicFact};
 pub use report::{CheckResult, Report, Verdict};

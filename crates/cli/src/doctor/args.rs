@@ -1,16 +1,19 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use doctor::Depth;
 
-use crate::args::{Output, WorkerArguments};
+use crate::args::{Output, WorkerArguments, seconds};
 use crate::integration::StoreArguments;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DoctorArguments {
     /// A connection of --connections, an integration (cspi-..), a connector file, or - for JSON on stdin that is not saved
-    /// anywhere: a connector or a connection.
-    pub(super) target: String,
+    /// anywhere: a connector or a connection. With --fake-aws: a connection of the scenario, if not
+    /// the one that it names itself.
+    #[arg(required_unless_present_any = ["fake_aws", "explain"])]
+    pub(super) target: Option<String>,
     /// How far to go. Not set: as far as what the target will do.
     #[arg(long, value_enum)]
     pub(super) depth: Option<DepthArgument>,
@@ -40,7 +43,23 @@ pub(crate) struct DoctorArguments {
     pub(super) worker: WorkerArguments,
     #[command(flatten)]
     pub(super) store: StoreArguments,
-    /// How the result looks on stdout.
+    /// Examine what a scenario has on its stage, played by the embedded AWS: a file, the name of one that is built in (F07),
+    /// or list. If the scenario says what it expects, anything else ends with exit code 3.
+    #[arg(long, value_name = "SCENARIO", conflicts_with = "explain")]
+    pub(super) fake_aws: Option<String>,
+    /// Set a variable of the scenario, NAME=VALUE. May be given several times.
+    #[arg(long = "variable", value_name = "NAME=VALUE", requires = "fake_aws")]
+    pub(super) variables: Vec<String>,
+    /// Say what an error message may be of, whoever printed it: AWS, an SDK, another product. - is stdin. Asks nobody.
+    #[arg(long, value_name = "TEXT", conflicts_with = "target", allow_hyphen_values = true)]
+    pub(super) explain: Option<String>,
+    /// Examine again and again, and tell what becomes otherwise. Not deeper than read, unless --depth says so.
+    #[arg(long, conflicts_with = "explain")]
+    pub(super) watch: bool,
+    /// How long --watch waits from one examination to the next.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = interval, requires = "watch")]
+    pub(super) every: Duration,
+    /// How the result looks on stdout. With --watch, JSON is one line a change.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub(super) output: Output,
 }
@@ -65,5 +84,13 @@ impl From<DepthArgument> for Depth {
             DepthArgument::Read => Self::Read,
             DepthArgument::Write => Self::Write,
         }
+    }
+}
+
+/// Examining asks AWS a dozen things: never without a pause.
+fn interval(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        Duration::ZERO => Err("it must be 1 or more".to_owned()),
+        interval => Ok(interval),
     }
 }

@@ -1,55 +1,117 @@
 //! `tidegate doctor`: what is wrong between Tidegate and AWS or Kafka, and what to paste.
 
 mod args;
+mod examined;
+mod explain;
 mod progress;
+mod scenario;
 mod show;
 mod subject;
+mod watch;
 
 use std::io::{BufRead as _, IsTerminal as _};
 
-use ::doctor::{Depth, Surroundings, Target, Verdict, examine};
-use aws::Clients;
+use ::doctor::{Depth, Report, Target, Verdict};
 use world::{Clock, Environment};
 
 pub(crate) use args::DoctorArguments;
+pub(crate) use show::{Look, text};
 
 use crate::args::{Exit, Output};
 use crate::screen::Screen;
-use crate::stdout::print;
+use crate::stdout::{print, say};
+use examined::{Examiner, Outcome};
+use scenario::Played;
 
 /// Examines one thing and tells what was found.
 pub(crate) async fn doctor(arguments: &DoctorArguments, environment: &Environment, screen: &Screen) -> Exit {
-    let target = match subject::find(arguments, environment).await {
-        Ok(target) => target,
+    match told(arguments, environment, screen).await {
+        Ok(exit) => exit,
         Err(text) => {
+            screen.status("");
             screen.print(format!("error: {text}\n").as_bytes());
-            return Exit::Usage;
+            Exit::Usage
         }
-    };
-    let depth = arguments.depth.map_or_else(|| target.depth(), Depth::from);
-    if depth == Depth::Write && !arguments.yes && !may_write(&target, screen) {
-        screen.print(b"nothing was done; --depth read looks without writing\n");
-        return Exit::Usage;
     }
-    // Clients of its own: what a refusal teaches (AWS's hour) must not help the next examination.
-    let clients = Clients::with_keys(Clock::system(), environment.clone(), arguments.worker.keys());
-    let around = Surroundings { clients, environment: environment.clone(), clock: Clock::system() };
-    let progress = progress::Progress::default();
-    let report = examine(&target, depth, &around, &|check| progress.begins(check, screen)).await;
-    screen.status("");
-    let out = match arguments.output {
-        Output::Json => match serde_json::to_string_pretty(&report) {
-            Ok(text) => text + "\n",
-            Err(error) => format!("{{\"error\":{:?}}}\n", error.to_string()),
-        },
-        Output::Text => show::text(&report, std::io::stdout().is_terminal() && environment.get("NO_COLOR").is_none()),
+}
+
+/// `Err` is for what makes no sense: nothing was examined.
+async fn told(arguments: &DoctorArguments, environment: &Environment, screen: &Screen) -> Result<Exit, String> {
+    if let Some(text) = &arguments.explain {
+        let told = explain::explain(&explain::read(text)?, arguments.output);
+        return Ok(print(&told, Exit::Done, screen));
+    }
+    let Some(name) = &arguments.fake_aws else {
+        let subject =
+            Subject { arguments: arguments.clone(), environment: environment.clone(), clock: Clock::system() };
+        return examine(&subject, None, screen).await;
     };
-    let exit = match report.verdict {
+    if name == "list" {
+        return Ok(print(&scenario::list(arguments.output), Exit::Done, screen));
+    }
+    let played = Played::play(name, arguments).await?;
+    examine(&played.subject, Some(&played), screen).await
+}
+
+/// What is to be examined, and where.
+struct Subject {
+    arguments: DoctorArguments,
+    environment: Environment,
+    clock: Clock,
+}
+
+async fn examine(subject: &Subject, played: Option<&Played>, screen: &Screen) -> Result<Exit, String> {
+    let arguments = &subject.arguments;
+    let mut target = subject::find(arguments, &subject.environment).await?;
+    if let Some(played) = played {
+        played.complete(&mut target);
+    }
+    let asked = arguments.depth.map(Depth::from).or_else(|| played.and_then(Played::depth));
+    let examiner = Examiner { clock: &subject.clock, environment: &subject.environment, keys: arguments.worker.keys() };
+    if arguments.watch {
+        let depth = asked.unwrap_or_else(|| target.depth().min(Depth::Read));
+        if depth == Depth::Write && played.is_none() && !arguments.yes && !may_write(&target, screen) {
+            return Ok(refused(screen));
+        }
+        return watch::watch(subject, target, depth, &examiner, screen).await;
+    }
+    let depth = asked.unwrap_or_else(|| target.depth());
+    if depth == Depth::Write && played.is_none() && !arguments.yes && !may_write(&target, screen) {
+        return Ok(refused(screen));
+    }
+    let report = match examiner.examine(&target, depth, screen).await? {
+        Outcome::Ended(report) => report,
+        Outcome::Stopped => return Ok(Exit::NoProgress),
+    };
+    let out = match arguments.output {
+        Output::Json => show::json(&report),
+        Output::Text => show::text(&report, &show::Look::of_stdout(&subject.environment)),
+    };
+    let Some(expectation) = played.and_then(Played::expectation) else {
+        return Ok(print(&out, exit_of(&report), screen));
+    };
+    let unmet = expectation.unmet(&report);
+    say(&out)?;
+    Ok(if unmet.is_empty() {
+        screen.print(b"it is as the scenario expects\n");
+        Exit::Done
+    } else {
+        screen.print(format!("it is not as the scenario expects: {}\n", unmet.join("; ")).as_bytes());
+        Exit::Failed
+    })
+}
+
+fn exit_of(report: &Report) -> Exit {
+    match report.verdict {
         Verdict::Passed => Exit::Done,
         Verdict::Failed => Exit::Failed,
         Verdict::Unproven => Exit::NoProgress,
-    };
-    print(&out, exit, screen)
+    }
+}
+
+fn refused(screen: &Screen) -> Exit {
+    screen.print(b"nothing was done; --depth read looks without writing\n");
+    Exit::Usage
 }
 
 /// Asks whoever sits at the terminal. Where nobody does, naming the target was asking for it.

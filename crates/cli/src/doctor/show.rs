@@ -1,104 +1,199 @@
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 
-use ::doctor::{CheckResult, Report, Status};
+use ::doctor::{CheckResult, Diagnosis, Report, Status};
+use world::Environment;
 
-/// The report for people: a line a check; under what is not well, why, and what to do.
-pub(super) fn text(report: &Report, colour: bool) -> String {
-    let paint = Paint { on: colour };
-    let mut out = String::new();
-    let width = report.checks.iter().map(|result| result.check.name.len()).max().unwrap_or(0);
-    line(&mut out, &format!("{} {}, depth {}", report.kind.name(), report.target, report.depth));
-    for result in &report.checks {
-        if result.status == Status::Skipped {
-            continue;
-        }
-        let status = paint.status(result.status);
-        line(&mut out, &format!("  {status} {:width$}  {}", result.check.name, result.reason));
-        if result.status != Status::Passed {
-            details(&mut out, result, &paint);
-        }
+/// The report for programs: docs/doctor.schema.json.
+pub(super) fn json(report: &Report) -> String {
+    match serde_json::to_string_pretty(report) {
+        Ok(text) => text + "\n",
+        Err(error) => format!("{{\"error\":{:?}}}\n", error.to_string()),
     }
-    let skipped = report.checks.iter().filter(|result| result.status == Status::Skipped);
-    let because = skipped.filter_map(|result| Some(format!("{} ({})", result.check.name, result.because_of?)));
-    let because: Vec<_> = because.collect();
-    if !because.is_empty() {
-        line(&mut out, &format!("  not made, because of another: {}", because.join(", ")));
-    }
-    let count = |status| report.checks.iter().filter(|result| result.status == status).count();
-    line(
-        &mut out,
-        &format!(
-            "{}: {} passed, {} failed, {} unproven, {} to be warned of; {} not tested (-o json lists them)",
-            report.verdict.name(),
-            count(Status::Passed),
-            count(Status::Failed),
-            count(Status::Unproven),
-            count(Status::Warning),
-            report.not_tested.len()
-        ),
-    );
-    out
 }
 
-fn details(out: &mut String, result: &CheckResult, paint: &Paint) {
-    let evidence = [
-        ("code", result.code.as_deref()),
-        ("as", result.identity.as_deref()),
-        ("host", result.host.as_deref()),
-        ("request", result.request_id.as_deref()),
-    ];
-    for (what, value) in evidence {
-        // Most reasons say it already.
-        if let Some(value) = value.filter(|value| !result.reason.contains(value)) {
-            line(out, &format!("             {what:8} {value}"));
+/// How a report looks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Look {
+    /// In colour.
+    colour: bool,
+    /// Where lines are broken; `None`: nowhere, as for a file.
+    width: Option<usize>,
+}
+
+/// A line of fewer columns than these is not broken well.
+const NARROWEST: usize = 60;
+/// Longer lines are not read well.
+const WIDEST: usize = 140;
+/// Where what is said of a check begins that is not well.
+const UNDER: usize = 4;
+/// How wide `cause`, `likely`, `apart` and the like are.
+const WORD: usize = 8;
+
+impl Look {
+    /// As whoever reads stdout wants it.
+    pub(crate) fn of_stdout(environment: &Environment) -> Self {
+        let stdout = std::io::stdout();
+        if !stdout.is_terminal() {
+            return Self::default();
         }
+        let columns = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col));
+        let width = columns.filter(|columns| *columns > 0).map(|columns| columns.clamp(NARROWEST, WIDEST));
+        // https://no-color.org
+        Self { colour: environment.get("NO_COLOR").is_none(), width }
     }
-    for diagnosis in &result.diagnoses {
-        let how = match diagnosis.certainty {
-            ::doctor::Certainty::Decided => "cause",
-            ::doctor::Certainty::Likely => "likely",
-            ::doctor::Certainty::Possible => "maybe",
-        };
-        line(
-            out,
-            &format!(
-                "             {} {} [{}]",
-                paint.bold(&format!("{how:8}")),
-                diagnosis.cause.title,
-                diagnosis.cause.code
-            ),
-        );
-        line(out, &format!("                      {}", diagnosis.because));
-        for remedy in &diagnosis.remedies {
-            line(out, &format!("             {} {}", paint.bold("do      "), remedy.action));
-            if let Some(paste) = &remedy.paste {
+}
+
+/// The report for people: a line a check; under what is not well, why, and what to do.
+pub(crate) fn text(report: &Report, look: &Look) -> String {
+    let mut page = Page { look: *look, out: String::new() };
+    let width = report.checks.iter().map(|result| result.check.name.len()).max().unwrap_or(0);
+    page.line(0, &format!("{} {}, depth {}", report.kind.name(), report.target, report.depth));
+    for result in report.checks.iter().filter(|result| result.status != Status::Skipped) {
+        page.check(result, width);
+    }
+    page.end(report);
+    page.out
+}
+
+/// What is said of one check that is not well, by itself.
+pub(super) fn diagnoses(diagnoses: &[Diagnosis], look: &Look) -> String {
+    let mut page = Page { look: *look, out: String::new() };
+    page.diagnoses(diagnoses);
+    page.out
+}
+
+struct Page {
+    look: Look,
+    out: String,
+}
+
+impl Page {
+    fn check(&mut self, result: &CheckResult, width: usize) {
+        let status = self.status(result.status);
+        let name = format!("{:width$}", result.check.name);
+        self.words(&format!("  {status} {name}  "), 2 + 9 + 1 + width + 2, &result.reason);
+        if result.status == Status::Passed {
+            return;
+        }
+        let evidence = [
+            ("code", result.code.as_deref()),
+            ("as", result.identity.as_deref()),
+            ("host", result.host.as_deref()),
+            ("request", result.request_id.as_deref()),
+        ];
+        for (what, value) in evidence {
+            // Most reasons say it already.
+            if let Some(value) = value.filter(|value| !result.reason.contains(value)) {
+                self.entry(what, value);
+            }
+        }
+        self.diagnoses(&result.diagnoses);
+    }
+
+    fn diagnoses(&mut self, diagnoses: &[Diagnosis]) {
+        let mut pasted = BTreeSet::new();
+        for diagnosis in diagnoses {
+            let how = match diagnosis.certainty {
+                ::doctor::Certainty::Decided => "cause",
+                ::doctor::Certainty::Likely => "likely",
+                ::doctor::Certainty::Possible => "maybe",
+            };
+            self.bold_entry(how, &format!("{} [{}]", diagnosis.cause.title, diagnosis.cause.code));
+            self.entry("", &diagnosis.because);
+            for remedy in &diagnosis.remedies {
+                let Some(paste) = &remedy.paste else {
+                    self.bold_entry("do", &remedy.action);
+                    continue;
+                };
+                // Causes of one refusal are often mended by one text.
+                if !pasted.insert(paste.text()) {
+                    self.bold_entry("do", &format!("{}: the same text as above", remedy.action));
+                    continue;
+                }
+                self.bold_entry("do", &format!("{}:", remedy.action));
+                // Never broken: it is to be copied.
                 for text in paste.text().lines() {
-                    line(out, &format!("                      {text}"));
+                    self.line(UNDER + WORD + 1, text);
                 }
             }
         }
     }
-}
 
-/// One line, without what would steer the terminal: some of it came from far away.
-fn line(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '\u{1b}' => out.push(c),
-            c if c.is_control() => {
-                write!(out, "{}", c.escape_default()).expect("writing to a String does not fail");
+    fn end(&mut self, report: &Report) {
+        let skipped = report.checks.iter().filter(|result| result.status == Status::Skipped);
+        let because = skipped.filter_map(|result| Some((result.because_of?, result.check.name)));
+        let mut stopped: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (cause, name) in because {
+            match stopped.iter_mut().find(|(other, _)| *other == cause) {
+                Some((_, names)) => names.push(name),
+                None => stopped.push((cause, vec![name])),
             }
-            c => out.push(c),
         }
+        for (cause, names) in stopped {
+            self.words("  ", 4, &format!("not made, because {cause} stands before it: {}", names.join(", ")));
+        }
+        let count = |status| report.checks.iter().filter(|result| result.status == status).count();
+        let counts = [
+            (count(Status::Passed), "passed"),
+            (count(Status::Failed), "failed"),
+            (count(Status::Unproven), "unproven"),
+            (count(Status::Warning), "to be warned of"),
+        ];
+        let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        let mut end = format!("{}: {}", report.verdict.name(), counts.collect::<Vec<_>>().join(", "));
+        if !report.not_tested.is_empty() {
+            write!(end, "; {} not tested (-o json lists them)", report.not_tested.len())
+                .expect("writing to a String does not fail");
+        }
+        self.words("", 2, &end);
     }
-    out.push('\n');
-}
 
-struct Paint {
-    on: bool,
-}
+    fn entry(&mut self, what: &str, text: &str) {
+        self.words(&format!("{:UNDER$}{what:WORD$} ", ""), UNDER + WORD + 1, text);
+    }
 
-impl Paint {
+    fn bold_entry(&mut self, what: &str, text: &str) {
+        let what = self.paint("1", &format!("{what:WORD$}"));
+        self.words(&format!("{:UNDER$}{what} ", ""), UNDER + WORD + 1, text);
+    }
+
+    /// A line that is broken between words where it is too long; what follows is put under its beginning, `indent`.
+    /// `head` is ours, and may have colours.
+    fn words(&mut self, head: &str, indent: usize, text: &str) {
+        self.out.push_str(head);
+        let text = harmless(text);
+        let Some(width) = self.look.width else {
+            self.out.push_str(&text);
+            self.out.push('\n');
+            return;
+        };
+        // Where the head alone fills the line, what follows it goes to the next one.
+        let indent = if indent + NARROWEST / 2 > width { UNDER + WORD + 1 } else { indent };
+        let mut column = indent;
+        for (index, word) in text.split(' ').enumerate() {
+            let length = word.chars().count();
+            if index > 0 && column + 1 + length > width {
+                self.out.push('\n');
+                self.out.extend(std::iter::repeat_n(' ', indent));
+                column = indent;
+            } else if index > 0 {
+                self.out.push(' ');
+                column += 1;
+            }
+            self.out.push_str(word);
+            column += length;
+        }
+        self.out.push('\n');
+    }
+
+    fn line(&mut self, indent: usize, text: &str) {
+        self.out.extend(std::iter::repeat_n(' ', indent));
+        self.out.push_str(&harmless(text));
+        self.out.push('\n');
+    }
+
     fn status(&self, status: Status) -> String {
         let code = match status {
             Status::Passed => "32",
@@ -109,11 +204,50 @@ impl Paint {
         self.paint(code, &format!("{:9}", status.name()))
     }
 
-    fn bold(&self, text: &str) -> String {
-        self.paint("1", text)
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.look.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// Without what would steer the terminal: some of it came from far away.
+fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Look, Page};
+
+    fn broken(width: Option<usize>, text: &str) -> String {
+        let mut page = Page { look: Look { colour: false, width }, out: String::new() };
+        page.words("  failed ", 9, text);
+        page.out
     }
 
-    fn paint(&self, code: &str, text: &str) -> String {
-        if self.on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    #[test]
+    fn a_line_is_broken_between_words_on_a_terminal_alone() {
+        let text = "one two three four five six seven eight nine ten eleven twelve";
+        assert_eq!(broken(None, text), format!("  failed {text}\n"));
+        let told = broken(Some(60), text);
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines[0], "  failed one two three four five six seven eight nine ten");
+        assert_eq!(lines[1], "         eleven twelve");
+        // An ARN that is longer than the line stays in one piece, to be copied.
+        let arn = "a".repeat(100);
+        assert!(broken(Some(60), &format!("of {arn}")).contains(&arn));
+    }
+
+    #[test]
+    fn what_came_from_far_away_steers_no_terminal() {
+        let told = broken(None, "a\u{1b}[31mb\nc\u{9b}d");
+        assert_eq!(told, "  failed a\\u{1b}[31mb\\nc\\u{9b}d\n");
     }
 }

@@ -15,11 +15,12 @@ use crate::integration::{open, ours};
 use crate::load;
 
 /// The most that is read of stdin or of a policy's file.
-const LARGEST: u64 = 1 << 20;
+pub(super) const LARGEST: u64 = 1 << 20;
 
 /// Finds what is to be examined: stdin, an integration, a file, or a connection.
 pub(super) async fn find(arguments: &DoctorArguments, environment: &Environment) -> Result<Target, String> {
-    let mut target = match arguments.target.as_str() {
+    let mut target = match arguments.target.as_deref().unwrap_or_default() {
+        "" => return Err("nothing to examine is named".to_owned()),
         "-" => unsaved(arguments, environment).await?,
         name if name.starts_with("cspi-") && !Path::new(name).exists() => {
             integration(name, arguments, environment).await?

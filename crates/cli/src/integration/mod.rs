@@ -47,7 +47,7 @@ impl IntegrationArguments {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct StoreArguments {
     /// The file that integrations are kept in. Not set: tidegate/tidegate.db under XDG_STATE_HOME (~/.local/state).
     #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_STORE")]

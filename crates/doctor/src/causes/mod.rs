@@ -15,6 +15,7 @@ mod duration;
 mod encryption;
 mod external_id;
 mod grant;
+mod guess;
 mod input;
 mod kafka;
 mod keys;
@@ -30,6 +31,8 @@ mod shell;
 mod tags;
 mod time;
 mod trust;
+
+pub use guess::{Guess, guess};
 
 use crate::{Cause, Check, CheckResult, Diagnosis, Facts, Remedy, Status, Target};
 

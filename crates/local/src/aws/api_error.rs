@@ -122,6 +122,7 @@ const ERRORS: &[(&str, u16, &str)] = &[
     ("NotFoundException", 400, "The key does not exist."),
     ("NotImplemented", 501, "A header you provided implies functionality that is not implemented"),
     ("NotModified", 304, "Not Modified"),
+    ("ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket"),
     (
         "OperationAborted",
         409,

@@ -45,6 +45,7 @@ pub(super) async fn handle(call: &mut Call<'_>) -> Result<Reply, ApiError> {
             | Operation::PutBucketPolicy
             | Operation::DeleteBucketPolicy
             | Operation::GetBucketVersioning
+            | Operation::GetObjectLockConfiguration
             | Operation::PutBucketVersioning
     );
     if call.access_point.is_some() && is_about_bucket {
@@ -74,6 +75,7 @@ pub(super) async fn handle(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         Operation::PutBucketPolicy => policy::put(call).await,
         Operation::DeleteBucketPolicy => policy::delete(call).await,
         Operation::GetBucketVersioning => versions::get_versioning(call),
+        Operation::GetObjectLockConfiguration => versions::get_object_lock(call),
         Operation::PutBucketVersioning => versions::put_versioning(call).await,
         Operation::ListObjectVersions => versions::list(call),
         Operation::GetObjectTagging => tagging::get(call),

@@ -184,6 +184,14 @@ async fn a_locked_version_stays_and_a_write_to_such_a_bucket_brings_its_digest()
         let lock = "[buckets.lake]\nversioning = 'enabled'\nobject_lock = { mode = 'COMPLIANCE', days = 1 }";
         let stage = play(&usual_with(lock)).await;
         let session = assumed(&stage).await;
+        let shown = session.get("/lake?object-lock").await.text();
+        assert!(shown.contains("<Mode>COMPLIANCE</Mode><Days>1</Days>"), "{shown}");
+        let unlocked = play(&usual_with("")).await;
+        assert!(
+            asked(&assumed(&unlocked).await, "GET", "/lake?object-lock")
+                .await
+                .starts_with("404 ObjectLockConfigurationNotFoundError")
+        );
         let told = outcome(&session.put("/lake/x", "x").await);
         assert!(told.starts_with("400 InvalidRequest: Content-MD5 OR x-amz-checksum-"), "{told}");
         let ask = Ask::new("PUT", "/lake/x", "x").header("content-md5", "ndTkYSaMgDT1yFZOFVxnpg==");

@@ -1,0 +1,68 @@
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Read as _;
+
+use ::doctor::causes::{Guess, guess};
+use serde_json::json;
+
+use crate::args::Output;
+use crate::doctor::subject::LARGEST;
+
+/// The message itself, or what stands on stdin.
+pub(super) fn read(text: &str) -> Result<String, String> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(LARGEST).read_to_end(&mut bytes);
+    read.map_err(|error| format!("could not read stdin: {error}"))?;
+    // A log may hold anything.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What an error message may be of.
+pub(super) fn explain(message: &str, output: Output) -> String {
+    let guesses = guess(message);
+    match output {
+        Output::Json => {
+            let causes: Vec<_> = guesses.iter().map(as_json).collect();
+            format!("{:#}\n", json!({ "causes": causes }))
+        }
+        Output::Text => text(&guesses),
+    }
+}
+
+fn as_json(guess: &Guess) -> serde_json::Value {
+    let cause = guess.cause;
+    json!({
+        "row": cause.row, "cause": cause.code, "title": cause.title, "certainty": guess.certainty,
+        "matched": guess.matched, "symptom": cause.symptom, "why": cause.why, "apart": cause.apart, "cure": cause.cure,
+    })
+}
+
+fn text(guesses: &[Guess]) -> String {
+    let mut out = String::new();
+    if guesses.is_empty() {
+        return "nothing that is known says this. Examine the connection itself: tidegate doctor TARGET\n".to_owned();
+    }
+    for Guess { cause, certainty, matched, .. } in guesses {
+        let matched: Vec<_> = matched.iter().map(|text| format!("{text:?}")).collect();
+        write!(
+            out,
+            "{} {} [{}]\n    by     {}\n    why    {}\n    apart  {}\n    do     {}\n",
+            certainty.name(),
+            cause.title,
+            cause.code,
+            matched.join(", "),
+            cause.why,
+            cause.apart,
+            cause.cure
+        )
+        .expect("writing to a String does not fail");
+    }
+    let codes: BTreeSet<_> = guesses.iter().map(|guess| guess.cause.code).collect();
+    if codes.len() > 1 {
+        out.push_str("a text decides nothing; tidegate doctor TARGET tells these apart\n");
+    }
+    out
+}
