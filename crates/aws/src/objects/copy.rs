@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,6 +14,7 @@ use crate::objects::encryption::AES256;
 use crate::objects::error::Error;
 use crate::objects::head::{Head, Reading};
 use crate::objects::key::Key;
+use crate::objects::multipart::stopped;
 use crate::objects::parts::Done;
 use crate::objects::put::{Stored, Target, described, stream};
 use crate::objects::traits::Traits;
@@ -241,16 +243,19 @@ impl Bucket {
             traits.content_language.clone_from(&head.content_language);
             traits.metadata = head.metadata.clone().into_iter().collect();
         }
-        if !options.replace_tags && head.tags != Some(0) && head.tags.is_some() {
+        // S3 does not say how many there are to everybody, nor in every answer: what it does not say is asked for, as
+        // CopyObject does, and not left behind.
+        if !options.replace_tags && head.tags != Some(0) {
             traits.tags = source.bucket.tags(source.key, source.reading.version.as_deref()).await?;
         }
         let target = Target { traits: Arc::new(traits), ..target };
         let part = transfer.part_size.unwrap_or(0).max(transfer.part_of(head.size)?);
         let part = if transfer.part_size.is_some() { part } else { part.max(COPY_PART) }.min(MAX_PART);
         let upload = self.begin(&target, None).await?;
+        let completing = AtomicBool::new(false);
         let copied = tokio::select! {
-            copied = self.copy_parts(source, head, &target, &upload, part, transfer) => copied,
-            () = transfer.interrupt.wait() => Err(Error::Stopped { left: "nothing was written" }),
+            copied = self.copy_parts(source, head, &target, &upload, &completing, part, transfer) => copied,
+            () = transfer.interrupt.wait() => Err(stopped(&completing, "nothing was written")),
         };
         if copied.is_err() {
             self.abort_upload(target.key.as_str(), &upload).await;
@@ -264,6 +269,7 @@ impl Bucket {
         head: &Head,
         target: &Target,
         upload: &str,
+        completing: &AtomicBool,
         part: u64,
         transfer: &Transfer,
     ) -> Result<Stored, Error> {
@@ -293,6 +299,7 @@ impl Bucket {
             transfer.meter.add(part.size);
             done.insert(number, part);
         }
+        completing.store(true, Ordering::Relaxed);
         self.complete(target, upload, &done).await
     }
 

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, CompletedPart};
@@ -14,7 +15,7 @@ use crate::objects::error::Error;
 use crate::objects::notes::{Note, Uploads};
 use crate::objects::parts::{Done, Parts};
 use crate::objects::piece::{Piece, Watched};
-use crate::objects::put::{Stored, Target, described, encoded, stream};
+use crate::objects::put::{PERHAPS, Stored, Target, described, encoded, stream};
 use crate::objects::transfer::Transfer;
 use crate::s3::operation::Operation;
 use crate::s3::signing::PayloadSigning;
@@ -34,6 +35,11 @@ impl Job {
     pub(super) fn new(transfer: &Transfer) -> Self {
         Self { transfer: transfer.clone(), upload: None, have: BTreeMap::new() }
     }
+}
+
+/// What is left of an upload that was interrupted: `left`, unless S3 was asked to make the object of it.
+pub(super) fn stopped(completing: &AtomicBool, left: &'static str) -> Error {
+    Error::Stopped { left: if completing.load(Ordering::Relaxed) { PERHAPS } else { left } }
 }
 
 impl Bucket {
@@ -74,6 +80,7 @@ impl Bucket {
         note: Option<Note>,
     ) -> Result<Stored, Error> {
         let interrupt = job.transfer.interrupt.clone();
+        let mut is_noted = note.is_some();
         let upload = if let Some(upload) = job.upload.take() {
             upload
         } else {
@@ -83,17 +90,19 @@ impl Bucket {
                 && let Err(error) = note.write(&upload)
             {
                 tracing::warn!(error = %fault::Chain(&error), "no notes are kept: a put that is killed cannot be resumed");
+                is_noted = false;
             }
             upload
         };
         let resumed = job.have.len() as u64;
         let have = std::mem::take(&mut job.have);
-        let keep = job.transfer.resume && note.is_some();
+        // Parts of an upload that no note tells of nobody would ever find.
+        let keep = job.transfer.resume && is_noted;
+        let left = if keep { "what was sent is kept: go on with --resume" } else { "nothing was written" };
+        let completing = AtomicBool::new(false);
         let sent = tokio::select! {
-            sent = self.send_and_complete(&target, &upload, parts, have, &job.transfer) => sent,
-            () = interrupt.wait() => Err(Error::Stopped {
-                left: if keep { "what was sent is kept: go on with --resume" } else { "nothing was written" },
-            }),
+            sent = self.send_and_complete(&target, &upload, &completing, parts, have, &job.transfer) => sent,
+            () = interrupt.wait() => Err(stopped(&completing, left)),
         };
         match sent {
             Ok(stored) => {
@@ -159,6 +168,7 @@ impl Bucket {
         &self,
         target: &Target,
         upload: &str,
+        completing: &AtomicBool,
         mut parts: Parts,
         mut done: BTreeMap<u64, Done>,
         transfer: &Transfer,
@@ -191,6 +201,7 @@ impl Bucket {
         {
             return Err(Error::FileChanged { path: file.path.clone() });
         }
+        completing.store(true, Ordering::Relaxed);
         self.complete(target, &upload, &done).await
     }
 
@@ -271,8 +282,10 @@ impl Bucket {
                 .build()
         });
         let listed = CompletedMultipartUpload::builder().set_parts(Some(listed.collect())).build();
+        let attempts = AtomicU32::new(0);
         let completed = self
             .persist(operation, name, |client| {
+                attempts.fetch_add(1, Ordering::Relaxed);
                 let (crc32c, crc64) = encoded(whole);
                 let request = client
                     .complete_multipart_upload()
@@ -298,7 +311,15 @@ impl Bucket {
                 Some(etag) => Ok(stored(etag, answer.version_id)),
                 None => Err(self.malformed(operation, name, "an ETag")),
             },
-            Err(gave_up) if target.only_new && gave_up.has_status(412) => Err(self.exists(&target.key)),
+            Err(gave_up) if target.only_new && gave_up.has_status(412) => {
+                // An earlier attempt may have made it, and its answer was lost.
+                if attempts.load(Ordering::Relaxed) > 1
+                    && let Some(found) = self.find_same(target, size, whole).await?
+                {
+                    return Ok(stored(found.etag, found.version));
+                }
+                Err(self.exists(&target.key))
+            }
             // Completed by an attempt whose answer was lost, or ended by somebody else: the object tells.
             Err(gave_up) if gave_up.is("NoSuchUpload") => match self.find_same(target, size, whole).await? {
                 Some(found) => Ok(stored(found.etag, found.version)),

@@ -147,7 +147,8 @@ impl Bucket {
         let put = self.put_object(target, Piece::Memory(content));
         let stored = tokio::select! {
             stored = put => stored?,
-            () = transfer.interrupt.wait() => return Err(STOPPED),
+            // The last byte may have gone already.
+            () = transfer.interrupt.wait() => return Err(Error::Stopped { left: PERHAPS }),
         };
         transfer.meter.add(stored.size);
         Ok(stored)
@@ -278,6 +279,9 @@ impl Bucket {
 
 /// What is left where nothing had become visible.
 pub(super) const STOPPED: Error = Error::Stopped { left: "nothing was written" };
+
+/// What is left where S3 had been asked and had not answered.
+pub(super) const PERHAPS: &str = "the object is there whole, or not at all: tidegate object head tells";
 
 /// A checksum as the two headers that S3 has for ours.
 pub(super) fn encoded(checksum: Option<Sum>) -> (Option<String>, Option<String>) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -263,6 +264,62 @@ async fn a_put_that_must_be_new_and_whose_answer_is_lost_is_known_for_our_own() 
 }
 
 #[tokio::test]
+async fn an_interrupt_does_not_say_that_nothing_was_written_once_s3_was_asked_for_the_object() {
+    let desk = Desk::new().await;
+    let path = desk.file("big", SIZE);
+    for (operation, size) in [("PutObject", 5), ("CompleteMultipartUpload", SIZE)] {
+        let late = FaultRule::new(Effect::LateAnswer { millis: 3_600_000 }).operation(operation);
+        desk.world.aws.faults().add(late).unwrap();
+        let transfer = small_parts();
+        let interrupt = transfer.interrupt.clone();
+        let name = format!("of-{size}");
+        let content = std::io::Cursor::new(fs::read(&path).unwrap()).take(size);
+        let name_of = key(&name);
+        let put = desk.bucket.put_reader(&name_of, content, Traits::default(), false, &transfer);
+        let stopping = async {
+            while !desk.keys().await.contains(&name) {
+                tokio::task::yield_now().await;
+            }
+            interrupt.set();
+        };
+        let both = async { tokio::join!(put, stopping) };
+        let (put, ()) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
+        let error = put.unwrap_err();
+        assert_eq!(error.code(), "object.stopped");
+        assert!(error.to_string().contains("there whole, or not at all"), "{operation}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_must_be_new_and_whose_answer_is_lost_is_known_for_our_own() {
+    let desk = Desk::new().await;
+    let path = desk.file("big", SIZE);
+    let (name, parts) = (key("big"), small_parts());
+    let put = || desk.bucket.put_file(&name, &path, Traits::default(), true, &parts, None);
+    desk.world.fault("CompleteMultipartUpload", Effect::Reset { applied: true });
+    put().await.unwrap();
+    assert_eq!(put().await.unwrap_err().code(), "object.exists");
+    assert_eq!(desk.open_uploads().await, 0);
+}
+
+#[tokio::test]
+async fn a_move_in_parts_asks_for_tags_that_s3_has_not_counted_and_is_none_without_an_answer() {
+    let desk = Desk::new().await;
+    let path = desk.file("from", 2 * PART);
+    desk.put_file("from", &path, &Transfer::new()).await.unwrap();
+    let in_parts = BucketOptions { copy_at_once: PART, ..options(&desk.world) };
+    let no_tags = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:GetObjectTagging", "Resource": "*"}]}"#;
+    let bucket = desk.world.bucket_as("all", Some(no_tags.to_owned()), in_parts);
+    let from = key("from");
+    let source = Source { bucket: &bucket, key: &from, reading: Reading::default() };
+    let error = bucket.take_over(&source, &key("to"), &CopyOptions::default(), &small_parts()).await.unwrap_err();
+    assert_eq!(error.code(), "s3.access-denied");
+    assert_eq!(desk.keys().await, ["from"]);
+}
+
+#[tokio::test]
 async fn what_does_not_pass_is_given_up_in_time_and_leaves_nothing() {
     let desk = Desk::new().await;
     let short = BucketOptions { tries_for: Duration::from_millis(50), ..options(&desk.world) };
@@ -329,7 +386,8 @@ async fn an_interrupted_put_leaves_nothing_unless_it_is_to_be_resumed() {
 async fn broken_off(desk: &Desk, path: &Path) {
     let stuck = FaultRule::new(Effect::Delay { millis: 3_600_000 }).operation("UploadPart").skip(2);
     let stuck = desk.world.aws.faults().add(stuck).unwrap();
-    let transfer = small_parts();
+    // One after the other, so that it is the first two that are there.
+    let transfer = Transfer { parallel: 1, ..small_parts() };
     tokio::select! {
         _ = desk.put_file("big", path, &transfer) => panic!("it was stuck"),
         () = eventually(|| transfer.meter.done() == 2 * PART) => {}
