@@ -209,11 +209,14 @@ impl Page {
     }
 }
 
-/// Without what would steer the terminal: some of it came from far away.
-fn harmless(text: &str) -> String {
+/// Without what would steer the terminal, or show other letters than there are: some of it came from far away.
+pub(super) fn harmless(text: &str) -> String {
+    // Of no width, or turning the letters around them (Unicode Bidirectional Algorithm, 2).
+    let turns =
+        |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        if c.is_control() || turns(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -247,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_came_from_far_away_steers_no_terminal() {
-        let told = broken(None, "a\u{1b}[31mb\nc\u{9b}d");
-        assert_eq!(told, "  failed a\\u{1b}[31mb\\nc\\u{9b}d\n");
+        let told = broken(None, "a\u{1b}[31mb\nc\u{9b}d\u{202e}e");
+        assert_eq!(told, "  failed a\\u{1b}[31mb\\nc\\u{9b}d\\u{202e}e\n");
     }
 }

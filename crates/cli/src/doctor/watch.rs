@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::examined::{Examiner, Outcome};
-use super::show::{self, Look};
+use super::show::{self, Look, harmless};
 use super::{Subject, exit_of, subject};
 use crate::args::{Exit, Output};
 use crate::run::Signals;
@@ -111,6 +111,7 @@ impl Teller {
                     (_, Status::Warning) => "warning",
                     (_, Status::Unproven | Status::Skipped) => "not proven",
                 };
+                let reason = harmless(reason);
                 format!("{at:.0}  {what} {check}: {reason}\n{}", show::diagnoses(diagnoses, &self.look))
             }
             Change::Fact { .. } => {
@@ -124,9 +125,23 @@ impl Teller {
 fn told_fact(change: &Change) -> Option<String> {
     let Change::Fact { fact, before, now } = change else { return None };
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    Some(format!("{fact}: {} -> {}", shown(before), shown(now)))
+    Some(harmless(&format!("{fact}: {} -> {}", shown(before), shown(now))))
 }
 
 fn line(value: &Value) -> String {
     format!("{value}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_came_from_far_away_steers_no_terminal() {
+        let teller = Teller { output: Output::Text, look: Look::default() };
+        let (before, now) = (json!("a"), json!("b\u{1b}[2J"));
+        let change = Change::Fact { fact: "caller".into(), before, now };
+        let told = teller.change(Timestamp::UNIX_EPOCH, &change);
+        assert!(told.ends_with("changed caller: a -> b\\u{1b}[2J\n"), "{told}");
+    }
 }
