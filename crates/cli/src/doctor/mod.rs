@@ -14,6 +14,7 @@ use ::doctor::{Depth, Report, Target, Verdict};
 use world::{Clock, Environment};
 
 pub(crate) use args::DoctorArguments;
+pub(crate) use explain::causes_of;
 pub(crate) use show::{Look, text};
 
 use crate::args::{Exit, Output};
