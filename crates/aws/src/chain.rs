@@ -32,10 +32,13 @@ impl Chain<'_> {
         let profile = Profile::default();
         let files = self.files(&profile).await?;
         let name = self.name(&profile);
-        if files.get(&name).is_some() || environment.get("AWS_PROFILE").is_some() {
-            return self.follow(&files, &profile).await;
+        match files.get(&name) {
+            // A region alone is no answer to who we are: `aws configure set region` must not hide the machine's role.
+            Some(section) if !section.says_who() => tried.push(format!("profile ({name} says nothing of who we are)")),
+            Some(_) => return self.follow(&files, &profile).await,
+            None if environment.get("AWS_PROFILE").is_some() => return self.follow(&files, &profile).await,
+            None => tried.push(format!("profile (there is no profile {name})")),
         }
-        tried.push(format!("profile (there is no profile {name})"));
         if let Some(web) = self.web_identity_in_environment() {
             return self.sts.web_identity(&web, self.endpoint).await.map(Signer::from);
         }
@@ -130,7 +133,7 @@ impl Chain<'_> {
         Some(WebIdentity::new(role, file, session_name))
     }
 
-    async fn files(self, profile: &Profile) -> Result<ProfileFiles, Error> {
+    pub(crate) async fn files(self, profile: &Profile) -> Result<ProfileFiles, Error> {
         let config = self.file(profile.config_file.as_ref(), "AWS_CONFIG_FILE", "config").await?;
         let credentials =
             self.file(profile.credentials_file.as_ref(), "AWS_SHARED_CREDENTIALS_FILE", "credentials").await?;

@@ -82,6 +82,8 @@ pub struct ReadRole {
 pub struct ReadGrants {
     /// Whose they are: `role orders`.
     pub whose: String,
+    /// Its ARN, with its path, which a session's ARN has lost; empty where it could not be read.
+    pub arn: String,
     /// `AROA..` or `AIDA..`; empty where it could not be read.
     pub unique_id: String,
     /// Its policies, also those of its groups.
@@ -164,6 +166,8 @@ impl Clients {
         let operation = if kind == Kind::Role { "iam:GetRole" } else { "iam:GetUser" };
         match ask.call(operation, &[(&format!("{}Name", kind.word()), name)]).await {
             Ok(leaves) => {
+                let arn = leaves.one(&["Role", "Arn"]).or(leaves.one(&["User", "Arn"]));
+                grants.arn = arn.unwrap_or_default().to_owned();
                 grants.unique_id = leaves.one(&["RoleId"]).or(leaves.one(&["UserId"])).unwrap_or_default().to_owned();
                 if let Some(arn) = leaves.one(&["PermissionsBoundary", "PermissionsBoundaryArn"]) {
                     match ask.managed(arn).await {

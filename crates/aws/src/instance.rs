@@ -14,7 +14,7 @@ const DEFAULT: &str = "http://169.254.169.254";
 const DEFAULT_V6: &str = "http://[fd00:ec2::254]";
 
 /// The service is on the same machine: it answers in a millisecond or not at all.
-const PATIENCE: Patience = Patience { connect: Duration::from_secs(1), answer: Duration::from_secs(2) };
+pub(crate) const PATIENCE: Patience = Patience { connect: Duration::from_secs(1), answer: Duration::from_secs(2) };
 
 /// Pauses before the second and the third attempt; the session cache has its own after that.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
@@ -27,7 +27,8 @@ const HOP_LIMIT: &str = "in a container the answer dies on its way if the hop li
      aws ec2 modify-instance-metadata-options --instance-id i-.. --http-put-response-hop-limit 2 --http-tokens required; or \
      give the container a role of its own (kind container or web-identity)";
 
-const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+/// What lists the role, and below which its session is.
+pub(crate) const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 
 /// Asks for the instance's session.
 pub(crate) async fn session(environment: &Environment, clock: &AwsClock) -> Result<Signer, Error> {
@@ -38,14 +39,7 @@ pub(crate) async fn session(environment: &Environment, clock: &AwsClock) -> Resu
             "unset it, or name another kind of connection",
         ));
     }
-    let url = match (
-        environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
-        environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"),
-    ) {
-        (Some(url), _) => url,
-        (None, Some(mode)) if mode.eq_ignore_ascii_case("ipv6") => DEFAULT_V6.to_owned(),
-        (None, _) => DEFAULT.to_owned(),
-    };
+    let url = url(environment);
     let Some(authority) = authority(&url) else {
         return Err(failed(
             &Base::Instance,
@@ -87,6 +81,18 @@ pub(crate) async fn session(environment: &Environment, clock: &AwsClock) -> Resu
         }
         Signer::Session(_) | Signer::Keys(_) | Signer::Anonymous => signer,
     })
+}
+
+/// Where the metadata service is.
+pub(crate) fn url(environment: &Environment) -> String {
+    match (
+        environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+        environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"),
+    ) {
+        (Some(url), _) => url,
+        (None, Some(mode)) if mode.eq_ignore_ascii_case("ipv6") => DEFAULT_V6.to_owned(),
+        (None, _) => DEFAULT.to_owned(),
+    }
 }
 
 /// Whether the environment says that there is no metadata service.
@@ -201,7 +207,7 @@ impl Metadata {
 }
 
 /// `host:port` of a plain URL.
-fn authority(url: &str) -> Option<String> {
+pub(crate) fn authority(url: &str) -> Option<String> {
     let uri: http::Uri = url.parse().ok()?;
     let host = uri.host().filter(|host| !host.is_empty() && uri.scheme_str() == Some("http"))?;
     Some(format!("{host}:{}", uri.port_u16().unwrap_or(80)))

@@ -1,8 +1,9 @@
 //! The only crate that builds AWS SDK clients.
 //!
 //! What lives here: [`Clients`], which holds what all of them share (connections, the clock, sessions, counters); the
-//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); [`s3`], the S3 implementation of
-//! [`transit::Sink`]; and [`objects`], what a person or a script does with objects: get, put, list, copy and the like.
+//! exchanges that `identity` asks for (STS, instance and container metadata, profiles, the default chain); [`reach`], which
+//! looks how far a service is away; [`s3`], the S3 implementation of [`transit::Sink`]; and [`objects`], what a person or a
+//! script does with objects: get, put, list, copy and the like.
 //! What may not: a decision about who we are (that is `identity`), and anything about records.
 //!
 //! ```text
@@ -23,6 +24,7 @@ mod chain;
 mod clients;
 mod container;
 mod counters;
+mod evidence;
 mod failure;
 mod file;
 mod iam_read;
@@ -37,12 +39,14 @@ mod walk;
 mod xml;
 
 pub mod objects;
+pub mod reach;
 pub mod s3;
 
 pub use backoff::Backoff;
 pub use clients::Clients;
 pub use counters::{Counters, RequestCount};
+pub use evidence::{Metadata, MetadataState, Offered, Provider, Providing};
 pub use iam_read::{IamEndpoint, ReadGrants, ReadPolicy, ReadRole};
 pub use msk::{MskTokenError, msk_token};
 pub use sts::Won;
-pub use walk::Stop;
+pub use walk::{SignedWith, Stop};

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -51,6 +51,16 @@ pub(crate) async fn ask(
     request: http::request::Builder,
     patience: Patience,
 ) -> Result<(StatusCode, Bytes), Silence> {
+    let answer = ask_whole(authority, request, patience).await?;
+    Ok((answer.status(), answer.into_body()))
+}
+
+/// The same, with the answer's headers.
+pub(crate) async fn ask_whole(
+    authority: &str,
+    request: http::request::Builder,
+    patience: Patience,
+) -> Result<Response<Bytes>, Silence> {
     let broken = |error: &dyn std::fmt::Display| Silence::Broken(error.to_string());
     let request: Request<Empty<Bytes>> =
         request.header("host", authority).body(Empty::new()).map_err(|error| broken(&error))?;
@@ -65,11 +75,11 @@ pub(crate) async fn ask(
         // Ends with the sender, or with the far side.
         let driver = tokio::spawn(connection);
         let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), LARGEST).collect().await.map_err(|error| broken(&error))?;
+        let (parts, body) = answer.into_parts();
+        let body = Limited::new(body, LARGEST).collect().await.map_err(|error| broken(&error))?;
         drop(sender);
         driver.abort();
-        Ok((status, body.to_bytes()))
+        Ok(Response::from_parts(parts, body.to_bytes()))
     };
     tokio::time::timeout(patience.answer, answer).await.unwrap_or(Err(Silence::NoAnswer))
 }

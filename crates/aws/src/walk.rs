@@ -14,6 +14,32 @@ pub struct Stop {
     pub arn: Option<String>,
     /// When the session ends; `None` if it does not, or nobody said.
     pub expires_at: Option<SystemTime>,
+    /// What its requests are signed with.
+    pub signed_with: SignedWith,
+}
+
+/// What requests are signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignedWith {
+    /// Nothing.
+    Nothing,
+    /// Keys that never end.
+    Keys,
+    /// A session's keys and token that came without an end: there is one, and nobody said when.
+    Token,
+    /// A session with its end.
+    Session,
+}
+
+impl SignedWith {
+    fn of(signer: &Signer) -> Self {
+        match signer {
+            Signer::Anonymous => Self::Nothing,
+            Signer::Keys(keys) if keys.token.is_some() => Self::Token,
+            Signer::Keys(_) => Self::Keys,
+            Signer::Session(_) => Self::Session,
+        }
+    }
 }
 
 impl Clients {
@@ -38,7 +64,7 @@ impl Clients {
         let what = identity.name();
         let mut signer = identity.signer().await?;
         if matches!(signer, Signer::Anonymous) {
-            return Ok(Stop { what, arn: None, expires_at: None });
+            return Ok(Stop { what, arn: None, expires_at: None, signed_with: SignedWith::Nothing });
         }
         let arn = match self.sts().caller(&part.sts, &signer).await {
             // As every request does: a session that AWS has dropped is asked for once more.
@@ -48,6 +74,6 @@ impl Clients {
             }
             answer => answer?,
         };
-        Ok(Stop { what, arn: Some(arn), expires_at: signer.expires_at() })
+        Ok(Stop { what, arn: Some(arn), expires_at: signer.expires_at(), signed_with: SignedWith::of(&signer) })
     }
 }

@@ -4,6 +4,8 @@
 mod doctor;
 #[path = "commands/integrations.rs"]
 mod integrations;
+#[path = "commands/objects.rs"]
+mod objects;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

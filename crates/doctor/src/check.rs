@@ -81,6 +81,9 @@ macro_rules! checks {
 checks! {
     INPUT = "input-well-formed", "what is written down can be read, and AWS would take it", Offline, Surroundings, [];
     POLICIES = "policies-without-fault", "the policies that were given have no known fault", Offline, Identity, [];
+    BUCKET_NAME = "bucket-name-well-formed", "what is written down as the bucket's name is one", Offline, S3, ["input-well-formed"];
+    KEY_REGION = "key-in-bucket-region", "the KMS key that is named is of the bucket's region", Offline, S3, ["input-well-formed"];
+    NAMES_REPEAT = "names-repeat", "what is written again is written under the same names", Offline, S3, ["input-well-formed"];
     CLOCK = "clock-agrees", "this machine's clock agrees with AWS's", Identity, Surroundings, ["input-well-formed"];
     STS_REACHED = "sts-reachable", "STS answers at its endpoint", Identity, Surroundings, ["input-well-formed"];
     S3_REACHED = "s3-reachable", "S3 answers at its endpoint", Identity, Surroundings, ["input-well-formed"];
@@ -93,10 +96,10 @@ checks! {
     TAGS = "tags-accepted", "the role takes the session's tags and source identity", Identity, Identity, ["base-identity-found"];
     CALLER = "identity-as-configured", "who we are in the end is whom the configuration names", Identity, Identity, ["roles-assumed"];
     LIFE = "session-lives-long-enough", "the session lives as long as was asked for", Identity, Identity, ["roles-assumed"];
-    BUCKET = "bucket-found", "the bucket is there, in the region that is configured", Read, S3, ["roles-assumed"];
+    BUCKET = "bucket-found", "the bucket is there, in the region that is configured", Read, S3, ["bucket-name-well-formed", "roles-assumed"];
     OWNER = "bucket-owner-as-expected", "the bucket belongs to the account that is expected", Read, S3, ["bucket-found"];
     LIST = "prefix-listable", "objects under the prefix can be listed", Read, S3, ["bucket-found"];
-    READ = "objects-readable", "objects under the prefix can be read", Read, S3, ["prefix-listable"];
+    READ = "objects-readable", "objects under the prefix can be read", Read, S3, ["bucket-found"];
     DELETE = "object-deletable", "objects can be deleted", Write, S3, ["bucket-found"];
     PUT = "object-writable", "an object can be written", Write, S3, ["bucket-found"];
     MULTIPART = "parts-writable", "an object can be written in parts", Write, S3, ["bucket-found"];

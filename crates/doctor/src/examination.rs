@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use aws::Clients;
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use world::{Clock, Environment};
 
@@ -19,17 +20,30 @@ pub struct Surroundings {
 }
 
 /// Examines `target` down to `depth`. `begins` is told of each check as it begins.
-pub async fn examine(
-    target: &Target,
+///
+/// Boxed, because it holds every check's future, and because what is behind it is too deep for the compiler to see that a
+/// caller's future can be sent to another thread.
+pub fn examine<'a>(
+    target: &'a Target,
     depth: Depth,
-    around: &Surroundings,
-    begins: &(dyn Fn(&'static Check) + Sync),
-) -> Report {
-    examine_until(target, depth, around, begins, &|| false).await
+    around: &'a Surroundings,
+    begins: &'a (dyn Fn(&'static Check) + Sync),
+) -> BoxFuture<'a, Report> {
+    examine_until(target, depth, around, begins, &|| false)
 }
 
 /// The same, which makes no more checks once `is_over`, but for taking away what it has written.
-pub async fn examine_until(
+pub fn examine_until<'a>(
+    target: &'a Target,
+    depth: Depth,
+    around: &'a Surroundings,
+    begins: &'a (dyn Fn(&'static Check) + Sync),
+    is_over: &'a (dyn Fn() -> bool + Sync),
+) -> BoxFuture<'a, Report> {
+    Box::pin(examine_all(target, depth, around, begins, is_over))
+}
+
+async fn examine_all(
     target: &Target,
     depth: Depth,
     around: &Surroundings,
@@ -41,11 +55,20 @@ pub async fn examine_until(
     let mut x = Examination { target, depth, around, facts: Facts::default(), results: Vec::new(), begins, is_over };
     checks::input::run(&mut x);
     checks::policies::run(&mut x);
+    checks::bucket::run_offline(&mut x);
+    Box::pin(checks::network::run(&mut x)).await;
+    checks::clock::run(&mut x);
+    Box::pin(checks::anywhere::run(&mut x)).await;
     checks::identity::run(&mut x).await;
+    checks::elsewhere::of_identity(&mut x).await;
+    checks::expiry::run(&mut x);
     checks::trust::run(&mut x).await;
     checks::bucket::run(&mut x).await;
+    checks::elsewhere::of_bucket(&mut x).await;
     checks::reading::run(&mut x).await;
     checks::writing::run(&mut x).await;
+    checks::bucket::look_for_reasons(&mut x).await;
+    Box::pin(checks::kafka::run(&mut x)).await;
     x.report()
 }
 
@@ -63,7 +86,7 @@ pub(crate) struct Examination<'a> {
     pub(crate) around: &'a Surroundings,
     pub(crate) facts: Facts,
     results: Vec<CheckResult>,
-    begins: &'a (dyn Fn(&'static Check) + Sync),
+    pub(crate) begins: &'a (dyn Fn(&'static Check) + Sync),
     is_over: &'a (dyn Fn() -> bool + Sync),
 }
 
@@ -100,10 +123,29 @@ impl Examination<'_> {
         self.results.push(result);
     }
 
+    /// Writes down that another check stands before this one, which did not fail in every such case.
+    pub(crate) fn stand_back(&mut self, check: &'static Check, before: &'static Check) {
+        if check.depth <= self.depth {
+            let text = format!("{} stands before it", before.name);
+            let mut result = CheckResult::new(check, Status::Skipped, Duration::ZERO, text);
+            result.because_of = Some(before.name);
+            self.results.push(result);
+        }
+    }
+
     /// Writes down that a check does not apply.
     pub(crate) fn skip(&mut self, check: &'static Check, why: impl Into<String>) {
         if check.depth <= self.depth {
             self.results.push(CheckResult::new(check, Status::Skipped, Duration::ZERO, why));
+        }
+    }
+
+    /// Writes down that a check was not made because of another one.
+    pub(crate) fn skip_because(&mut self, check: &'static Check, other: &'static Check, why: impl Into<String>) {
+        if check.depth <= self.depth {
+            let mut result = CheckResult::new(check, Status::Skipped, Duration::ZERO, why);
+            result.because_of = Some(other.name);
+            self.results.push(result);
         }
     }
 
@@ -243,6 +285,17 @@ impl Facts {
         show("base", self.base_arn.clone().map(Into::into));
         show("caller", self.hop_arns.last().or(self.base_arn.as_ref()).cloned().map(Into::into));
         show("bucket_region", self.bucket_region.clone().map(Into::into));
+        show("provider", self.provider().map(|(provider, what)| format!("{}: {what}", provider.name()).into()));
+        show("instance_metadata", self.metadata.as_ref().map(|metadata| metadata.state.to_string().into()));
+        show(
+            "proxy",
+            self.proxies.proxies.first().map(|(variable, proxy)| format!("{variable}={proxy}, not used").into()),
+        );
+        let reached = [&self.sts, &self.s3, &self.kms].into_iter().flatten();
+        let issuers = reached
+            .filter_map(|reached| Some((reached.host.clone(), reached.certificates.first()?.issuer.clone().into())));
+        let issuers: serde_json::Map<_, _> = issuers.collect();
+        show("certificates_by", (!issuers.is_empty()).then(|| issuers.into()));
         let seconds = |time: std::time::SystemTime| {
             jiff::Timestamp::try_from(time).ok().map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into())
         };
@@ -250,6 +303,11 @@ impl Facts {
         show("longest_session_seconds", self.longest.map(|longest| longest.as_secs().into()));
         show("encrypted_with", self.put_encryption.as_ref().map(|(kind, _)| kind.clone().into()));
         show("encrypted_by_key", self.put_encryption.as_ref().and_then(|(_, key)| key.clone()).map(Into::into));
+        show(
+            "touches",
+            Some(&self.touches).filter(|touches| !touches.is_empty()).map(|touches| touches.clone().into()),
+        );
+        show("deletes", self.deletes.clone().map(Into::into));
         shown
     }
 }

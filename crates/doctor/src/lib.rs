@@ -17,6 +17,7 @@
 //! Nothing is left behind: what a check writes it takes away again, and says so if it cannot.
 
 pub mod causes;
+mod certificate_facts;
 mod changes;
 mod check;
 mod checks;
@@ -25,18 +26,21 @@ mod diagnosis;
 mod examination;
 mod expectation;
 mod facts;
+mod kafka_facts;
 #[cfg(test)]
 mod pages;
 mod report;
 pub mod scenarios;
 mod target;
 
+pub use certificate_facts::CertificateFacts;
 pub use changes::{Change, changes, facts as changed_facts};
 pub use check::{Area, Check, Status};
 pub use depth::Depth;
 pub use diagnosis::{Cause, Certainty, Diagnosis, Paste, Remedy};
 pub use examination::{Surroundings, examine, examine_until};
 pub use expectation::Expectation;
-pub use facts::{Facts, Trial};
+pub use facts::{Facts, Ours, Trial};
+pub use kafka_facts::{BadRecord, Door, KafkaFacts, KafkaWay, LettersFacts, Misplaced, RecordsFacts, TopicFact};
 pub use report::{CheckResult, Report, Verdict};
 pub use target::{InputFault, IntegrationFacts, Place, Target, TargetKind};

@@ -120,12 +120,19 @@ impl Fence {
     }
 
     fn s3_statements(&self, partition: Partition, owner: Option<AccountId>) -> Vec<DraftStatement> {
-        const OBJECTS: [&str; 5] = [
+        // Not s3:*Object*: that would let ACLs, retention and legal holds be changed.
+        const OBJECTS: [&str; 11] = [
             "s3:AbortMultipartUpload",
             "s3:DeleteObject",
+            "s3:DeleteObjectTagging",
+            "s3:DeleteObjectVersion",
             "s3:GetObject",
+            "s3:GetObjectTagging",
+            "s3:GetObjectVersion",
+            "s3:GetObjectVersionTagging",
             "s3:ListMultipartUploadParts",
             "s3:PutObject",
+            "s3:PutObjectTagging",
         ];
         let in_account = |statement: DraftStatement| match owner {
             Some(owner) => statement.only_if(Operator::STRING_EQUALS, "s3:ResourceAccount", [owner.to_string()]),

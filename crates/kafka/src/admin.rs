@@ -30,6 +30,21 @@ pub struct NewTopic {
     pub configs: BTreeMap<String, String>,
 }
 
+impl NewTopic {
+    pub(crate) fn creatable(&self) -> CreatableTopic {
+        let configs = self.configs.iter().map(|(name, value)| {
+            CreatableTopicConfig::default()
+                .with_name(StrBytes::from_string(name.clone()))
+                .with_value(Some(StrBytes::from_string(value.clone())))
+        });
+        CreatableTopic::default()
+            .with_name(topic_name(&self.name))
+            .with_num_partitions(self.partitions)
+            .with_replication_factor(self.replication_factor)
+            .with_configs(configs.collect())
+    }
+}
+
 /// Which place of a partition is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -85,18 +100,9 @@ fn topic_name(name: &str) -> TopicName {
 impl Cluster {
     /// Creates a topic. `TOPIC_ALREADY_EXISTS` is an error like any other.
     pub async fn create_topic(&self, topic: &NewTopic) -> Result<(), Error> {
-        let configs = topic.configs.iter().map(|(name, value)| {
-            CreatableTopicConfig::default()
-                .with_name(StrBytes::from_string(name.clone()))
-                .with_value(Some(StrBytes::from_string(value.clone())))
-        });
-        let creatable = CreatableTopic::default()
-            .with_name(topic_name(&topic.name))
-            .with_num_partitions(topic.partitions)
-            .with_replication_factor(topic.replication_factor)
-            .with_configs(configs.collect());
-        let request =
-            CreateTopicsRequest::default().with_topics(vec![creatable]).with_timeout_ms(self.server_timeout_ms());
+        let request = CreateTopicsRequest::default()
+            .with_topics(vec![topic.creatable()])
+            .with_timeout_ms(self.server_timeout_ms());
         self.administer(async || {
             let response = self.controller().await?.call(&request).await?;
             let what = format!("creation of topic {}", topic.name);
@@ -254,7 +260,7 @@ impl Cluster {
     }
 
     /// What the broker may take before it gives up: as long as we wait.
-    fn server_timeout_ms(&self) -> i32 {
+    pub(crate) fn server_timeout_ms(&self) -> i32 {
         i32::try_from(self.config().request_timeout.as_millis()).unwrap_or(i32::MAX)
     }
 }

@@ -10,6 +10,8 @@ use kafka_protocol::error::ResponseError;
 pub struct ErrorCode(i16);
 
 impl ErrorCode {
+    /// `CLUSTER_AUTHORIZATION_FAILED`.
+    pub const CLUSTER_AUTHORIZATION_FAILED: Self = Self(31);
     /// `COORDINATOR_LOAD_IN_PROGRESS`: the coordinator reads its log after a move; waiting helps.
     pub const COORDINATOR_LOAD_IN_PROGRESS: Self = Self(14);
     /// `COORDINATOR_NOT_AVAILABLE`: nobody coordinates the group now, or what was written to its log was not replicated in
@@ -29,12 +31,24 @@ impl ErrorCode {
     pub const FETCH_SESSION_ID_NOT_FOUND: Self = Self(70);
     /// `GROUP_AUTHORIZATION_FAILED`.
     pub const GROUP_AUTHORIZATION_FAILED: Self = Self(30);
+    /// `GROUP_ID_NOT_FOUND`: there is no such group, or none of this kind.
+    pub const GROUP_ID_NOT_FOUND: Self = Self(69);
     /// `ILLEGAL_GENERATION`: the group has moved on without us.
     pub const ILLEGAL_GENERATION: Self = Self(22);
+    /// `ILLEGAL_SASL_STATE`: a login where none is expected.
+    pub const ILLEGAL_SASL_STATE: Self = Self(34);
     /// `INVALID_FETCH_SESSION_EPOCH`.
     pub const INVALID_FETCH_SESSION_EPOCH: Self = Self(71);
     /// `INVALID_PRODUCER_EPOCH`.
     pub const INVALID_PRODUCER_EPOCH: Self = Self(47);
+    /// `INVALID_RECORD`: a record batch that the broker does not take.
+    pub const INVALID_RECORD: Self = Self(87);
+    /// `INVALID_REPLICATION_FACTOR`: more replicas than brokers.
+    pub const INVALID_REPLICATION_FACTOR: Self = Self(38);
+    /// `INVALID_REQUEST`.
+    pub const INVALID_REQUEST: Self = Self(42);
+    /// `INVALID_TOPIC_EXCEPTION`: what no topic can be called.
+    pub const INVALID_TOPIC_EXCEPTION: Self = Self(17);
     /// `LEADER_NOT_AVAILABLE`: an election is under way.
     pub const LEADER_NOT_AVAILABLE: Self = Self(5);
     /// `MEMBER_ID_REQUIRED`: join again with the member id in the answer (KIP-394).
@@ -63,6 +77,8 @@ impl ErrorCode {
     pub const TOPIC_ALREADY_EXISTS: Self = Self(36);
     /// `TOPIC_AUTHORIZATION_FAILED`.
     pub const TOPIC_AUTHORIZATION_FAILED: Self = Self(29);
+    /// `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`.
+    pub const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: Self = Self(53);
     /// `UNKNOWN_LEADER_EPOCH`: the broker's metadata is older than ours.
     pub const UNKNOWN_LEADER_EPOCH: Self = Self(75);
     /// `UNKNOWN_MEMBER_ID`: the group has forgotten us.

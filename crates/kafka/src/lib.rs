@@ -14,6 +14,7 @@
 //!      -> fetch::Fetcher    whole batches from every leader, as fast as they are taken
 //!          -> records       batches, decoded into an arena
 //!      -> produce::Producer dead letters, demo data, benchmarks
+//!      -> inspect           looking on: nothing is joined, committed, created or written
 //! ```
 //!
 //! Failures: [`net::Error`] where a socket is involved, [`cluster::Error`] above it; Kafka's own codes are [`ErrorCode`].
@@ -24,6 +25,7 @@ mod code;
 pub mod config;
 pub mod fetch;
 pub mod group;
+pub mod inspect;
 pub mod net;
 pub mod produce;
 pub mod records;

@@ -88,12 +88,12 @@ pub(crate) fn client(properties: &ClientProperties, tokens: Tokens) -> Result<(C
 
 /// Everything about the consumer of the plan.
 pub(crate) fn consumer(process: &Process, plan: &ConnectorPlan) -> Result<Consumer, Fault> {
-    let tokens = msk::tokens(process, plan, plan.consumer())?;
+    let tokens = process.tokens(plan, plan.consumer())?;
     Ok(consumer_of(plan.consumer(), Some(plan.topics()), tokens)?.0)
 }
 
 /// The same for settings whose connector may be wrong otherwise, and then has no topics.
-fn consumer_of(
+pub(crate) fn consumer_of(
     properties: &ClientProperties,
     topics: Option<&TopicSelection>,
     tokens: Tokens,

@@ -9,7 +9,7 @@ use kafka::{Cluster, ErrorCode};
 use transit::{DeadLetter, DeadLetters, Header};
 
 use crate::consumer;
-use crate::msk::{self, Tokens};
+use crate::msk::Tokens;
 use crate::process::Process;
 
 /// Reports unusable records as Connect's `errors.*` say: to the log, to a topic, to both, or to nobody.
@@ -41,7 +41,7 @@ impl ConnectDeadLetters {
 }
 
 async fn open_queue(process: &Process, plan: &ConnectorPlan, queue: &DeadLetterQueue) -> Result<Queue, Fault> {
-    let (admin, _) = consumer::client(plan.admin(), msk::tokens(process, plan, plan.admin())?)?;
+    let (admin, _) = consumer::client(plan.admin(), process.tokens(plan, plan.admin())?)?;
     let admin = Cluster::connect(admin).await?;
     let topic: Arc<str> = queue.topic.as_str().into();
     let known = admin.all_topics().await?;
@@ -60,7 +60,7 @@ async fn open_queue(process: &Process, plan: &ConnectorPlan, queue: &DeadLetterQ
             Err(source) => return Err(Fault::new(NoQueue { topic: queue.topic.clone(), source })),
         }
     }
-    let (client, config) = producer(plan.producer(), msk::tokens(process, plan, plan.producer())?)?;
+    let (client, config) = producer(plan.producer(), process.tokens(plan, plan.producer())?)?;
     let producer = Producer::new(Cluster::connect(client).await?, config);
     Ok(Queue { topic, context_headers: queue.context_headers, producer })
 }

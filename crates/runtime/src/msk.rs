@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use aws::MskTokenError;
+use aws::{Clients, MskTokenError};
 use connectors::{ClientProperties, ConnectorPlan};
 use fault::{Blame, Code, Diagnose, Fault, Retry};
 use futures_util::future::BoxFuture;
@@ -11,18 +11,22 @@ use identity::{AssumeRole, AwsClock, Base, Connection, Identity, Profile, Purpos
 use kafka::config::IamLogin;
 use kafka::net::{Token, TokenProvider};
 
-use crate::process::Process;
+use world::Environment;
 
 /// Where a client's tokens come from; `None` if it needs none.
 pub(crate) type Tokens = Option<Arc<dyn TokenProvider>>;
 
 /// What signs for `properties`: the worker's connection for Kafka, or what the login module's options say.
-pub(crate) fn tokens(process: &Process, plan: &ConnectorPlan, properties: &ClientProperties) -> Result<Tokens, Fault> {
+pub(crate) fn tokens(
+    clients: &Clients,
+    environment: &Environment,
+    plan: &ConnectorPlan,
+    properties: &ClientProperties,
+) -> Result<Tokens, Fault> {
     let Some(login) = IamLogin::of(properties.as_map()) else { return Ok(None) };
     let servers = properties.get("bootstrap.servers").unwrap_or_default();
     let by_server = servers.split(',').find_map(region_of).map(str::to_owned);
-    let by_environment =
-        || process.environment().get("AWS_REGION").or_else(|| process.environment().get("AWS_DEFAULT_REGION"));
+    let by_environment = || environment.get("AWS_REGION").or_else(|| environment.get("AWS_DEFAULT_REGION"));
     let (connection, home) = if let Some(spec) = plan.kafka_connection() {
         (spec.bind(plan.name(), Purpose::Kafka), spec.region.clone())
     } else {
@@ -30,9 +34,9 @@ pub(crate) fn tokens(process: &Process, plan: &ConnectorPlan, properties: &Clien
         let region = region.ok_or_else(|| MskError::Region { address: servers.to_owned() })?;
         (of_login(&login, plan.name(), region.clone()), region)
     };
-    let identity = process.clients().sessions().open(&connection)?;
+    let identity = clients.sessions().open(&connection)?;
     let fallback = by_server.unwrap_or(home);
-    Ok(Some(Arc::new(MskTokens { identity, clock: process.clients().clock().clone(), fallback })))
+    Ok(Some(Arc::new(MskTokens { identity, clock: clients.clock().clone(), fallback })))
 }
 
 /// What stands for the tokens where settings are only looked at.

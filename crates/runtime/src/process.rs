@@ -1,10 +1,14 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use connectors::{ClientProperties, ConnectorPlan};
+use fault::Fault;
 use identity::KeyRule;
 use rand::distr::{Alphanumeric, SampleString};
 use transit::{Budget, Compute};
 use world::{Clock, Environment};
+
+use crate::msk::{self, Tokens};
 
 /// What all connectors of a process share. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -97,6 +101,11 @@ impl Process {
     /// What may have caused a failure of this text, the likeliest first.
     pub(crate) fn explained(&self, text: &str) -> Vec<String> {
         self.0.explain.get().map(|explain| (explain.0)(text)).unwrap_or_default()
+    }
+
+    /// What signs for a Kafka client of `plan`.
+    pub(crate) fn tokens(&self, plan: &ConnectorPlan, properties: &ClientProperties) -> Result<Tokens, Fault> {
+        msk::tokens(self.clients(), self.environment(), plan, properties)
     }
 
     /// Distinguishes the uploads and manifests of one run of a connector from those of all others. Of a run, not of the

@@ -13,7 +13,7 @@ use crate::objects::encryption::AES256;
 use crate::objects::error::Error;
 use crate::objects::head::{Head, Reading};
 use crate::objects::key::Key;
-use crate::objects::multipart::Done;
+use crate::objects::parts::Done;
 use crate::objects::put::{Stored, Target, described, stream};
 use crate::objects::traits::Traits;
 use crate::objects::transfer::{MAX_PART, Transfer};
@@ -134,6 +134,7 @@ impl Bucket {
     ) -> Result<(Stored, Verified, Head), Error> {
         self.admit(key)?;
         options.traits.check()?;
+        self.check_customer_key(options.traits.encryption.customer())?;
         let head = source.bucket.head(source.key, &source.reading).await?;
         transfer.meter.expect(head.size);
         let target = Target { key: key.clone(), traits: Arc::new(options.traits.clone()), only_new: options.only_new };

@@ -68,6 +68,7 @@ impl Bucket {
     /// [`Error::Missing`] if it is not there; who may not list the bucket is told that access is denied instead.
     pub async fn head(&self, key: &Key, reading: &Reading) -> Result<Head, Error> {
         self.admit(key)?;
+        self.check_customer_key(reading.customer.as_ref())?;
         let operation = Operation::HeadObject;
         let name = key.as_str();
         let answer = self

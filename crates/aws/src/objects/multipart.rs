@@ -1,11 +1,9 @@
 use std::collections::BTreeMap;
-use std::io::{self, Read as _};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, CompletedPart};
-use bytes::Bytes;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::failure::Failure;
@@ -14,23 +12,15 @@ use crate::objects::checksum::{Algorithm, Sum};
 use crate::objects::encryption::AES256;
 use crate::objects::error::Error;
 use crate::objects::notes::{Note, Uploads};
+use crate::objects::parts::{Done, Parts};
 use crate::objects::piece::{Piece, Watched};
 use crate::objects::put::{Stored, Target, described, encoded, stream};
 use crate::objects::transfer::Transfer;
-use crate::s3::body::Content;
 use crate::s3::operation::Operation;
 use crate::s3::signing::PayloadSigning;
 
 /// How long is tried to take back what was begun.
 const CLEAN_UP: Duration = Duration::from_secs(20);
-
-/// A part that has arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Done {
-    pub(super) etag: String,
-    pub(super) size: u64,
-    pub(super) checksum: Option<Sum>,
-}
 
 /// An upload under way: what is there already, and how to go on.
 pub(super) struct Job {
@@ -43,85 +33,6 @@ pub(super) struct Job {
 impl Job {
     pub(super) fn new(transfer: &Transfer) -> Self {
         Self { transfer: transfer.clone(), upload: None, have: BTreeMap::new() }
-    }
-}
-
-/// Where parts come from, in order.
-pub(super) enum Parts {
-    File {
-        file: Arc<Watched>,
-        part: u64,
-    },
-    Reader {
-        ask: mpsc::Sender<u64>,
-        given: mpsc::Receiver<io::Result<Vec<u8>>>,
-        asked: bool,
-        ready: BTreeMap<u64, Piece>,
-        transfer: Transfer,
-    },
-}
-
-impl Parts {
-    /// Those of a reader, read by a thread of its own: nothing can stop a read from a terminal, and the process must be able
-    /// to end in spite of it. It reads only what is asked for, so that memory is bounded by who asks.
-    pub(super) fn of_reader(mut reader: impl io::Read + Send + 'static, transfer: &Transfer) -> Self {
-        let (ask, mut sizes) = mpsc::channel(1);
-        let (give, given) = mpsc::channel(1);
-        std::thread::spawn(move || {
-            while let Some(size) = sizes.blocking_recv() {
-                // Pages are touched only as they fill.
-                let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(usize::MAX >> 1));
-                let read = reader.by_ref().take(size).read_to_end(&mut bytes).map(|_| bytes);
-                if give.blocking_send(read).is_err() {
-                    return;
-                }
-            }
-        });
-        Self::Reader { ask, given, asked: false, ready: BTreeMap::new(), transfer: transfer.clone() }
-    }
-
-    /// Puts the first two back that were read ahead.
-    pub(super) fn push_back(&mut self, first: Piece, second: Piece) {
-        if let Self::Reader { ready, .. } = self {
-            ready.insert(1, first);
-            ready.insert(2, second);
-        }
-    }
-
-    /// Part `number`; `None` behind the last one. Cancel safe, if it is asked for the same one again.
-    pub(super) async fn next(&mut self, number: u64) -> Result<Option<Piece>, Error> {
-        match self {
-            Self::File { file, part } => {
-                let offset = (number - 1) * *part;
-                if offset >= file.size {
-                    return Ok(None);
-                }
-                let length = (file.size - offset).min(*part);
-                Ok(Some(Piece::File { file: Arc::clone(file), offset, length }))
-            }
-            Self::Reader { ask, given, asked, ready, transfer } => {
-                if let Some(piece) = ready.remove(&number) {
-                    return Ok(Some(piece));
-                }
-                if !*asked {
-                    // Behind the last part one more byte is asked for, to learn whether there is one.
-                    let size = transfer.part_of_unknown(number).unwrap_or(1);
-                    *asked = ask.try_send(size).is_ok();
-                }
-                let bytes =
-                    given.recv().await.unwrap_or_else(|| Err(io::Error::other("the thread that reads has ended")));
-                *asked = false;
-                let bytes = bytes.map_err(|source| stream("read the input", source))?;
-                if bytes.is_empty() {
-                    return Ok(None);
-                }
-                if transfer.part_of_unknown(number).is_none() {
-                    let text = "the input is longer than 10,000 parts".to_owned();
-                    return Err(Error::BadInput { text, hint: Some("give a larger --part-size".into()) });
-                }
-                Ok(Some(Piece::Memory(Content::new(vec![Bytes::from(bytes)]))))
-            }
-        }
     }
 }
 
@@ -152,48 +63,6 @@ impl Bucket {
             self.take_up(&target, &file, note, &mut job, part).await?;
         }
         self.put_parts(target, Parts::File { file, part }, job, note).await
-    }
-
-    /// Goes on with the upload of a note if that is wanted and possible; ends it otherwise.
-    async fn take_up(
-        &self,
-        target: &Target,
-        file: &Arc<Watched>,
-        note: &Note,
-        job: &mut Job,
-        part: u64,
-    ) -> Result<(), Error> {
-        let Some(earlier) = note.upload() else { return Ok(()) };
-        if !job.transfer.resume || !note.fits() {
-            if job.transfer.resume {
-                tracing::warn!(
-                    object = %target.key,
-                    "the file, or what was asked for, is another than that of the upload which was broken off; beginning anew"
-                );
-            }
-            self.abort_upload(target.key.as_str(), earlier).await;
-            return Ok(());
-        }
-        let Some(listed) = self.list_parts(target.key.as_str(), earlier).await? else {
-            tracing::warn!(object = %target.key, "the upload that was broken off is gone; beginning anew");
-            return Ok(());
-        };
-        job.upload = Some(earlier.to_owned());
-        for (number, done) in listed {
-            let offset = (number - 1) * part;
-            let length = file.size.saturating_sub(offset).min(part);
-            // Without a checksum there is nothing to compare with: it is sent again.
-            if length == 0 || done.size != length || done.checksum.is_none() {
-                continue;
-            }
-            let piece = Piece::File { file: Arc::clone(file), offset, length };
-            let sums = self.sums(&piece).await.map_err(|error| file.error(&error))?;
-            if sums.checksum == done.checksum {
-                job.transfer.meter.add(length);
-                job.have.insert(number, done);
-            }
-        }
-        Ok(())
     }
 
     /// Sends all parts and makes the object visible. What was begun is taken back if that does not succeed.
@@ -436,49 +305,6 @@ impl Bucket {
                 None => Err(self.explain(operation, name, gave_up).await),
             },
             Err(gave_up) => Err(self.explain(operation, name, gave_up).await),
-        }
-    }
-
-    /// All parts of an upload; `None` if it is over.
-    async fn list_parts(&self, name: &str, upload: &str) -> Result<Option<BTreeMap<u64, Done>>, Error> {
-        let operation = Operation::ListParts;
-        let mut parts = BTreeMap::new();
-        let mut after: Option<String> = None;
-        loop {
-            let page = self
-                .persist(operation, name, |client| {
-                    let request = client
-                        .list_parts()
-                        .bucket(self.name())
-                        .set_expected_bucket_owner(self.owner())
-                        .key(name)
-                        .upload_id(upload)
-                        .set_part_number_marker(after.clone());
-                    async move { request.send().await.map_err(Failure::from) }
-                })
-                .await;
-            let page = match page {
-                Ok(page) => page,
-                Err(gave_up) if gave_up.is("NoSuchUpload") => return Ok(None),
-                Err(gave_up) => return Err(self.explain(operation, name, gave_up).await),
-            };
-            for part in page.parts.unwrap_or_default() {
-                let (Some(number), Some(etag)) = (part.part_number, part.e_tag) else { continue };
-                let (Ok(number), size) = (u64::try_from(number), part.size.unwrap_or_default() as u64) else {
-                    continue;
-                };
-                let text = [part.checksum_crc64_nvme, part.checksum_crc32_c].into_iter().flatten().next();
-                let checksum =
-                    self.options().checksum.and_then(|algorithm| Sum::decode(algorithm, text.as_deref()?, size));
-                if number > 0 {
-                    parts.insert(number, Done { etag, size, checksum });
-                }
-            }
-            match page.next_part_number_marker {
-                // A store that repeats itself must not keep us here.
-                Some(next) if page.is_truncated == Some(true) && after.as_ref() != Some(&next) => after = Some(next),
-                _ => return Ok(Some(parts)),
-            }
         }
     }
 

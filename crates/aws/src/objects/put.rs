@@ -9,12 +9,13 @@ use bytes::Bytes;
 use crate::failure::{Failure, Loss};
 use crate::objects::bucket::Bucket;
 use crate::objects::checksum::Sum;
-use crate::objects::encryption::AES256;
+use crate::objects::encryption::{AES256, CustomerKey};
 use crate::objects::error::Error;
 use crate::objects::head::Reading;
 use crate::objects::key::Key;
-use crate::objects::multipart::{Job, Parts};
+use crate::objects::multipart::Job;
 use crate::objects::notes::Uploads;
+use crate::objects::parts::Parts;
 use crate::objects::piece::{Piece, Sums, Watched, blocking};
 use crate::objects::traits::Traits;
 use crate::objects::transfer::{THRESHOLD, Transfer};
@@ -72,7 +73,7 @@ impl Bucket {
             return self.put_stream(target, file, transfer).await;
         }
         transfer.meter.expect(file.size);
-        if file.size > THRESHOLD.max(transfer.part_size.unwrap_or(0)) {
+        if file.size > THRESHOLD {
             return self.put_in_parts(target, Arc::new(file), transfer, uploads).await;
         }
         let (content, file) = blocking(move || {
@@ -230,12 +231,13 @@ impl Bucket {
     fn target(&self, key: &Key, traits: Traits, only_new: bool) -> Result<Target, Error> {
         self.admit(key)?;
         traits.check()?;
-        self.check_customer_key(&traits)?;
+        self.check_customer_key(traits.encryption.customer())?;
         Ok(Target { key: key.clone(), traits: Arc::new(traits), only_new })
     }
 
-    fn check_customer_key(&self, traits: &Traits) -> Result<(), Error> {
-        if traits.encryption.customer().is_some() && !self.options().s3.is_sealed() {
+    /// Refuses to send a customer's key where others can read it.
+    pub(super) fn check_customer_key(&self, key: Option<&CustomerKey>) -> Result<(), Error> {
+        if key.is_some() && !self.options().s3.is_sealed() {
             let text = "a customer's key would go over plain http for all to read".to_owned();
             return Err(Error::BadInput { text, hint: Some("use an https endpoint".into()) });
         }

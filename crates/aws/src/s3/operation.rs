@@ -26,6 +26,8 @@ pub(crate) enum Operation {
     UploadPartCopy,
     GetObjectTagging,
     PutObjectTagging,
+    GetBucketPolicy,
+    GetObjectLockConfiguration,
     DeleteObjectTagging,
     HeadBucket,
     ListBuckets,
@@ -51,6 +53,8 @@ impl Operation {
             Self::UploadPartCopy => "UploadPartCopy",
             Self::GetObjectTagging => "GetObjectTagging",
             Self::PutObjectTagging => "PutObjectTagging",
+            Self::GetBucketPolicy => "GetBucketPolicy",
+            Self::GetObjectLockConfiguration => "GetObjectLockConfiguration",
             Self::DeleteObjectTagging => "DeleteObjectTagging",
             Self::HeadBucket => "HeadBucket",
             Self::ListBuckets => "ListBuckets",
@@ -74,6 +78,8 @@ impl Operation {
             Self::DeleteObject | Self::DeleteObjects => "s3:DeleteObject",
             Self::GetObjectTagging => "s3:GetObjectTagging",
             Self::PutObjectTagging => "s3:PutObjectTagging",
+            Self::GetBucketPolicy => "s3:GetBucketPolicy",
+            Self::GetObjectLockConfiguration => "s3:GetBucketObjectLockConfiguration",
             Self::DeleteObjectTagging => "s3:DeleteObjectTagging",
             Self::ListBuckets => "s3:ListAllMyBuckets",
         }
@@ -82,7 +88,11 @@ impl Operation {
     /// Whether the permission is given on the bucket's ARN, not on the objects'.
     pub(crate) fn on_bucket(self) -> bool {
         match self {
-            Self::ListMultipartUploads | Self::ListObjectsV2 | Self::HeadBucket => true,
+            Self::ListMultipartUploads
+            | Self::ListObjectsV2
+            | Self::HeadBucket
+            | Self::GetBucketPolicy
+            | Self::GetObjectLockConfiguration => true,
             Self::CreateMultipartUpload
             | Self::UploadPart
             | Self::CompleteMultipartUpload
@@ -125,6 +135,8 @@ impl Operation {
             | Self::PutObjectTagging
             | Self::DeleteObjectTagging
             | Self::HeadBucket
+            | Self::GetBucketPolicy
+            | Self::GetObjectLockConfiguration
             | Self::ListBuckets => Some(ANSWER),
         }
     }

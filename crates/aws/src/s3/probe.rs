@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_s3::operation::RequestId as _;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedPart, ObjectCannedAcl, RequestPayer, ServerSideEncryption};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedPart, ObjectCannedAcl, RequestPayer, ServerSideEncryption};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use iam::AccountId;
 use identity::Connection;
@@ -21,8 +23,8 @@ use crate::s3::verdict::{Verdict, verdict};
 /// Tries what may be done to a bucket, one request at a time, and tells of each what came back.
 ///
 /// Not [`S3Sink`], which tries on for as long as it takes and mends on the way what can be mended: here each refusal is
-/// what was asked for. What may pass (no answer, `SlowDown`) is tried three times; nothing is renewed, no clock is set and
-/// no region is followed.
+/// what was asked for. What may pass (no answer, `SlowDown`) is tried three times; a session that S3 does not take is renewed
+/// once, which [`Tried::renewed`] tells; no clock is set and no region is followed.
 #[derive(Debug, Clone)]
 pub struct S3Probe(S3Sink);
 
@@ -39,6 +41,8 @@ pub struct Tried<T> {
     pub took: Duration,
     /// How often it was tried.
     pub attempts: u32,
+    /// The operation for which S3 did not take the session, so that another one was asked for, and S3's code.
+    pub renewed: Option<(&'static str, String)>,
 }
 
 /// Why something that was tried did not succeed.
@@ -115,10 +119,15 @@ pub struct Seen {
     pub key: String,
     /// Its size in bytes.
     pub size: u64,
+    /// The canonical ID of the account that owns it, where S3 says so.
+    pub owner: Option<String>,
 }
 
 /// How long one attempt may take.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// The one part of an upload that is begun to be aborted.
+const PART: &[u8] = b"t";
 
 /// An upload id that S3 never gave: they are of more than a hundred characters.
 const ABSENT: &str = "tidegate-doctor-no-such-upload";
@@ -158,15 +167,18 @@ impl S3Probe {
     }
 
     /// Up to `most` objects whose keys begin with `prefix`.
-    pub async fn list(&self, prefix: &str, most: i32) -> Tried<Vec<Seen>> {
+    pub async fn list(&self, prefix: &str, most: i32, requester_pays: bool) -> Tried<Vec<Seen>> {
         self.try_it(Operation::ListObjectsV2, prefix, || async {
             let request =
                 self.0.client().list_objects_v2().bucket(&self.options().bucket).prefix(prefix).max_keys(most);
+            let request = request.fetch_owner(true);
+            let request = request.set_request_payer(requester_pays.then_some(RequestPayer::Requester));
             let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
             let id = answer.request_id().map(str::to_owned);
             let seen = answer.contents.unwrap_or_default().into_iter().filter_map(|object| {
                 let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-                object.key.map(|key| Seen { key, size })
+                let owner = object.owner.and_then(|owner| owner.id);
+                object.key.map(|key| Seen { key, size, owner })
             });
             Ok((seen.collect(), id))
         })
@@ -194,6 +206,7 @@ impl S3Probe {
         self.try_it(Operation::PutObject, key, || async {
             let request = self.0.client().put_object().bucket(&self.options().bucket).key(key);
             let request = request
+                .set_checksum_crc32_c(self.crc32c(&body))
                 .body(ByteStream::from(body.clone()))
                 .set_server_side_encryption(shape.server_side_encryption.as_deref().map(ServerSideEncryption::from))
                 .set_ssekms_key_id(shape.kms_key.clone())
@@ -219,6 +232,7 @@ impl S3Probe {
             .try_it(Operation::CreateMultipartUpload, key, || async {
                 let request = self.0.client().create_multipart_upload().bucket(bucket).key(key);
                 let request = request
+                    .set_checksum_algorithm(self.options().checksums.then_some(ChecksumAlgorithm::Crc32C))
                     .set_server_side_encryption(shape.server_side_encryption.as_deref().map(ServerSideEncryption::from))
                     .set_ssekms_key_id(shape.kms_key.clone())
                     .set_acl(shape.acl.as_deref().map(ObjectCannedAcl::from))
@@ -228,15 +242,15 @@ impl S3Probe {
                 Ok((answer.upload_id.unwrap_or_default(), id))
             })
             .await;
-        let Tried { operation, answer, request_id, took, attempts } = created;
+        let Tried { operation, answer, request_id, took, attempts, renewed } = created;
         let upload = match answer {
             Ok(upload) => upload,
-            Err(error) => return Tried { operation, answer: Err(error), request_id, took, attempts },
+            Err(error) => return Tried { operation, answer: Err(error), request_id, took, attempts, renewed },
         };
         let part = self
             .try_it(Operation::UploadPart, key, || async {
                 let request = self.0.client().upload_part().bucket(bucket).key(key).upload_id(&upload).part_number(1);
-                let request = request.body(ByteStream::from_static(b"t"));
+                let request = request.set_checksum_crc32_c(self.crc32c(PART)).body(ByteStream::from_static(PART));
                 let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
                 let id = answer.request_id().map(str::to_owned);
                 Ok((CompletedPart::builder().set_e_tag(answer.e_tag).part_number(1).build(), id))
@@ -250,9 +264,11 @@ impl S3Probe {
             })
             .await;
         let took = took + part.took + aborted.took;
+        let renewed = renewed.or(part.renewed).or(aborted.renewed.clone());
         match part.answer {
-            Ok(_) => Tried { took, ..aborted },
+            Ok(_) => Tried { took, renewed, ..aborted },
             Err(error) => Tried {
+                renewed,
                 operation: part.operation,
                 answer: Err(error),
                 request_id: part.request_id,
@@ -296,6 +312,46 @@ impl S3Probe {
         .await
     }
 
+    /// The bucket's policy, as JSON; S3 answers `NoSuchBucketPolicy` where there is none.
+    pub async fn bucket_policy(&self) -> Tried<String> {
+        self.try_it(Operation::GetBucketPolicy, "", || async {
+            let request = self.0.client().get_bucket_policy().bucket(&self.options().bucket);
+            let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
+            let id = answer.request_id().map(str::to_owned);
+            Ok((answer.policy.unwrap_or_default(), id))
+        })
+        .await
+    }
+
+    /// How every new object is locked: `COMPLIANCE for 30 days`. S3 answers `ObjectLockConfigurationNotFoundError` where
+    /// the bucket locks none.
+    pub async fn object_lock(&self) -> Tried<Option<String>> {
+        self.try_it(Operation::GetObjectLockConfiguration, "", || async {
+            let request = self.0.client().get_object_lock_configuration().bucket(&self.options().bucket);
+            let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
+            let id = answer.request_id().map(str::to_owned);
+            let rule = answer.object_lock_configuration.and_then(|lock| lock.rule);
+            let retention = rule.and_then(|rule| rule.default_retention);
+            let told = retention.and_then(|retention| {
+                let mode = retention.mode?.as_str().to_owned();
+                let long = match (retention.days, retention.years) {
+                    (Some(days), _) => format!(" for {days} days"),
+                    (None, Some(years)) => format!(" for {years} years"),
+                    (None, None) => String::new(),
+                };
+                Some(format!("{mode}{long}"))
+            });
+            Ok((told, id))
+        })
+        .await
+    }
+
+    /// What S3 is to compare the body with, where it gets that.
+    fn crc32c(&self, body: &[u8]) -> Option<String> {
+        let sum = |body| crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, body).to_be_bytes();
+        self.options().checksums.then(|| BASE64_STANDARD.encode(&sum(body)[4..]))
+    }
+
     /// Who the last session is, by AWS's own word.
     pub fn identity(&self) -> &identity::Identity {
         self.0.identity()
@@ -306,7 +362,7 @@ impl S3Probe {
         Fut: Future<Output = Result<(T, Option<String>), Failure>>,
     {
         let begun = Instant::now();
-        let mut attempts = 0;
+        let (mut attempts, mut renewed) = (0, None);
         loop {
             attempts += 1;
             let gave_up = match self.0.identity().signer().await {
@@ -322,12 +378,23 @@ impl S3Probe {
                                 request_id,
                                 took,
                                 attempts,
+                                renewed,
                             };
                         }
                         Err(failure) => GaveUp::Failure(failure, signer),
                     }
                 }
             };
+            if let GaveUp::Failure(failure @ Failure::Answered(answer), signer) = &gave_up
+                && matches!(verdict(operation, failure), Verdict::Renew { .. })
+                && renewed.is_none()
+                // Of a bodiless answer it is not known whether the session is what is wrong.
+                && !answer.code.is_empty()
+                && self.0.identity().drop_session(signer)
+            {
+                renewed = Some((operation.name(), answer.name()));
+                continue;
+            }
             let passes = match &gave_up {
                 GaveUp::Session(_) => false,
                 GaveUp::Failure(failure, _) => {
@@ -340,7 +407,14 @@ impl S3Probe {
                     let error = self.told(operation, name, gave_up).await;
                     let request_id = error.refusal().and_then(|refusal| refusal.request_id.clone());
                     let took = begun.elapsed();
-                    return Tried { operation: operation.name(), answer: Err(error), request_id, took, attempts };
+                    return Tried {
+                        operation: operation.name(),
+                        answer: Err(error),
+                        request_id,
+                        took,
+                        attempts,
+                        renewed,
+                    };
                 }
             }
         }

@@ -176,3 +176,19 @@ async fn a_file_without_an_end_is_not_read_to_it() {
     refused(Base::Container, &token).await;
     assert_eq!(fake.count("AssumeRoleWithWebIdentity"), 0);
 }
+
+#[tokio::test]
+async fn a_profile_that_holds_a_region_alone_does_not_hide_the_instance() {
+    let fake = Fake::start().await;
+    let (config, url) = (file("[default]\nregion = eu-central-1\n"), fake.url());
+    let imds = [
+        ("AWS_CONFIG_FILE", config.path().to_str().unwrap()),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str()),
+        ("AWS_EC2_METADATA_DISABLED", "false"),
+    ];
+    assert_eq!(begun_as(&fake, Base::DefaultChain, bare(&imds)).await.unwrap(), "ASIAEC21");
+    // By its own name it is asked for something that it has not.
+    let profile = Base::Profile(Profile::named("default"));
+    let fault = begun_as(&fake, profile, bare(&imds)).await.unwrap_err();
+    assert_eq!(fault.code(), "identity.base-failed");
+}

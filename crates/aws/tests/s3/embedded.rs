@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use aws::objects::{Bucket, BucketOptions};
 use aws::s3::{ExistingObject, S3Options, S3Sink, Sweep, Swept};
 use aws::{Backoff, Clients};
 use bytes::Bytes;
@@ -29,15 +30,15 @@ const ALLOWED: [&str; 7] = [
 ];
 
 /// A vendor with a user, and a customer with a bucket and roles that trust the vendor under an external ID.
-struct World {
-    aws: Aws,
-    clock: Clock,
+pub(crate) struct World {
+    pub(crate) aws: Aws,
+    pub(crate) clock: Clock,
     vendor: NewUser,
     customer: NewUser,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let clock = Clock::manual(Clock::system().now());
         let aws = Aws::start(AwsOptions { clock: clock.clone(), ..AwsOptions::default() }).await.unwrap();
         let all = policy(&["*"]);
@@ -50,7 +51,7 @@ impl World {
         world
     }
 
-    async fn role(&self, name: &str, actions: &[&str]) {
+    pub(crate) async fn role(&self, name: &str, actions: &[&str]) {
         let trust = format!(
             r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"{}"}},
             "Action":"sts:AssumeRole","Condition":{{"StringEquals":{{"sts:ExternalId":"{EXTERNAL_ID}"}}}}}}}}"#,
@@ -60,7 +61,7 @@ impl World {
         account.role(name, &trust).policy(&policy(actions)).create().await.unwrap();
     }
 
-    fn options(&self) -> S3Options {
+    pub(crate) fn options(&self) -> S3Options {
         S3Options {
             endpoint: Some(self.aws.endpoint()),
             backoff: Backoff { base: Duration::from_millis(1), cap: Duration::from_millis(5) },
@@ -82,23 +83,38 @@ impl World {
     }
 
     /// The bucket's owner, who may do everything.
-    fn owner(&self) -> S3Sink {
+    pub(crate) fn owner(&self) -> S3Sink {
         self.open(&self.customer, Vec::new(), self.options())
     }
 
     fn open(&self, user: &NewUser, hops: Vec<AssumeRole>, options: S3Options) -> S3Sink {
+        self.clients().s3(&self.connection(user, hops), options).unwrap()
+    }
+
+    fn clients(&self) -> Clients {
+        Clients::new(self.clock.clone(), Environment::of::<String, String>([]))
+    }
+
+    fn connection(&self, user: &NewUser, hops: Vec<AssumeRole>) -> Connection {
         let access_key_id = AccessKeyId::new(user.access_key_id.as_str());
         let keys = StaticKeys { access_key_id, secret: user.secret_access_key.clone(), token: None };
         let sts = StsEndpoint::new("eu-central-1").at(self.aws.endpoint());
-        let clients = Clients::new(self.clock.clone(), Environment::of::<String, String>([]));
-        clients.s3(&Connection { base: Base::Keys(keys), hops, sts }, options).unwrap()
+        Connection { base: Base::Keys(keys), hops, sts }
     }
 
-    fn fault(&self, operation: &str, effect: Effect) {
+    /// A bucket as a role sees it, whose sessions may do no more than `policy` says.
+    pub(crate) fn bucket_as(&self, role: &str, policy: Option<String>, options: BucketOptions) -> Bucket {
+        let role_arn = format!("arn:aws:iam::111111111111:role/{role}");
+        let external_id = Some(EXTERNAL_ID.to_owned());
+        let hop = AssumeRole { external_id, policy, ..AssumeRole::new(role_arn, "tidegate") };
+        self.clients().bucket(&self.connection(&self.vendor, vec![hop]), options).unwrap()
+    }
+
+    pub(crate) fn fault(&self, operation: &str, effect: Effect) {
         self.aws.faults().add(FaultRule::new(effect).operation(operation).count(1)).unwrap();
     }
 
-    fn count(&self, operation: &str, outcome: &str) -> u64 {
+    pub(crate) fn count(&self, operation: &str, outcome: &str) -> u64 {
         self.aws.requests().counts().get(&(operation.to_owned(), outcome.to_owned())).copied().unwrap_or_default()
     }
 

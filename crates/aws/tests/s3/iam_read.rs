@@ -63,6 +63,7 @@ async fn grants_of_a_user_and_of_a_session_of_a_role_are_read_whole() {
     let grants = world.clients.read_grants(&world.iam, user.arn.as_str(), &signer, "reader").await.unwrap();
     assert_eq!((grants.whose.as_str(), grants.unread.as_slice()), ("user reader", &[][..]));
     assert!(grants.unique_id.starts_with("AIDA") && grants.boundary.is_none());
+    assert_eq!(grants.arn, user.arn.as_str());
     assert_eq!(grants.policies.len(), 1);
     assert!(grants.policies[0].text.contains("iam:List*"), "{:?}", grants.policies);
 

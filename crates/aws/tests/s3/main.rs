@@ -5,6 +5,7 @@ mod base;
 mod embedded;
 mod fake;
 mod iam_read;
+mod objects;
 
 use std::collections::HashSet;
 use std::sync::Arc;

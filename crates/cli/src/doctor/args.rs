@@ -35,6 +35,10 @@ pub(crate) struct DoctorArguments {
     /// The role's permission policy (JSON), to be looked at too.
     #[arg(long, value_name = "FILE")]
     pub(super) permission_policy: Option<PathBuf>,
+    /// For how many seconds a role is asked again that refuses us: a change of its trust policy takes up to a minute to
+    /// arrive.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=300))]
+    pub(super) wait: u64,
     #[command(flatten)]
     pub(super) worker: WorkerArguments,
     #[command(flatten)]

@@ -5,6 +5,7 @@ use aws::Clients;
 use identity::KeyRule;
 use world::{Clock, Environment};
 
+use crate::doctor::progress::Progress;
 use crate::run::Signals;
 use crate::screen::Screen;
 
@@ -28,14 +29,13 @@ impl Examiner<'_> {
     pub(super) async fn examine(&self, target: &Target, depth: Depth, screen: &Screen) -> Result<Outcome, String> {
         let mut signals = Signals::new().map_err(|error| format!("could not listen for signals: {error}"))?;
         let around = self.surroundings();
-        let (writing, over, watched) = (AtomicBool::new(false), AtomicBool::new(false), screen.is_terminal());
+        let (writing, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        let progress = Progress::default();
         let begins = |check: &'static Check| {
             if check.depth == Depth::Write {
                 writing.store(true, Ordering::Relaxed);
             }
-            if watched {
-                screen.status(check.claim);
-            }
+            progress.begins(check, screen);
         };
         let is_over = || over.load(Ordering::Relaxed);
         let mut examining = std::pin::pin!(examine_until(target, depth, &around, &begins, &is_over));

@@ -3,6 +3,7 @@
 mod args;
 mod examined;
 mod explain;
+mod progress;
 mod scenario;
 mod show;
 mod subject;
@@ -49,7 +50,7 @@ async fn told(arguments: &DoctorArguments, environment: &Environment, screen: &S
     if name == "list" {
         return Ok(print(&scenario::list(arguments.output), Exit::Done, screen));
     }
-    let played = Played::play(name, arguments).await?;
+    let played = Played::play(name, arguments, screen).await?;
     examine(&played.subject, Some(&played), screen).await
 }
 

@@ -33,6 +33,7 @@ pub(super) async fn find(arguments: &DoctorArguments, environment: &Environment)
     }
     target.trust_policy = policy(arguments.trust_policy.as_deref())?;
     target.permission_policy = policy(arguments.permission_policy.as_deref())?;
+    target.wait = std::time::Duration::from_secs(arguments.wait);
     Ok(target)
 }
 

@@ -164,7 +164,7 @@ pub(crate) struct CatArguments {
 #[derive(Debug, Args)]
 pub(crate) struct PutArguments {
     /// The file, or - for standard input, and the object as s3://BUCKET/KEY; s3://BUCKET/FOLDER/ takes the file's name.
-    #[arg(value_name = "FILE|ADDRESS", num_args = 1..=2)]
+    #[arg(value_name = "FILE|ADDRESS", required = true, num_args = 1..=2)]
     pub(crate) places: Vec<String>,
     #[command(flatten)]
     pub(crate) at: AtArguments,

@@ -135,12 +135,15 @@ pub(crate) async fn presign(opening: &Opening<'_>, arguments: &PresignArguments)
     } else {
         Verb::Get { version: arguments.version_id.clone() }
     };
+    let mut link = bucket.presign(&key, &verb, arguments.expires_in).await?;
     // A link that is signed for the wrong region leads nowhere, and whoever gets it cannot see why.
-    if let Err(error) = bucket.locate().await {
-        tracing::debug!(error = %fault::Chain(&error), "the bucket's region was not confirmed");
+    let region = bucket.region();
+    match bucket.locate().await {
+        Ok(found) if found.region != region => link = bucket.presign(&key, &verb, arguments.expires_in).await?,
+        Ok(_) => {}
+        Err(error) => tracing::debug!(error = %fault::Chain(&error), "the bucket's region was not confirmed"),
     }
-    let link = bucket.presign(&key, &verb, arguments.expires_in).await?;
-    let left = link.ends_at.duration_since(opening.now()).unwrap_or_default().as_secs();
+    let left = link.ends_at.duration_since(opening.now()).unwrap_or_default().as_secs_f64().ceil();
     match opening.output {
         Output::Json => print::json(&json!({
             "url": link.url,

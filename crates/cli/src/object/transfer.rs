@@ -147,21 +147,22 @@ fn sort(places: &[String]) -> Result<(Option<Address>, Option<&str>), Error> {
     Ok((found.0.map(|address| Address::parse(address)).transpose()?, found.1.map(String::as_str)))
 }
 
-/// The file that an object goes into.
+/// The file that an object goes into: the one that is named, or one of the key's last name, in the directory that is.
 fn destination(file: Option<&str>, key: &Key) -> Result<PathBuf, Error> {
-    let path = match file {
-        Some(file) => PathBuf::from(file),
-        None => PathBuf::from("."),
+    let directory = match file {
+        None => Path::new(""),
+        Some(file) if file.ends_with('/') || Path::new(file).is_dir() => Path::new(file),
+        Some(file) => return Ok(PathBuf::from(file)),
     };
-    if !path.is_dir() && !file.is_some_and(|file| file.ends_with('/')) {
-        return Ok(path);
-    }
     match key.file_name() {
         // Written into a directory, it would be the directory above.
         "" | "." | ".." => {
             Err(bad(format!("key {key} has no last name that a file could have"), "name the file to write to"))
         }
-        name => Ok(path.join(name)),
+        name if Path::new(name).is_dir() && file.is_none() => {
+            Err(bad(format!("{name} is a directory here"), "name the file to write to"))
+        }
+        name => Ok(directory.join(name)),
     }
 }
 

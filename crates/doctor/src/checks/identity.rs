@@ -1,7 +1,9 @@
 use std::time::Duration;
 
-use ::identity::{AssumeRole, Connection, Error, Lifetime, Signer};
+use ::identity::{AssumeRole, Base, Connection, Error, Lifetime, Signer};
+use aws::SignedWith;
 
+use super::refusal;
 use crate::examination::{Examination, Watch};
 use crate::{Check, CheckResult, Trial};
 
@@ -28,14 +30,43 @@ async fn base(x: &mut Examination<'_>, connection: &Connection) {
         return;
     }
     let watch = Watch::start();
+    if let (false, Base::Keys(keys)) = (x.target.asks_sts(), &connection.base) {
+        let signed_with = if keys.token.is_some() { SignedWith::Token } else { SignedWith::Keys };
+        x.facts.base_signed_with = Some(signed_with);
+        x.put(
+            watch
+                .passed(Check::BASE, format!("{}: whose it is the store knows, and STS is not asked", connection.base)),
+        );
+        return;
+    }
     let part = Connection { hops: Vec::new(), ..connection.clone() };
-    let result = match x.around.clients.walk(&part).await.pop() {
+    look_around(x, &connection.base).await;
+    let mut attempts = 1;
+    let mut answer = x.around.clients.walk(&part).await.pop();
+    // An agent on the node that is not ready yet hands out nothing for a while, and then does.
+    for pause in AGAIN {
+        if !matches!(&answer, Some(Err(error)) if may_come(x, &connection.base, error)) {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        attempts += 1;
+        look_around(x, &connection.base).await;
+        answer = x.around.clients.walk(&part).await.pop();
+    }
+    let result = match answer {
         Some(Ok(stop)) => {
             let who = stop.arn.clone().unwrap_or_else(|| "nobody: requests go unsigned".to_owned());
             x.facts.base_expires_at = stop.expires_at;
+            let now = x.around.clients.clock().now();
+            x.facts.base_life = stop.expires_at.map(|end| end.duration_since(now).unwrap_or_default());
             x.facts.expires_at = stop.expires_at;
             x.facts.base_arn.clone_from(&stop.arn);
-            watch.passed(Check::BASE, format!("{} is {who}", stop.what)).identity(stop.arn)
+            x.facts.base_signed_with = Some(stop.signed_with);
+            x.facts.base_attempts = attempts;
+            let by = x.facts.provider();
+            let by = by.map_or_else(String::new, |(provider, what)| format!(" ({}: {what})", provider.name()));
+            let times = if attempts > 1 { format!(", at attempt {attempts}") } else { String::new() };
+            watch.passed(Check::BASE, format!("{}{by} is {who}{times}", stop.what)).identity(stop.arn)
         }
         Some(Err(error)) => {
             let result = CheckResult::of_identity(&watch, Check::BASE, &error);
@@ -47,6 +78,41 @@ async fn base(x: &mut Examination<'_>, connection: &Connection) {
     x.put(result);
 }
 
+/// Pauses before a base is asked again that may come: longer than the session cache's own after a failure.
+const AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(5)];
+
+/// What the machine shows of who hands out credentials, where that is looked for.
+async fn look_around(x: &mut Examination<'_>, base: &Base) {
+    if !matches!(base, Base::Instance | Base::DefaultChain) {
+        return;
+    }
+    let named =
+        ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+    x.facts.pod_identity = named.into_iter().find(|name| x.around.environment.get(name).is_some()).map(str::to_owned);
+    let metadata = x.around.clients.instance_metadata().await;
+    if *base == Base::DefaultChain {
+        x.facts.chain = x.around.clients.default_chain(&metadata).await;
+    }
+    x.facts.metadata = Some(metadata);
+}
+
+/// Whether a base that has nothing now may have something soon: who hands it out is there, and does not say no.
+fn may_come(x: &Examination<'_>, base: &Base, error: &Error) -> bool {
+    use aws::MetadataState::{Broken, Odd, Role};
+    let comes = |metadata: &aws::Metadata| match &metadata.state {
+        Role(_) | Broken => true,
+        Odd { status } => *status >= 500,
+        _ => false,
+    };
+    match (base, error) {
+        (Base::Container, Error::Base { passing, .. }) => *passing,
+        (Base::Instance, Error::Base { passing: true, .. }) | (Base::DefaultChain, Error::NoCredentials { .. }) => {
+            x.facts.metadata.as_ref().is_some_and(comes)
+        }
+        _ => false,
+    }
+}
+
 async fn roles(x: &mut Examination<'_>, connection: &Connection) {
     if !x.wants(Check::ROLES) {
         return;
@@ -56,31 +122,49 @@ async fn roles(x: &mut Examination<'_>, connection: &Connection) {
         x.put(watch.passed(Check::ROLES, "there is no role to take on"));
         return;
     }
-    let mut stops = x.around.clients.walk(connection).await.into_iter().skip(1);
-    let mut failed = None;
-    for (index, stop) in stops.by_ref().enumerate() {
-        match stop {
-            Ok(stop) => {
-                x.facts.expires_at = stop.expires_at;
-                x.facts.hop_arns.extend(stop.arn);
-            }
-            Err(error) => failed = Some((index, error)),
-        }
+    x.facts.asked_at = Some(x.around.clients.clock().now());
+    let mut failed = walk(x, connection).await;
+    if let Some((index, error)) = &failed
+        && refusal::is_denial(error)
+        && refusal::wait(x, connection, *index).await
+    {
+        failed = walk(x, connection).await;
     }
     let result = match failed {
         None => {
             let who = x.facts.hop_arns.last().cloned();
             let names: Vec<_> = connection.hops.iter().map(|hop| hop.role_arn.as_str()).collect();
-            watch.passed(Check::ROLES, format!("took on {}", names.join(", then "))).identity(who)
+            let after = x.facts.waited.map(|waited| format!(", after {} s of refusals", waited.as_secs()));
+            let text = format!("took on {}{}", names.join(", then "), after.unwrap_or_default());
+            watch.passed(Check::ROLES, text).identity(who)
         }
         Some((index, error)) => {
             let result = CheckResult::of_identity(&watch, Check::ROLES, &error);
             probe_duration(x, connection, index, &error).await;
+            if refusal::is_denial(&error) {
+                let caller = x.facts.hop_arns.last().or(x.facts.base_arn.as_ref()).cloned();
+                refusal::look_closer(x, connection, index, caller.as_deref()).await;
+            }
             x.facts.hop_error = Some((index, error));
             result
         }
     };
     x.put(result);
+}
+
+/// Goes the way; which hop was refused, and why.
+async fn walk(x: &mut Examination<'_>, connection: &Connection) -> Option<(usize, Error)> {
+    x.facts.hop_arns.clear();
+    for (index, stop) in x.around.clients.walk(connection).await.into_iter().skip(1).enumerate() {
+        match stop {
+            Ok(stop) => {
+                x.facts.expires_at = stop.expires_at;
+                x.facts.hop_arns.extend(stop.arn);
+            }
+            Err(error) => return Some((index, error)),
+        }
+    }
+    None
 }
 
 /// After a refused duration: which one the role would give.
@@ -170,7 +254,7 @@ fn caller(x: &mut Examination<'_>, connection: &Connection) {
     let who = x.facts.hop_arns.last().or(x.facts.base_arn.as_ref()).cloned();
     let result = match (connection.last_role(), &who) {
         (None, who) => {
-            let who = who.as_deref().unwrap_or("nobody");
+            let who = who.clone().unwrap_or_else(|| connection.base.to_string());
             watch.passed(Check::CALLER, format!("no role is named; requests are made as {who}"))
         }
         (Some(role), None) => watch.failed(Check::CALLER, format!("{role} is named, and requests go unsigned")),
@@ -205,7 +289,7 @@ fn life(x: &mut Examination<'_>, connection: &Connection) {
                 let asked = asked.unwrap_or_default().as_secs();
                 watch.warning(Check::LIFE, format!("{text}, and {asked} s were asked for"))
             } else {
-                watch.passed(Check::LIFE, text)
+                watch.passed(Check::LIFE, format!("{text}; another one is had after 70 to 80 % of it"))
             }
         }
     };

@@ -1,5 +1,7 @@
 use crate::examination::{Examination, Watch};
 use crate::{Check, InputFault};
+use identity::Base;
+use world::Environment;
 
 /// What is written down: by the readers of connections and connectors, which find every fault at once.
 pub(crate) fn run(x: &mut Examination<'_>) {
@@ -9,7 +11,11 @@ pub(crate) fn run(x: &mut Examination<'_>) {
     let watch = Watch::start();
     let target = x.target;
     let told = |faults: &[InputFault]| faults.iter().map(InputFault::to_string).collect::<Vec<_>>().join("; ");
-    let result = if target.faults.is_empty() {
+    let variables = x.target.connection.as_ref().map(|connection| variables(&connection.base, &x.around.environment));
+    let variables = variables.unwrap_or_default();
+    let result = if !variables.is_empty() {
+        watch.failed(Check::INPUT, told(&[target.faults.clone(), variables.clone()].concat()))
+    } else if target.faults.is_empty() {
         // What works, but probably not as meant: told here, and made a warning only by a cause that is known.
         let noted =
             if target.warnings.is_empty() { String::new() } else { format!("; noted: {}", told(&target.warnings)) };
@@ -17,7 +23,35 @@ pub(crate) fn run(x: &mut Examination<'_>) {
     } else {
         watch.failed(Check::INPUT, told(&target.faults))
     };
+    x.facts.environment_faults = variables;
     x.put(result);
+}
+
+/// What AWS would refuse of the variables that keys are taken from, with words that do not say why.
+fn variables(base: &Base, environment: &Environment) -> Vec<InputFault> {
+    if !matches!(base, Base::Environment | Base::DefaultChain) {
+        return Vec::new();
+    }
+    let fault = |key: &str, text: &str, hint: &str| InputFault {
+        key: key.to_owned(),
+        value: None,
+        text: text.to_owned(),
+        hint: Some(hint.to_owned()),
+    };
+    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    let [id, secret, token] = names.map(|name| environment.get(name).filter(|value| !value.is_empty()));
+    let (Some(id), Some(_)) = (&id, &secret) else { return Vec::new() };
+    let mut faults = Vec::new();
+    for (name, value) in names.iter().zip([Some(id), secret.as_ref(), token.as_ref()]) {
+        if value.is_some_and(|value| value.contains(char::is_whitespace)) {
+            faults.push(fault(name, "must not hold blanks or line breaks", "write it without"));
+        }
+    }
+    if id.starts_with("ASIA") && token.is_none() {
+        let text = "is missing: an access key that begins with ASIA is a session's";
+        faults.push(fault("AWS_SESSION_TOKEN", text, "set the token that came with the key"));
+    }
+    faults
 }
 
 impl std::fmt::Display for InputFault {

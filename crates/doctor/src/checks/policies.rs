@@ -19,7 +19,13 @@ pub(crate) fn run(x: &mut Examination<'_>) {
         return;
     }
     let watch = Watch::start();
-    let options = Options { now: jiff::Timestamp::try_from(x.around.clock.now()).ok(), ..Options::default() };
+    let now = jiff::Timestamp::try_from(x.around.clock.now()).ok();
+    let hop = x.target.connection.as_ref().and_then(|connection| connection.hops.last());
+    // Who sends an external ID is a third party to the role's owner; who sends none may be of the same house.
+    let party = hop.filter(|hop| hop.external_id.is_some());
+    let owner = party.and_then(|hop| hop.role_arn.parse::<iam::Arn>().ok()?.account());
+    let external_id = party.and_then(|hop| hop.external_id.clone());
+    let options = Options { now, own_accounts: owner.into_iter().collect(), external_id };
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     for (what, kind, text) in given {
         let document = match Document::parse_as(kind, text) {
@@ -36,6 +42,7 @@ pub(crate) fn run(x: &mut Examination<'_>) {
                 Severity::Warning => warnings.push(told),
                 Severity::Note => {}
             }
+            x.facts.findings.push((kind, finding));
         }
     }
     x.put(match (errors.is_empty(), warnings.is_empty()) {

@@ -4,11 +4,16 @@ use control::Outcome;
 use identity::{AssumeRole, Connection, Lifetime};
 
 use super::identity::caller_before;
+use super::ours;
 use crate::examination::{Examination, Watch};
 use crate::{Check, CheckResult};
 
 /// Whoever holds the session may do nothing.
-const NOTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+pub(crate) const NOTHING: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+
+/// How many of other parties' external IDs are tried.
+const MOST_CROSSED: usize = 3;
 
 /// What the role must refuse: only AccessDenied is a refusal, and a session that is won is thrown away unread.
 pub(crate) async fn run(x: &mut Examination<'_>) {
@@ -40,11 +45,52 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
                 worst = Some(outcome);
             }
         }
+        let crossed = crossed(x, &connection, &right).await;
         if let Some(outcome) = worst {
-            x.put(judged(&watch, Check::WRONG_ID, &outcome, "with a wrong external ID"));
+            let result = judged(&watch, Check::WRONG_ID, &outcome, "with a wrong external ID");
+            x.put(match &crossed {
+                Some(id) if outcome != Outcome::LetIn => {
+                    let told =
+                        format!("the role let us in with external ID {id:?}, which its trust policy lists beside ours");
+                    watch.failed(Check::WRONG_ID, told)
+                }
+                _ => result,
+            });
             x.facts.wrong_id = Some(outcome);
+            x.facts.crossed_id = crossed;
         }
     }
+}
+
+/// Another party's external ID with which the role lets us in too: where one statement lists several parties and several
+/// external IDs, each of them may use each.
+async fn crossed(x: &mut Examination<'_>, connection: &Connection, right: &str) -> Option<String> {
+    if x.target.trust_policy.is_none() && x.facts.ours.role.is_none() {
+        ours::role(x, connection, connection.hops.len() - 1).await;
+    }
+    let given = x.target.trust_policy.as_deref();
+    let text = given.or(x.facts.ours.role.as_ref().map(|role| role.trust_policy.as_str()))?;
+    let document = iam::Document::parse(text).ok()?;
+    let own: Vec<&str> =
+        x.target.integration.iter().flat_map(|known| known.external_ids.iter().map(String::as_str)).collect();
+    let several = document.statements().iter().filter(|statement| {
+        let listed = statement.principals().is_some_and(|principals| principals.list().len() > 1);
+        listed && statement.effect() == iam::Effect::Allow
+    });
+    let conditions = several.flat_map(iam::Statement::conditions);
+    let about_ids = conditions.filter(|condition| condition.key().eq_ignore_ascii_case("sts:ExternalId"));
+    let others = about_ids.flat_map(iam::Condition::values).filter(|id| *id != right && !own.contains(id));
+    let plain: Vec<String> =
+        others.filter(|id| !id.contains(['*', '?', '$'])).take(MOST_CROSSED).map(str::to_owned).collect();
+    for id in plain {
+        let outcome = try_id(x, connection, Some(id.clone())).await;
+        let is_in = outcome == Outcome::LetIn;
+        x.facts.other_id = Some(outcome);
+        if is_in {
+            return Some(id);
+        }
+    }
+    None
 }
 
 /// One of its own, one that is the right one and more, and one with the same beginning and end: what a wildcard lets in.

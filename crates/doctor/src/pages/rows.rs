@@ -21,15 +21,16 @@ pub(super) fn shown() -> Shown {
         }
     }
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rows");
-    let mut files: Vec<_> = std::fs::read_dir(&tests)
-        .expect("there are tests")
+    let mut files: Vec<_> = [tests.clone(), tests.join("special")]
+        .iter()
+        .flat_map(|dir| std::fs::read_dir(dir).expect("there are tests"))
         .map(|entry| entry.expect("a directory can be read").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .collect();
     files.sort();
     for path in files {
         let text = std::fs::read_to_string(&path).expect("a test can be read");
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let file = path.strip_prefix(&tests).expect("it is below").display().to_string();
         let names = text.lines().filter_map(|line| Some(line.trim().split_once("fn f")?.1.split_once('(')?.0));
         for name in names {
             let Some(number) = name.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit())) else {

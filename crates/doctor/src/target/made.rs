@@ -53,6 +53,7 @@ impl Target {
             dual_stack: s3.dual_stack,
             owner: s3.owner,
             server_side_encryption: s3.server_side_encryption.clone(),
+            no_checksums: !s3.checksums,
             writes: true,
             ..Place::default()
         });

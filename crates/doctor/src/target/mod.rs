@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use connectors::ConnectorPlan;
 use iam::AccountId;
-use identity::{Connection, ConnectionSpec};
+use identity::{Base, Connection, ConnectionSpec};
 
 /// What is examined.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Target {
     pub trust_policy: Option<String>,
     /// The permission policy that was given to be looked at.
     pub permission_policy: Option<String>,
+    /// How long a refusal of a role is waited out: changes in IAM take up to a minute to arrive.
+    pub wait: std::time::Duration,
 }
 
 /// What kind of thing is examined.
@@ -100,6 +102,8 @@ pub struct Place {
     pub kms_key: Option<String>,
     /// The canned ACL that is asked for.
     pub acl: Option<String>,
+    /// Whether parts go without their checksums.
+    pub no_checksums: bool,
     /// Whether objects are tagged.
     pub tags: bool,
     /// Whether the target deletes there.
@@ -144,6 +148,19 @@ impl Target {
             connector: None,
             trust_policy: None,
             permission_policy: None,
+            wait: std::time::Duration::ZERO,
+        }
+    }
+
+    /// Whether STS is asked at all: not by nobody, and not about keys that an object store of another maker has given.
+    pub(crate) fn asks_sts(&self) -> bool {
+        let Some(connection) = &self.connection else { return false };
+        let own_store = || self.place.as_ref().and_then(|place| place.endpoint.as_deref()).is_some_and(is_of_another);
+        match connection.base {
+            _ if !connection.hops.is_empty() => true,
+            Base::Anonymous => false,
+            Base::Keys(_) => connection.sts.endpoint.is_some() || !own_store(),
+            _ => true,
         }
     }
 
@@ -156,4 +173,11 @@ impl Target {
             None => crate::Depth::Identity,
         }
     }
+}
+
+/// Whether a URL is no host of AWS's.
+fn is_of_another(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = authority.split(['/', ':']).next().unwrap_or_default();
+    ![".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain))
 }

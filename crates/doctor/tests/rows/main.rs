@@ -1,6 +1,8 @@
 //! Every row of the catalogue of failures, played: a scenario of the embedded AWS, examined, and the diagnosis that is
 //! expected. The scenarios are files, so that a team can read them, run them (`tidegate doctor --fake-aws`), and write some.
 
+mod conduct;
+mod healthy;
 mod special;
 
 use std::collections::BTreeMap;

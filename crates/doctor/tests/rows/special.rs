@@ -1,1 +1,5 @@
 //! Rows that a scenario file cannot express.
+
+mod anywhere;
+mod surroundings;
+mod trust;

@@ -22,6 +22,23 @@ impl Section {
         self.0.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Whether it says anything of who we are. Many hold a region and no more, and the AWS SDKs look further then.
+    pub fn says_who(&self) -> bool {
+        const WAYS: [&str; 10] = [
+            "aws_access_key_id",
+            "aws_secret_access_key",
+            "role_arn",
+            "source_profile",
+            "credential_source",
+            "credential_process",
+            "web_identity_token_file",
+            "sso_session",
+            "sso_start_url",
+            "login_session",
+        ];
+        self.first_of(&WAYS).is_some()
+    }
+
     /// The first of these settings that is there.
     pub(super) fn first_of<'a>(&self, keys: &[&'a str]) -> Option<&'a str> {
         keys.iter().copied().find(|key| self.get(key).is_some())

@@ -148,6 +148,15 @@ fn read_keys(reader: &mut Reader<'_>, rule: KeyRule) -> Option<Made> {
             "keys last until somebody revokes them, and whoever reads them has them: use a role if you can",
         );
     }
+    // A blank breaks the header that the key is written into, and AWS's words do not say so.
+    let blank = |secret: &Option<Option<Secret>>| {
+        secret.as_ref().and_then(Option::as_ref).is_some_and(|text| text.expose().contains(char::is_whitespace))
+    };
+    for (key, is_blank) in [("access_key_id", blank(&id)), ("secret_access_key", blank(&secret))] {
+        if is_blank {
+            reader.fault(key, "must not hold blanks or line breaks");
+        }
+    }
     let access_key_id = id??;
     // A session's key without its token is refused by AWS with words that do not say so.
     if access_key_id.expose().starts_with("ASIA") && token.is_none() {

@@ -42,6 +42,13 @@ pub struct ClientConfig {
 #[derive(Clone)]
 pub struct Tls(pub Arc<rustls::ClientConfig>);
 
+impl Tls {
+    /// Whether it has a certificate of its own to show.
+    pub fn has_certificate(&self) -> bool {
+        self.0.client_auth_cert_resolver.has_certs()
+    }
+}
+
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What is in there has our private key.

@@ -29,3 +29,4 @@ pub use error::FetchError;
 pub use fetcher::{Delivery, Fetcher, Gauge};
 pub use options::{FetchOptions, OffsetReset};
 pub use partitions::Progress;
+pub(crate) use partitions::aborted;

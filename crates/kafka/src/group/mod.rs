@@ -39,7 +39,7 @@ mod requests;
 mod stays;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 pub use assign::Assignor;
 pub use error::GroupError;

@@ -9,6 +9,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
+mod tls_fault;
 mod versions;
 mod wire;
 
@@ -18,6 +19,7 @@ pub use connection::{Connection, Options, RawResponse, Settings};
 pub use error::Error;
 pub(crate) use sasl::{EndpointTokens, FileTokens, UnsecuredTokens};
 pub use sasl::{Sasl, ScramHash, Token, TokenProvider};
+pub use tls_fault::TlsFault;
 
 /// `host:port`, with an IPv6 address in brackets.
 pub(crate) fn host_port(host: &str, port: i32) -> Arc<str> {

@@ -45,8 +45,9 @@ pub(crate) fn begins_with_throttle(api: i16, version: i16) -> bool {
         2 | 11 | 19 | 23 => version >= 2,
         // Metadata, OffsetCommit, OffsetFetch
         3 | 8 | 9 => version >= 3,
-        // InitProducerId, DescribeConfigs, DeleteGroups, DescribeCluster, ConsumerGroupHeartbeat
-        22 | 32 | 42 | 60 | 68 => true,
+        // InitProducerId, DescribeConfigs, DeleteGroups, DescribeCluster, DescribeProducers, ConsumerGroupHeartbeat,
+        // ConsumerGroupDescribe
+        22 | 32 | 42 | 60 | 61 | 68 | 69 => true,
         _ => false,
     }
 }

@@ -48,6 +48,11 @@ impl Account {
         self.id
     }
 
+    /// Its partition and number.
+    pub(super) fn place(&self) -> (Partition, AccountId) {
+        (self.shared.directory().partition(self.id), self.id)
+    }
+
     /// Begins a user.
     pub fn user(&self, name: &str) -> UserBuilder {
         UserBuilder { account: self.clone(), name: name.to_owned(), path: "/".to_owned(), policies: Vec::new() }
@@ -151,7 +156,7 @@ impl UserBuilder {
     pub async fn create(self) -> Result<NewUser, AwsError> {
         let what = format!("user {}", self.name);
         let resource = format!("user{}{}", self.path, self.name);
-        let arn = entity_arn(&what, self.account.id, &self.name, &self.path, &resource, 64)?;
+        let arn = entity_arn(&what, self.account.place(), &self.name, &self.path, &resource, 64)?;
         let policies = parse_all(&what, &self.policies)?;
         let new = NewUser {
             arn: arn.clone(),
@@ -241,7 +246,7 @@ impl RoleBuilder {
     pub async fn create(self) -> Result<Arn, AwsError> {
         let what = format!("role {}", self.name);
         let resource = format!("role{}{}", self.path, self.name);
-        let arn = entity_arn(&what, self.account.id, &self.name, &self.path, &resource, 64)?;
+        let arn = entity_arn(&what, self.account.place(), &self.name, &self.path, &resource, 64)?;
         let policies = parse_all(&what, &self.policies)?;
         let written = parse(PolicyKind::Trust, &what, &self.trust)?;
         let Self { account, name, path, max_session, tags, .. } = self;
@@ -320,7 +325,7 @@ pub(super) fn has<'a>(mut names: impl Iterator<Item = &'a String>, name: &str) -
 /// Checks name and path by IAM's rules, and makes the ARN of them.
 pub(super) fn entity_arn(
     what: &str,
-    account: AccountId,
+    (partition, account): (Partition, AccountId),
     name: &str,
     path: &str,
     resource: &str,
@@ -333,7 +338,7 @@ pub(super) fn entity_arn(
     if !name_fits || !path_fits || path.contains("//") {
         return Err(refuse());
     }
-    Arn::iam(Partition::Aws, account, resource).map_err(|_| refuse())
+    Arn::iam(partition, account, resource).map_err(|_| refuse())
 }
 
 pub(super) fn parse(kind: PolicyKind, what: &str, text: &str) -> Result<Document, AwsError> {

@@ -122,6 +122,7 @@ const ERRORS: &[(&str, u16, &str)] = &[
     ("NotFoundException", 400, "The key does not exist."),
     ("NotImplemented", 501, "A header you provided implies functionality that is not implemented"),
     ("NotModified", 304, "Not Modified"),
+    ("ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket"),
     (
         "OperationAborted",
         409,
@@ -134,6 +135,7 @@ const ERRORS: &[(&str, u16, &str)] = &[
         "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.",
     ),
     ("PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold"),
+    ("RegionDisabledException", 403, "STS is not activated in the requested region for the account."),
     ("RequestTimeTooSkewed", 403, "The difference between the request time and the current time is too large."),
     (
         "RequestTimeout",

@@ -86,6 +86,16 @@ impl Asked {
         }
     }
 
+    /// The service that is asked, as actions begin with it.
+    pub(super) fn service(&self) -> &'static str {
+        match self {
+            Self::Form { dialect: Dialect::Iam, .. } => "iam",
+            Self::Form { .. } => "sts",
+            Self::Kms { .. } => "kms",
+            Self::S3 { .. } => "s3",
+        }
+    }
+
     /// Bucket and key; empty where there are none.
     pub(super) fn target(&self) -> (&str, &str) {
         match self {

@@ -5,13 +5,15 @@ use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
 use iam::{
-    AccountId, Arn, Caller, Context, Decision, Document, Partition, Policies, PolicyKind, Request, ResourcePolicy,
-    evaluate,
+    AccountId, Arn, Caller, Context, Decision, Document, Policies, PolicyKind, Request, ResourcePolicy, evaluate,
 };
 
 use super::api_error::ApiError;
+use super::connection::Door;
 use super::directory::Directory;
+use super::organization::Organization;
 use super::session::Session;
+use super::surroundings::VpcEndpoint;
 use super::time;
 
 /// Who has signed a request.
@@ -54,6 +56,14 @@ impl Requester {
 pub(super) struct Facts {
     pub(super) now: SystemTime,
     pub(super) source_ip: IpAddr,
+    /// Whether the request counts as encrypted.
+    pub(super) is_secure: bool,
+    /// The VPC endpoint of the service that is asked, if the request passes through one.
+    pub(super) endpoint: Option<Arc<VpcEndpoint>>,
+    /// By which address it came.
+    pub(super) door: Door,
+    /// The service that is asked: `s3`.
+    pub(super) service: &'static str,
     pub(super) user_agent: Option<String>,
     pub(super) region: String,
 }
@@ -67,16 +77,20 @@ pub(super) struct Asking<'a> {
     pub(super) owner: AccountId,
     /// The resource's own policy: of a role, a bucket or a key.
     pub(super) policy: Option<ResourcePolicy<'a>>,
+    /// What the caller's own policies say, where they were asked about the same thing by another name; `None`: they are
+    /// asked now.
+    pub(super) said: Option<bool>,
 }
 
 /// A refusal by policy, as data.
 #[derive(Debug, Clone)]
 pub(super) struct Denied {
-    /// AWS's sentence, up to the resource. Across accounts it says no more than that.
+    /// AWS's sentence, up to the resource. To a stranger it says no more than that.
     pub(super) sentence: String,
-    /// Which kind of policy decided, in AWS's words; told within an account only.
+    /// Which kind of policy decided, in AWS's words.
     pub(super) because: String,
-    pub(super) same_account: bool,
+    /// Whether that is told: within an account and within an organisation.
+    pub(super) is_told: bool,
     /// Whether a statement says no, which nothing can outweigh.
     pub(super) explicit: bool,
     /// The request and the decision, for `sts:DecodeAuthorizationMessage`.
@@ -86,7 +100,7 @@ pub(super) struct Denied {
 impl Denied {
     /// The refusal as most services say it.
     pub(super) fn refuse(&self, code: &str, resource: &str) -> ApiError {
-        let because = if self.same_account { format!(" {}", self.because) } else { String::new() };
+        let because = if self.is_told { format!(" {}", self.because) } else { String::new() };
         self.refuse_saying(code, format!("{}{resource}{because}", self.sentence))
     }
 
@@ -105,15 +119,34 @@ pub(super) fn authorize(
     keys: impl FnOnce(&mut Context),
 ) -> Result<(), Denied> {
     let mut context = context(directory, requester, facts);
+    let Asking { action, resource, owner, policy, said } = *asking;
+    let organization = |account| directory.entities(account).and_then(|entities| entities.organization.as_ref());
+    let (callers, owners) = (organization(requester.account), organization(owner));
+    context.set("aws:ResourceAccount", owner.to_string());
+    if let Some(organization) = owners {
+        context.set("aws:ResourceOrgID", &*organization.id);
+    }
     keys(&mut context);
-    let Asking { action, resource, owner, policy } = *asking;
     let request = Request { caller: &requester.caller, action, resource, resource_account: owner, context: &context };
-    let grants = directory.grants_of(requester, facts.now);
+    let grants = directory.grants_of(requester, facts.now).filter(|_| said.is_none());
     let attached = grants.into_iter().flat_map(|grants| grants.inline.values().chain(grants.attached.values()));
-    let identity: Vec<&Document> = attached.map(|document| &**document).collect();
+    let attached = attached.map(|document| &**document);
+    let identity: Vec<&Document> = attached.chain(said.filter(|yes| *yes).map(|_| &**EVERYTHING)).collect();
     let boundary = grants.and_then(|grants| grants.boundary.as_ref()).map(|(_, document)| &**document);
-    let policies = Policies { identity: &identity, boundary, resource: policy, ..Policies::default() };
-    let passed = session_policies(directory, requester);
+    // S3 asks KMS by itself, from within AWS: no endpoint is on that way.
+    let of_service = action.split_once(':').is_some_and(|(service, _)| service == facts.service);
+    let endpoint =
+        facts.endpoint.as_ref().filter(|_| of_service && said.is_none()).and_then(|endpoint| endpoint.policy.as_ref());
+    let policies = Policies {
+        identity: &identity,
+        boundary,
+        resource: policy,
+        service_control: callers.filter(|_| said.is_none()).map_or(&[], |organization| &organization.service_control),
+        resource_control: owners.map_or(&[], |organization| &organization.resource_control),
+        endpoint,
+        ..Policies::default()
+    };
+    let passed = if said.is_none() { session_policies(directory, requester) } else { Vec::new() };
     // Of several session policies any may allow, and each may deny.
     let decision = passed
         .iter()
@@ -149,9 +182,13 @@ pub(super) fn authorize(
         details: details.to_string(),
         sentence: format!("User: {} is not authorized to perform: {action} on resource: ", requester.arn),
         because,
-        same_account: requester.account == owner,
+        is_told: requester.account == owner || is_same(callers, owners),
         explicit,
     })
+}
+
+fn is_same(one: Option<&Organization>, other: Option<&Organization>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one.id == other.id)
 }
 
 /// What was passed when the session was made. A policy that does not read any more, or is gone, allows nothing.
@@ -162,18 +199,36 @@ fn session_policies(directory: &Directory, requester: &Requester) -> Vec<Arc<Doc
     inline.chain(managed).map(|document| document.unwrap_or_else(|| NOTHING.clone())).collect()
 }
 
+static EVERYTHING: LazyLock<Arc<Document>> = LazyLock::new(|| {
+    let text = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    Arc::new(Document::parse(text).expect("this policy is a constant"))
+});
+
 static NOTHING: LazyLock<Arc<Document>> = LazyLock::new(|| {
     let text = r#"{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
     Arc::new(Document::parse(text).expect("this policy is a constant"))
 });
+
+/// The condition keys that tell where a request comes from.
+pub(super) fn network_keys(context: &mut Context, facts: &Facts) {
+    match &facts.endpoint {
+        None => context.set("aws:SourceIp", facts.source_ip.to_string()),
+        // Behind an endpoint nobody has a public address.
+        Some(endpoint) => {
+            context.set("aws:SourceVpce", &*endpoint.id);
+            context.set("aws:SourceVpc", &*endpoint.vpc);
+            context.set("aws:VpcSourceIp", facts.source_ip.to_string());
+        }
+    }
+    context.set("aws:SecureTransport", facts.is_secure.to_string());
+}
 
 /// The condition keys that every signed request has.
 fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Context {
     let mut context = Context::new();
     context.set("aws:CurrentTime", time::iso_seconds(facts.now));
     context.set("aws:EpochTime", time::epoch_seconds(facts.now).to_string());
-    context.set("aws:SourceIp", facts.source_ip.to_string());
-    context.set("aws:SecureTransport", "false");
+    network_keys(&mut context, facts);
     context.set("aws:RequestedRegion", &*facts.region);
     context.set("aws:ViaAWSService", "false");
     context.set("aws:PrincipalIsAWSService", "false");
@@ -181,6 +236,9 @@ fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Conte
         context.set("aws:UserAgent", &**agent);
     }
     context.set("aws:PrincipalAccount", requester.account.to_string());
+    if let Some(organization) = directory.entities(requester.account).and_then(|own| own.organization.as_ref()) {
+        context.set("aws:PrincipalOrgID", &*organization.id);
+    }
     context.set("aws:userid", &*requester.user_id);
     let session = requester.session();
     if let Some(session) = session {
@@ -206,7 +264,9 @@ fn context(directory: &Directory, requester: &Requester, facts: &Facts) -> Conte
             // The role, with its path, not the session.
             let arn = match role {
                 Some(role) => role.arn.to_string(),
-                None => format!("arn:{}:iam::{}:role/{}", Partition::Aws.name(), requester.account, session.role),
+                None => {
+                    format!("arn:{}:iam::{}:role/{}", requester.arn.partition().name(), requester.account, session.role)
+                }
             };
             context.set("aws:PrincipalArn", arn);
             if let Some(identity) = &session.source_identity {

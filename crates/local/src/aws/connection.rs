@@ -27,6 +27,15 @@ const MAX_LINGER: Duration = Duration::from_secs(5);
 /// How much it may send in that time: as much as a refused body may have.
 const MAX_LINGER_BYTES: u64 = 256 << 20;
 
+/// One of the addresses that it listens at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Every service, as the regions have them.
+    Regions,
+    /// The global endpoint of STS, `sts.amazonaws.com`.
+    GlobalSts,
+}
+
 /// Ends a connection without an answer.
 #[derive(Debug)]
 pub(super) struct Reset;
@@ -40,7 +49,7 @@ impl fmt::Display for Reset {
 impl std::error::Error for Reset {}
 
 /// Serves connections until `stopped` says so, then drops them all.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn accept(listener: TcpListener, door: Door, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -55,7 +64,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopp
                 Ok((stream, peer)) => {
                     let shared = shared.clone();
                     connections.spawn(async move {
-                        serve(stream, peer, shared).await;
+                        serve(stream, peer, door, shared).await;
                         drop(slot);
                     });
                 }
@@ -70,7 +79,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopp
     connections.shutdown().await;
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, peer: SocketAddr, door: Door, shared: Arc<Shared>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set nodelay");
     }
@@ -79,7 +88,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
     let service = service_fn(move |request| {
         let (shared, reset) = (shared.clone(), reset.clone());
         async move {
-            let answer: Result<Response<_>, Reset> = gate::handle(&shared, peer, request).await;
+            let answer: Result<Response<_>, Reset> = gate::handle(&shared, peer, door, request).await;
             answer.inspect_err(|_| reset.store(true, Ordering::Relaxed))
         }
     });

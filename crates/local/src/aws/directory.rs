@@ -40,6 +40,18 @@ impl Directory {
         self.accounts.entry(account).or_default()
     }
 
+    /// The partition that an account is in.
+    pub(super) fn partition(&self, account: AccountId) -> Partition {
+        self.entities(account).and_then(|entities| entities.partition).unwrap_or(Partition::Aws)
+    }
+
+    /// Whether anybody has heard of an account in a region: accounts of another partition are unknown, and those that have
+    /// not opted in to the region.
+    pub(super) fn is_known_in(&self, account: AccountId, region: &str) -> bool {
+        let has = self.entities(account).is_none_or(|entities| entities.regions.has(region));
+        has && self.partition(account) == Partition::of_region(region)
+    }
+
     pub(super) fn role(&self, account: AccountId, name: &str) -> Option<&Role> {
         self.entities(account)?.roles.get(name)
     }
@@ -101,8 +113,8 @@ impl Directory {
             let user = user.ok_or(KeyFault::Token)?;
             return Ok((user_requester(account, &name, user, Some(Box::new(session)))?, mint.secret_of(key_id)));
         }
-        let arn =
-            Arn::assumed_role(Partition::Aws, account, &session.role, &session.name).map_err(|_| KeyFault::Token)?;
+        let arn = Arn::assumed_role(self.partition(account), account, &session.role, &session.name)
+            .map_err(|_| KeyFault::Token)?;
         let caller = Caller::parse(arn.as_str()).map_err(|_| KeyFault::Token)?.with_unique_id(&session.role_id);
         let user_id = format!("{}:{}", session.role_id, session.name);
         let requester = Requester { caller, arn, account, user_id, who: Who::Session(Box::new(session)) };
@@ -112,7 +124,7 @@ impl Directory {
     fn root_requester(&self, account: AccountId, key_id: &str) -> Result<(Requester, Secret), KeyFault> {
         let keys = self.entities(account).map_or(&[][..], |entities| &entities.root_keys);
         let key = keys.iter().find(|key| key.id == key_id && key.active).ok_or(KeyFault::Unknown)?;
-        let arn = Arn::iam(Partition::Aws, account, "root").map_err(|_| KeyFault::Unknown)?;
+        let arn = Arn::iam(self.partition(account), account, "root").map_err(|_| KeyFault::Unknown)?;
         let caller = Caller::parse(arn.as_str()).map_err(|_| KeyFault::Unknown)?;
         let requester = Requester { caller, arn, account, user_id: account.to_string(), who: Who::Root };
         Ok((requester, key.secret.clone()))

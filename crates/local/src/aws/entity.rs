@@ -9,7 +9,9 @@ use world::Secret;
 use super::error::AwsError;
 use super::kept::Kept;
 use super::kms::Key;
+use super::organization::Organization;
 use super::propagation::Propagating;
+use super::region::Regions;
 
 /// What one account holds, by name.
 #[derive(Debug, Default)]
@@ -21,6 +23,12 @@ pub(super) struct Entities {
     pub(super) instance_profiles: BTreeMap<String, InstanceProfile>,
     /// By URL without its scheme.
     pub(super) oidc_providers: BTreeMap<String, OidcProvider>,
+    /// What it belongs to, if anything. Not kept on disk.
+    pub(super) organization: Option<Organization>,
+    /// The partition that it is in; `aws` if it was never said.
+    pub(super) partition: Option<Partition>,
+    /// What it has set of regions. Not kept on disk.
+    pub(super) regions: Regions,
     /// Access keys of its root user. AWS advises against them; they are there to be found out.
     pub(super) root_keys: Vec<AccessKey>,
     /// By id.
@@ -103,8 +111,8 @@ pub(super) struct OidcProvider {
 
 impl OidcProvider {
     /// The ARN of the provider at `url`, which is without its scheme.
-    pub(super) fn arn_of(account: AccountId, url: &str) -> Result<Arn, AwsError> {
+    pub(super) fn arn_of(partition: Partition, account: AccountId, url: &str) -> Result<Arn, AwsError> {
         let refuse = |_| AwsError::Name { what: format!("OIDC provider {url}") };
-        Arn::iam(Partition::Aws, account, &format!("oidc-provider/{url}")).map_err(refuse)
+        Arn::iam(partition, account, &format!("oidc-provider/{url}")).map_err(refuse)
     }
 }

@@ -16,7 +16,7 @@ use super::ambient;
 use super::api_error::ApiError;
 use super::asked::Asked;
 use super::authorize::Facts;
-use super::connection::Reset;
+use super::connection::{Door, Reset};
 use super::faults::End;
 use super::iam;
 use super::kms;
@@ -42,6 +42,7 @@ pub(super) const FAR: Duration = Duration::from_hours(100 * 366 * 24);
 pub(super) async fn handle(
     shared: &Arc<Shared>,
     peer: SocketAddr,
+    door: Door,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Reset> {
     let (parts, mut body) = request.into_parts();
@@ -64,7 +65,7 @@ pub(super) async fn handle(
         tokio::time::sleep(fate.delay).await;
     }
     let now = shifted(shared.clock.now(), fate.skew_seconds);
-    let mut exchange = Exchange { shared, parts: &parts, body: &mut body, peer, now, ids: Ids::new() };
+    let mut exchange = Exchange { shared, parts: &parts, body: &mut body, peer, door, now, ids: Ids::new() };
     if fate.expire_session {
         exchange.expire_session(asked.as_ref().ok());
     }
@@ -99,6 +100,7 @@ struct Exchange<'a> {
     parts: &'a Parts,
     body: &'a mut Incoming,
     peer: SocketAddr,
+    door: Door,
     now: SystemTime,
     ids: Ids,
 }
@@ -139,12 +141,27 @@ impl Exchange<'_> {
         let Self { shared, parts, now, .. } = *self;
         let asked = asked?;
         let agent = parts.headers.get("user-agent").and_then(|agent| agent.to_str().ok());
+        let (path, service) = (shared.surroundings.path(), asked.service());
         let facts = Facts {
             now,
-            source_ip: self.peer.ip(),
+            source_ip: path.source_ip.unwrap_or_else(|| self.peer.ip()),
+            is_secure: path.is_secure,
+            endpoint: path.endpoint(service),
+            door: self.door,
+            service,
             user_agent: agent.map(str::to_owned),
             region: asked.claim().map_or_else(String::new, |claim| claim.region.clone()),
         };
+        if self.door == Door::GlobalSts {
+            if service != "sts" {
+                return Err(ApiError::of("InvalidAction").saying("This is the global endpoint of STS"));
+            }
+            if !facts.region.is_empty() && facts.region != "us-east-1" {
+                return Err(
+                    ApiError::of("SignatureDoesNotMatch").saying("Credential should be scoped to a valid region.")
+                );
+            }
+        }
         match asked {
             Asked::Form { dialect: Dialect::Iam, form, claim, payload_hash } => {
                 iam::handle(shared, parts, &form, claim, &payload_hash, &facts, &self.ids.request).await
@@ -155,7 +172,11 @@ impl Exchange<'_> {
             Asked::Kms { operation, body, claim, payload_hash } => {
                 kms::handle(shared, parts, &operation, &body, claim, &payload_hash, &facts).await
             }
-            Asked::S3 { operation, target, query, claim } => {
+            Asked::S3 { operation, mut target, query, claim } => {
+                let access_point = shared.access_points.find(&target.bucket);
+                if let Some(point) = &access_point {
+                    target.bucket.clone_from(&point.bucket);
+                }
                 // No bucket is open to those who do not say who they are.
                 let claim = claim.ok_or_else(|| ApiError::of("AccessDenied"))?;
                 let header = parts.headers.get("x-amz-content-sha256").and_then(|hash| hash.to_str().ok());
@@ -176,7 +197,8 @@ impl Exchange<'_> {
                 let hoisted = verified.claim.expires.map(|_| with_hoisted_headers(parts, &query));
                 let parts = hoisted.as_ref().unwrap_or(parts);
                 let (target, query, verified, facts) = (&target, &query, &verified, &facts);
-                s3::handle(&mut Call { shared, operation, target, query, parts, verified, facts, payload }).await
+                let mut call = Call { shared, operation, target, access_point, query, parts, verified, facts, payload };
+                s3::handle(&mut call).await
             }
         }
     }

@@ -24,7 +24,8 @@ static DOCUMENTS: LazyLock<Vec<(&str, Arc<Document>)>> = LazyLock::new(|| {
 
 /// The document of one of AWS's own policies, `arn:aws:iam::aws:policy/..`.
 pub(super) fn document(arn: &str) -> Option<Arc<Document>> {
-    let name = arn.strip_prefix("arn:aws:iam::aws:policy/")?;
+    let (partition, name) = arn.strip_prefix("arn:")?.split_once(":iam::aws:policy/")?;
+    iam::Partition::ALL.into_iter().find(|known| known.name() == partition)?;
     DOCUMENTS.iter().find(|(known, _)| *known == name).map(|(_, document)| document.clone())
 }
 

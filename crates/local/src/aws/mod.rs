@@ -40,7 +40,9 @@ mod kept;
 mod kms;
 mod managed;
 mod oidc;
+mod organization;
 mod propagation;
+mod region;
 mod remote;
 mod reply;
 mod requests;
@@ -53,6 +55,7 @@ mod state;
 mod stock;
 mod store;
 mod sts;
+mod surroundings;
 #[cfg(test)]
 pub(crate) mod tests;
 mod time;
@@ -67,9 +70,17 @@ pub use error::AwsError;
 pub use faults::{FaultRule, Faults};
 pub use imds::Instance;
 pub use oidc::{Algorithm, Issuer};
+pub(crate) use organization::Organization;
+pub(crate) use region::Regions;
 pub use remote::Remote;
 pub use requests::Requests;
 pub use roles_anywhere::{ProfileBuilder, TrustAnchorBuilder};
+pub(crate) use s3::access_point_alias;
 pub use server::{Aws, AwsOptions, Bodies};
-pub(crate) use stock::{BucketStock, EncryptionStock, Keys, ObjectStock, WhoStock, check, check_bucket_policy};
+pub use stock::BucketContents;
+pub(crate) use stock::{
+    AccessPointStock, BucketStock, EncryptionStock, Keys, ObjectStock, WhoStock, check, check_bucket_policy,
+};
 pub use store::Tally;
+pub(crate) use store::{LockMode, Ownership, Retention};
+pub(crate) use surroundings::{Path, VpcEndpoint};

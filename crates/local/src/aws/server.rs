@@ -13,16 +13,18 @@ use world::Clock;
 
 use super::account::Account;
 use super::ambient::Ambient;
-use super::connection;
+use super::connection::{self, Door};
 use super::denials::Denials;
 use super::directory::Directory;
 use super::error::AwsError;
 use super::faults::Faults;
 use super::gate::FAR;
 use super::requests::Requests;
+use super::s3::AccessPoints;
 use super::session::Mint;
 use super::state;
 use super::store::{Store, Tally};
+use super::surroundings::Surroundings;
 
 /// What becomes of the bodies of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,6 +91,8 @@ pub(super) struct Shared {
     pub(super) requests: Requests,
     pub(super) denials: Denials,
     pub(super) idle: Duration,
+    pub(super) surroundings: Surroundings,
+    pub(super) access_points: AccessPoints,
     propagation: Mutex<Duration>,
     dir: Option<PathBuf>,
     /// Keeps other processes out of the directory.
@@ -118,6 +122,8 @@ impl Aws {
             denials: Denials::default(),
             propagation: Mutex::new(propagation.min(FAR)),
             idle: idle_timeout,
+            surroundings: Surroundings::default(),
+            access_points: AccessPoints::default(),
             dir,
             _lock: lock,
             session_key,
@@ -127,7 +133,7 @@ impl Aws {
         let listener = TcpListener::bind(listen).await.map_err(|source| AwsError::Listen { listen, source })?;
         let address = listener.local_addr().map_err(|source| AwsError::Listen { listen, source })?;
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(connection::accept(listener, shared.clone(), stopped));
+        let server = tokio::spawn(connection::accept(listener, Door::Regions, shared.clone(), stopped));
         Ok(Self { shared, address, stop, server })
     }
 
@@ -139,6 +145,16 @@ impl Aws {
     /// What to set as `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Opens the global endpoint of STS beside the others, and gives its URL. Sessions that it makes are refused in regions
+    /// that an account has to opt in to.
+    pub async fn open_global_sts(&self) -> Result<String, AwsError> {
+        let listen = SocketAddr::new(self.address.ip(), 0);
+        let listener = TcpListener::bind(listen).await.map_err(|source| AwsError::Listen { listen, source })?;
+        let address = listener.local_addr().map_err(|source| AwsError::Listen { listen, source })?;
+        tokio::spawn(connection::accept(listener, Door::GlobalSts, self.shared.clone(), self.stop.subscribe()));
+        Ok(format!("http://{address}"))
     }
 
     /// An account; it comes to be with the first thing made in it.

@@ -24,6 +24,14 @@ pub(super) struct Session {
     /// The user whose session it is (GetSessionToken); `role` is empty then, and `role_id` is the user's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
+    /// The account of who took the role on, if it is another one: a region that this one has not opted in to does not take
+    /// the session either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) taken_by: Option<String>,
+    /// Whether the global endpoint of STS gave it out: then it is a token of version 1, which regions that one has to opt in
+    /// to do not take.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_global: bool,
     /// Seconds since 1970.
     pub(super) issued: u64,
     pub(super) expires: u64,

@@ -14,10 +14,14 @@ use super::api_error::ApiError;
 use super::entity::AccessKey;
 use super::error::AwsError;
 use super::kms;
+use super::organization::Organization;
+use super::region::Regions;
+use super::s3::AccessPoint;
 use super::server::Aws;
 use super::session::{Minted, Session, key_id, random_secret};
 use super::state;
-use super::store::{BucketConfig, Condition, Object, Sse, Traits, Versioning, timestamp};
+use super::store::{BucketConfig, Condition, Object, Ownership, Retention, Sse, Traits, Versioning, timestamp};
+use super::surroundings::Path;
 
 /// How long the sessions of [`WhoStock`] live.
 const LIFE: Duration = Duration::from_hours(1);
@@ -33,7 +37,24 @@ pub(crate) struct BucketStock {
     /// JSON.
     pub(crate) policy: Option<String>,
     pub(crate) encryption: Option<EncryptionStock>,
+    pub(crate) requester_pays: bool,
+    pub(crate) ownership: Ownership,
+    /// How Object Lock keeps each version.
+    pub(crate) retention: Option<Retention>,
     pub(crate) objects: BTreeMap<String, ObjectStock>,
+    pub(crate) access_points: Vec<AccessPointStock>,
+}
+
+/// An access point as it is found.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessPointStock {
+    pub(crate) name: String,
+    /// The bucket's owner if nobody else.
+    pub(crate) account: Option<AccountId>,
+    /// The VPC that alone may use it.
+    pub(crate) vpc: Option<String>,
+    /// JSON.
+    pub(crate) policy: Option<String>,
 }
 
 /// How objects are encrypted.
@@ -57,13 +78,24 @@ pub(crate) struct ObjectStock {
     pub(crate) tags: BTreeMap<String, String>,
 }
 
+/// What is in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketContents {
+    /// The keys of its visible objects, in order.
+    pub keys: Vec<String>,
+    /// How many versions there are, visible or not, with the markers that hide them.
+    pub versions: usize,
+    /// How many uploads in parts have been begun and not ended.
+    pub uploads: usize,
+}
+
 /// Somebody who holds keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WhoStock {
     /// A user by his own key, or by a session that GetSessionToken gave him.
     User { account: AccountId, name: String, session: bool },
-    /// A session of a role, which may have ended a minute ago.
-    Role { account: AccountId, name: String, session_name: String, ended: bool },
+    /// A session of a role, which may have ended a minute ago, or come from the global endpoint.
+    Role { account: AccountId, name: String, session_name: String, ended: bool, is_global: bool },
     /// The account's root user.
     Root { account: AccountId },
 }
@@ -83,8 +115,10 @@ pub(crate) fn check(entities: &Value) -> Result<(), String> {
 }
 
 /// Whether S3 would save this as the policy of a bucket.
-pub(crate) fn check_bucket_policy(bucket: &str, policy: &iam::Document) -> Result<(), String> {
-    super::s3::check_policy(policy, &format!("arn:aws:s3:::{bucket}")).map_err(|error| error.message().to_owned())
+pub(crate) fn check_bucket_policy(bucket: &str, region: &str, policy: &iam::Document) -> Result<(), String> {
+    let partition = Partition::of_region(region).name();
+    super::s3::check_policy(policy, &format!("arn:{partition}:s3:::{bucket}"))
+        .map_err(|error| error.message().to_owned())
 }
 
 impl Aws {
@@ -98,9 +132,26 @@ impl Aws {
         Ok(())
     }
 
+    /// Says what an account has set of regions.
+    pub(crate) fn stock_regions(&self, account: AccountId, regions: Regions) {
+        let mut directory = self.shared.directory.write().expect("no thread panics while it holds this lock");
+        directory.entities_mut(account).regions = regions;
+    }
+
+    /// Puts an account into an organisation.
+    pub(crate) fn stock_organization(&self, account: AccountId, organization: Organization) {
+        let mut directory = self.shared.directory.write().expect("no thread panics while it holds this lock");
+        directory.entities_mut(account).organization = Some(organization);
+    }
+
+    /// Says how requests come from now on.
+    pub(crate) fn set_path(&self, path: Path) {
+        self.shared.surroundings.set(path);
+    }
+
     /// Makes a bucket with all that is in it. Whom its policy names, and the keys of what is encrypted, must exist.
     pub(crate) async fn stock_bucket(&self, stock: BucketStock) -> Result<(), AwsError> {
-        let BucketStock { name, account, region, versioning, policy, encryption, objects } = stock;
+        let BucketStock { name, account, region, versioning, policy, encryption, objects, .. } = stock;
         let what = format!("bucket {name}");
         self.account(account).bucket(&name).region(&region).create().await?;
         let policy = match policy {
@@ -112,9 +163,34 @@ impl Aws {
         };
         let versioning = versioning.map(|on| if on { Versioning::Enabled } else { Versioning::Suspended });
         let default = encryption.map(EncryptionStock::into_sse);
-        let config = BucketConfig { versioning, policy, encryption: default.clone() };
+        let config = BucketConfig {
+            versioning,
+            policy,
+            encryption: default.clone(),
+            requester_pays: stock.requester_pays,
+            ownership: stock.ownership,
+            retention: stock.retention,
+        };
         let unmade = |error: &ApiError| AwsError::Unmade { what: what.clone(), reason: error.message().to_owned() };
         self.shared.store.configure_bucket(&name, |old| *old = config).await.map_err(|error| unmade(&error))?;
+        for point in stock.access_points {
+            let what = format!("access point {}", point.name);
+            let policy = match point.policy {
+                None => None,
+                Some(text) => {
+                    let written = parse(PolicyKind::Resource, &what, &text)?;
+                    Some(self.shared.directory().keep(&what, written, &BTreeMap::new())?)
+                }
+            };
+            self.shared.access_points.put(AccessPoint {
+                name: point.name,
+                account: point.account.unwrap_or(account),
+                bucket: name.clone(),
+                region: region.clone(),
+                vpc: point.vpc,
+                policy,
+            });
+        }
         for (key, object) in objects {
             let sse = object.encryption.clone().map(EncryptionStock::into_sse).or_else(|| default.clone());
             let owner = object.owner.unwrap_or(account);
@@ -155,6 +231,7 @@ impl Aws {
             version: None,
             is_marker: false,
             owner: stock.owner,
+            lock: None,
             size,
             etag,
             modified: timestamp(self.shared.clock.now()),
@@ -165,6 +242,23 @@ impl Aws {
             body: super::store::Body::Discarded,
         };
         store.put_object(bucket, object, writer.finish().await?, &Condition::None).await.map(drop)
+    }
+
+    /// What is in a bucket now.
+    pub(crate) fn contents(&self, bucket: &str) -> Option<BucketContents> {
+        self.shared.store.read(|index| {
+            let bucket = index.bucket(bucket)?;
+            Some(BucketContents {
+                keys: bucket.objects.keys().cloned().collect(),
+                versions: bucket.objects.len() + bucket.history.oldest_first().count(),
+                uploads: bucket.uploads.len(),
+            })
+        })
+    }
+
+    /// The ARN of a role, with its path.
+    pub(crate) fn role_arn(&self, account: AccountId, name: &str) -> Option<Arn> {
+        self.shared.directory().role(account, name).map(|role| role.arn.clone())
     }
 
     /// What somebody signs with: a user's first active key, a root key made for this, or a session made for this.
@@ -190,7 +284,7 @@ impl Aws {
                 let (access_key_id, secret) = (key.id.clone(), key.secret.clone());
                 Ok(Keys { arn: user.arn.clone(), access_key_id, secret, token: None })
             }
-            WhoStock::Role { account, name, session_name, ended } => {
+            WhoStock::Role { account, name, session_name, ended, is_global } => {
                 let directory = self.shared.directory();
                 let role = directory.role(*account, name);
                 let what = format!("role {name} of account {account}");
@@ -200,9 +294,10 @@ impl Aws {
                     role: name.clone(),
                     role_id: role.id.clone(),
                     name: session_name.clone(),
+                    is_global: *is_global,
                     ..Session::default()
                 };
-                let arn = Arn::assumed_role(Partition::Aws, *account, name, session_name);
+                let arn = Arn::assumed_role(directory.partition(*account), *account, name, session_name);
                 let arn = arn.map_err(|_| AwsError::Name { what: format!("session {session_name}") })?;
                 let issued = if *ended { now - LIFE - Duration::from_mins(1) } else { now };
                 Ok(of_session(arn, self.shared.mint.mint(session, *account, issued, LIFE)))
@@ -210,7 +305,7 @@ impl Aws {
             WhoStock::Root { account } => {
                 let id = key_id("AKIA", *account);
                 let key = AccessKey { id, secret: random_secret(), active: true, created: timestamp(now) };
-                let arn = Arn::iam(Partition::Aws, *account, "root");
+                let arn = Arn::iam(self.shared.directory().partition(*account), *account, "root");
                 let arn = arn.map_err(|_| AwsError::Name { what: format!("account {account}") })?;
                 let keys = Keys { arn, access_key_id: key.id.clone(), secret: key.secret.clone(), token: None };
                 let put = |directory: &mut super::directory::Directory| {

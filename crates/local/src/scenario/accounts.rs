@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use iam::{AccountId, PolicyKind};
+use iam::{AccountId, Document, Partition, PolicyKind};
 use serde_json::{Map, Value};
 
 use super::reader::{Reader, as_json};
-use crate::aws;
+use crate::aws::{self, Organization, Regions};
 
 /// What an account may hold, with the keys of each thing; as in `aws.json`.
 const THINGS: [(&str, &[&str]); 6] = [
@@ -37,12 +37,29 @@ const THINGS: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// The accounts, each as `aws.json` would have it.
-pub(super) fn read(scenario: &mut Reader<'_>) -> BTreeMap<AccountId, Value> {
+/// An account.
+#[derive(Debug)]
+pub(super) struct AccountScript {
+    /// Whom and what it holds, as `aws.json` would have it.
+    pub(super) entities: Value,
+    pub(super) organization: Option<Organization>,
+    pub(super) regions: Regions,
+}
+
+pub(super) fn read(scenario: &mut Reader<'_>) -> BTreeMap<AccountId, AccountScript> {
     let mut accounts = BTreeMap::new();
     scenario.each("accounts", |number, account| {
-        account.only(&THINGS.map(|(thing, _)| thing));
+        let known: Vec<&str> =
+            THINGS.iter().map(|(thing, _)| *thing).chain(["organization", "partition", "regions"]).collect();
+        account.only(&known);
+        let organization =
+            account.child("organization").and_then(|mut organization| read_organization(&mut organization));
+        let regions = account.child("regions").map(|mut regions| read_regions(&mut regions)).unwrap_or_default();
         let mut entities = Map::new();
+        let partitions = Partition::ALL.map(|partition| (partition.name(), partition));
+        if let Some(partition) = account.word("partition", &partitions) {
+            entities.insert("partition".to_owned(), partition.name().into());
+        }
         for (thing, keys) in THINGS {
             let mut all = Map::new();
             account.each(thing, |name, entity| {
@@ -56,10 +73,36 @@ pub(super) fn read(scenario: &mut Reader<'_>) -> BTreeMap<AccountId, Value> {
             entities.insert(thing.to_owned(), all.into());
         }
         if let Some(number) = account.parse("", number) {
-            accounts.insert(number, entities.into());
+            accounts.insert(number, AccountScript { entities: entities.into(), organization, regions });
         }
     });
     accounts
+}
+
+fn read_regions(regions: &mut Reader<'_>) -> Regions {
+    regions.only(&["opted_in", "sts_deactivated"]);
+    let mut names = |key: &str| -> BTreeSet<String> { regions.texts(key).into_iter().map(str::to_owned).collect() };
+    let (opted_in, sts_deactivated) = (names("opted_in"), names("sts_deactivated"));
+    Regions { opted_in: regions.has("opted_in").then_some(opted_in), sts_deactivated }
+}
+
+fn read_organization(organization: &mut Reader<'_>) -> Option<Organization> {
+    organization.only(&["full_access", "id", "rcps", "scps"]);
+    let id = organization.required("id")?.to_owned();
+    let full_access = organization.flag("full_access").unwrap_or(true);
+    let mut policies = |key: &str, kind: PolicyKind| {
+        let mut all = Vec::new();
+        if let Some(mut named) = organization.child(key) {
+            for name in named.table.keys() {
+                let text = named.policy(name, kind);
+                all.extend(text.and_then(|text| Document::parse_as(kind, &text).ok()));
+            }
+        }
+        all
+    };
+    let scps = policies("scps", PolicyKind::ServiceControl);
+    let rcps = policies("rcps", PolicyKind::ResourceControl);
+    Some(Organization::with(&id, full_access, scps, rcps))
 }
 
 fn read_entity(thing: &str, keys: &[&str], entity: &mut Reader<'_>) -> Value {

@@ -6,10 +6,18 @@ use toml::Value;
 
 use super::reader::{Reader, kind_of};
 use super::variable;
-use crate::aws::{BucketStock, EncryptionStock, ObjectStock, check_bucket_policy};
+use crate::aws::{
+    AccessPointStock, BucketStock, EncryptionStock, LockMode, ObjectStock, Ownership, Retention, check_bucket_policy,
+};
 
 /// The largest object whose size alone is given: enough for several parts, and little memory.
 const MAX_SIZE: u64 = 64 << 20;
+
+const OWNERSHIPS: [(&str, Ownership); 3] = [
+    ("BucketOwnerEnforced", Ownership::BucketOwnerEnforced),
+    ("BucketOwnerPreferred", Ownership::BucketOwnerPreferred),
+    ("ObjectWriter", Ownership::ObjectWriter),
+];
 
 pub(super) fn read(scenario: &mut Reader<'_>) -> Vec<BucketStock> {
     let mut buckets = Vec::new();
@@ -18,7 +26,18 @@ pub(super) fn read(scenario: &mut Reader<'_>) -> Vec<BucketStock> {
 }
 
 fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
-    bucket.only(&["account", "encryption", "objects", "policy", "region", "versioning"]);
+    bucket.only(&[
+        "access_points",
+        "account",
+        "encryption",
+        "object_lock",
+        "object_ownership",
+        "objects",
+        "policy",
+        "region",
+        "requester_pays",
+        "versioning",
+    ]);
     bucket.required("account");
     let account = bucket.parsed("account");
     let region = bucket.text("region").unwrap_or("us-east-1").to_owned();
@@ -26,13 +45,64 @@ fn read_bucket(name: &str, bucket: &mut Reader<'_>) -> Option<BucketStock> {
     let policy = bucket.policy("policy", PolicyKind::Resource);
     if let Some(text) = policy.as_ref().filter(|text| !variable::stands_in(text))
         && let Ok(policy) = Document::parse_as(PolicyKind::Resource, text)
-        && let Err(reason) = check_bucket_policy(name, &policy)
+        && let Err(reason) = check_bucket_policy(name, &region, &policy)
     {
         bucket.fault("policy", format!("would not be saved: {reason}"));
     }
     let encryption = bucket.child("encryption").and_then(|mut encryption| read_encryption(&mut encryption));
+    let requester_pays = bucket.flag("requester_pays").unwrap_or(false);
+    let ownership = bucket.word("object_ownership", &OWNERSHIPS).unwrap_or_default();
+    let retention = bucket.child("object_lock").and_then(|mut lock| {
+        lock.only(&["days", "mode"]);
+        lock.required("mode");
+        let mode = lock.word("mode", &[("GOVERNANCE", LockMode::Governance), ("COMPLIANCE", LockMode::Compliance)]);
+        if !lock.has("days") {
+            lock.fault("days", "is missing");
+        }
+        let days = lock.number("days").and_then(|days| u32::try_from(days).ok());
+        Some(Retention { mode: mode?, days: days? })
+    });
+    if bucket.has("object_lock") && versioning != Some(true) {
+        bucket.fault("object_lock", "is for a bucket with versioning = \"enabled\"");
+    }
     let objects = read_objects(bucket);
-    Some(BucketStock { name: name.to_owned(), account: account?, region, versioning, policy, encryption, objects })
+    for (key, object) in &objects {
+        if ownership == Ownership::BucketOwnerEnforced && object.owner.is_some() {
+            let text = "is for a bucket with an object_ownership that leaves objects to their writers";
+            bucket.fault(&format!("objects.{key:?}.owner"), text);
+        }
+    }
+    let mut access_points = Vec::new();
+    bucket.each("access_points", |name, point| access_points.push(read_access_point(name, point)));
+    let name = name.to_owned();
+    Some(BucketStock {
+        name,
+        account: account?,
+        region,
+        versioning,
+        policy,
+        encryption,
+        requester_pays,
+        ownership,
+        retention,
+        objects,
+        access_points,
+    })
+}
+
+fn read_access_point(name: &str, point: &mut Reader<'_>) -> AccessPointStock {
+    point.only(&["account", "network_origin", "policy", "vpc"]);
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if !(3..=50).contains(&name.len()) || !name.bytes().all(fits) {
+        point.fault("", "is no name of an access point: 3 to 50 lower-case letters, digits and dashes");
+    }
+    let is_inside = point.word("network_origin", &[("Internet", false), ("VPC", true)]).unwrap_or(false);
+    if is_inside != point.has("vpc") {
+        point.fault("vpc", "goes with network_origin = \"VPC\"");
+    }
+    let (account, vpc) = (point.parsed("account"), point.text("vpc").map(str::to_owned));
+    let policy = point.policy("policy", PolicyKind::Resource);
+    AccessPointStock { name: name.to_owned(), account, vpc, policy }
 }
 
 fn read_encryption(encryption: &mut Reader<'_>) -> Option<EncryptionStock> {

@@ -9,25 +9,30 @@ const SESSION_NAME: &str = "scenario";
 
 pub(super) fn read(scenario: &mut Reader<'_>) -> Option<WhoStock> {
     let mut caller = scenario.child("caller")?;
-    caller.only(&["ended", "role", "root", "session", "session_name", "user"]);
+    caller.only(&["ended", "global_endpoint", "role", "root", "session", "session_name", "user"]);
     let said: Vec<&str> = ["user", "role", "root"].into_iter().filter(|key| caller.has(key)).collect();
     if said.len() != 1 {
         caller.fault("", "must have one of user, role and root");
         return None;
     }
-    for (key, only) in [("session", "user"), ("session_name", "role"), ("ended", "role")] {
+    for (key, only) in [("session", "user"), ("session_name", "role"), ("ended", "role"), ("global_endpoint", "role")] {
         if caller.has(key) && said != [only] {
             caller.fault(key, format!("is for a {only}"));
         }
     }
     let session = caller.flag("session").unwrap_or(false);
     let ended = caller.flag("ended").unwrap_or(false);
+    let is_global = caller.flag("global_endpoint").unwrap_or(false);
     let session_name = caller.text("session_name").unwrap_or(SESSION_NAME).to_owned();
     match said[0] {
         "user" => entity(&mut caller, "user").map(|(account, name)| WhoStock::User { account, name, session }),
-        "role" => {
-            entity(&mut caller, "role").map(|(account, name)| WhoStock::Role { account, name, session_name, ended })
-        }
+        "role" => entity(&mut caller, "role").map(|(account, name)| WhoStock::Role {
+            account,
+            name,
+            session_name,
+            ended,
+            is_global,
+        }),
         _ => Some(WhoStock::Root { account: caller.parsed("root")? }),
     }
 }

@@ -2,53 +2,54 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
+use super::base::Base;
+use super::fault::ScenarioFault;
 use super::reader::as_json;
-use crate::aws::Keys;
-
-/// The services of a connection's `endpoints`, as it calls them.
-pub(super) const SERVICES: [&str; 4] = ["s3", "sts", "kms", "rolesanywhere"];
 
 /// What a connection is filled in with where it says nothing itself.
 #[derive(Debug)]
 pub(super) struct Filling<'a> {
-    /// URL by service.
+    /// URL by service; the keys of a connection's `endpoints`.
     pub(super) endpoints: &'a BTreeMap<&'static str, String>,
-    /// Who we are, if that is by keys.
-    pub(super) keys: Option<&'a Keys>,
+    /// Every way to be somebody that the machine has.
+    pub(super) bases: &'a [Base],
 }
 
-/// The text of a file of connections: endpoints, and the caller's keys where a connection is by keys and names none.
-pub(super) fn print(connections: &Table, filling: &Filling<'_>) -> String {
+/// The text of a file of connections: with endpoints, and with who we are where a connection leaves that open and there is
+/// one way to be somebody.
+pub(super) fn print(connections: &Table, filling: &Filling<'_>, faults: &mut Vec<ScenarioFault>) -> String {
     let mut connections = connections.clone();
-    for (_, connection) in &mut connections {
+    for (name, connection) in &mut connections {
         if let Value::Table(connection) = connection {
-            fill(connection, filling);
+            fill(name, connection, filling, faults);
         }
     }
     let whole = serde_json::json!({ "connections": as_json(&Value::Table(connections)) });
     format!("{whole:#}\n")
 }
 
-fn fill(connection: &mut Table, filling: &Filling<'_>) {
+fn fill(name: &str, connection: &mut Table, filling: &Filling<'_>, faults: &mut Vec<ScenarioFault>) {
     let endpoints = connection.entry("endpoints").or_insert_with(|| Value::Table(Table::new()));
     if let Value::Table(endpoints) = endpoints {
-        for (service, url) in filling.endpoints {
-            if SERVICES.contains(service) && !endpoints.contains_key(*service) {
-                endpoints.insert((*service).to_owned(), url.clone().into());
-            }
+        for (service, url) in filling.endpoints.iter().filter(|(service, _)| **service != "imds") {
+            endpoints.entry(*service).or_insert_with(|| Value::String(url.clone()));
         }
     }
-    let Some(keys) = filling.keys else { return };
-    if !connection.contains_key("kind") {
-        connection.insert("kind".to_owned(), "keys".into());
-    }
-    let own = ["access_key_id", "secret_access_key", "session_token"];
-    let is_keys = connection.get("kind").and_then(Value::as_str) == Some("keys");
-    if is_keys && !own.iter().any(|key| connection.contains_key(*key)) {
-        connection.insert(own[0].to_owned(), keys.access_key_id.clone().into());
-        connection.insert(own[1].to_owned(), keys.secret.expose().into());
-        if let Some(token) = &keys.token {
-            connection.insert(own[2].to_owned(), token.expose().into());
+    match (connection.get("kind"), filling.bases) {
+        (Some(kind), bases) => {
+            if let Some(base) = bases.iter().find(|base| kind.as_str() == Some(base.kind)) {
+                base.fill(connection);
+            }
+        }
+        (None, [base]) => {
+            connection.insert("kind".to_owned(), base.kind.into());
+            base.fill(connection);
+        }
+        (None, bases) => {
+            let text = "is missing, and there is not just one way to be somebody";
+            let mut fault = ScenarioFault::new(format!("connections.{name}.kind"), text);
+            fault.allowed = bases.iter().map(|base| base.kind.to_owned()).collect();
+            faults.push(fault);
         }
     }
 }

@@ -1,8 +1,16 @@
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use iam::{Document, PolicyKind};
 
 use super::reader::Reader;
 use super::variable;
+use crate::aws::VpcEndpoint;
+
+/// The services that there are VPC endpoints of here.
+const VPC_SERVICES: [&str; 3] = ["s3", "sts", "kms"];
 
 /// The machine that the connection is examined from.
 #[derive(Debug, Default)]
@@ -12,11 +20,15 @@ pub(super) struct Machine {
     pub(super) environment: BTreeMap<String, String>,
     /// Texts of files, by name.
     pub(super) files: BTreeMap<String, String>,
+    /// The address that AWS sees requests come from.
+    pub(super) address: Option<IpAddr>,
+    /// VPC endpoints, by service.
+    pub(super) endpoints: Vec<(String, Arc<VpcEndpoint>)>,
 }
 
 pub(super) fn read(scenario: &mut Reader<'_>) -> Machine {
     let Some(mut machine) = scenario.child("machine") else { return Machine::default() };
-    machine.only(&["clock", "environment", "files"]);
+    machine.only(&["address", "clock", "environment", "files", "vpc_endpoints"]);
     let clock = machine.text("clock").filter(|text| !variable::stands_in(text)).and_then(|text| {
         let read = offset(text);
         if read.is_none() {
@@ -32,7 +44,20 @@ pub(super) fn read(scenario: &mut Reader<'_>) -> Machine {
     for name in files.keys().filter(|name| !is_file_name(name)) {
         machine.fault("files", format!("{name:?} is no name of a file: letters, digits, dots, dashes, underscores"));
     }
-    Machine { clock, environment, files }
+    let address = machine.parsed("address");
+    let mut endpoints = Vec::new();
+    machine.each("vpc_endpoints", |service, endpoint| {
+        if !VPC_SERVICES.contains(&service) {
+            endpoint.fault("", "is no service").among(service, VPC_SERVICES);
+        }
+        endpoint.only(&["id", "policy", "vpc"]);
+        let id = endpoint.text("id").unwrap_or("vpce-0123456789abcdef0").to_owned();
+        let vpc = endpoint.text("vpc").unwrap_or("vpc-0123456789abcdef0").to_owned();
+        let policy = endpoint.policy("policy", PolicyKind::Endpoint);
+        let policy = policy.and_then(|text| Document::parse_as(PolicyKind::Endpoint, &text).ok());
+        endpoints.push((service.to_owned(), Arc::new(VpcEndpoint { id, vpc, policy })));
+    });
+    Machine { clock, environment, files, address, endpoints }
 }
 
 /// A plain name: nothing is written outside of the scenario's own directory.

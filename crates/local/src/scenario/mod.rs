@@ -16,20 +16,30 @@
 //! found, files are written to a directory of the scenario's own, and every address is on loopback.
 
 mod accounts;
+mod base;
 mod buckets;
 mod caller;
+mod certificates;
 mod connections;
+mod container;
+mod edits;
 mod fault;
+mod instance;
 mod machine;
+mod network;
+mod obstacle;
 mod parsed;
 mod reader;
+mod roles_anywhere;
 mod rules;
 mod script;
 mod stage;
 #[cfg(test)]
 mod tests;
 mod variable;
+mod web_identity;
 
 pub use self::fault::{PlayError, ScenarioFault, ScenarioFaults};
 pub use self::parsed::Scenario;
 pub use self::stage::Stage;
+pub use crate::aws::BucketContents;

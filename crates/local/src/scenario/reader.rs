@@ -142,6 +142,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A list of texts.
+    pub(super) fn texts(&mut self, key: &str) -> Vec<&'a str> {
+        let table: &'a Table = self.table;
+        let Some(value) = table.get(key) else { return Vec::new() };
+        let Value::Array(items) = value else {
+            self.fault(key, format!("must be a list of texts, and is {}", kind_of(value)));
+            return Vec::new();
+        };
+        let mut texts = Vec::new();
+        for (at, item) in items.iter().enumerate() {
+            match item {
+                Value::String(text) => texts.push(text.as_str()),
+                other => {
+                    self.fault(&format!("{key}[{at}]"), format!("must be a text, and is {}", kind_of(other)));
+                }
+            }
+        }
+        texts
+    }
+
     /// A table of texts.
     pub(super) fn pairs(&mut self, key: &str) -> Vec<(&'a str, &'a str)> {
         let table: &'a Table = self.table;

@@ -1,43 +1,59 @@
 use std::collections::BTreeMap;
 
 use iam::AccountId;
-use serde_json::Value;
 use toml::Table;
 
-use super::accounts;
+use super::accounts::{self, AccountScript};
 use super::buckets;
 use super::caller;
+use super::container::{self, ContainerScript};
+use super::edits::{self, Edit};
 use super::fault::ScenarioFault;
+use super::instance::{self, InstanceScript};
 use super::machine;
+use super::network;
 use super::reader::Reader;
+use super::roles_anywhere::{self, AnywhereScript};
 use super::rules;
+use super::web_identity::{self, WebIdentityScript};
 use crate::aws::{BucketStock, FaultRule, WhoStock};
 
 /// The tables that are filled in when everything else stands: who we are is known then.
 pub(super) const LATE: [&str; 3] = ["connections", "connector", "machine"];
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 18] = [
     "about",
     "accounts",
     "buckets",
     "caller",
     "connections",
     "connector",
+    "container",
+    "edits",
     "expect",
     "faults",
+    "instance",
     "machine",
+    "network",
+    "roles_anywhere",
     "row",
     "target",
     "title",
+    "web_identity",
 ];
 
 /// A scenario as it is read: each part as the embedded AWS wants it.
 #[derive(Debug)]
 pub(super) struct Script {
-    pub(super) accounts: BTreeMap<AccountId, Value>,
+    pub(super) accounts: BTreeMap<AccountId, AccountScript>,
     pub(super) buckets: Vec<BucketStock>,
     pub(super) caller: Option<WhoStock>,
+    pub(super) edits: Vec<Edit>,
     pub(super) rules: Vec<FaultRule>,
+    pub(super) instance: Option<InstanceScript>,
+    pub(super) container: Option<ContainerScript>,
+    pub(super) web_identity: Option<WebIdentityScript>,
+    pub(super) anywhere: Option<AnywhereScript>,
 }
 
 /// What a scenario is about: nothing in here is played.
@@ -58,8 +74,14 @@ impl Script {
             accounts: accounts::read(&mut scenario),
             buckets: buckets::read(&mut scenario),
             caller: caller::read(&mut scenario),
+            edits: edits::read(&mut scenario),
             rules: rules::read(&mut scenario),
+            instance: instance::read(&mut scenario),
+            container: container::read(&mut scenario),
+            web_identity: web_identity::read(&mut scenario),
+            anywhere: roles_anywhere::read(&mut scenario),
         };
+        network::read(&mut scenario);
         machine::read(&mut scenario);
         if scenario.child("connections").is_none() && !scenario.has("connector") {
             scenario.fault("connections", "is missing, and connector too: there is nothing to examine");

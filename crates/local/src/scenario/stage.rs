@@ -1,25 +1,29 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use tempfile::TempDir;
 use toml::{Table, Value};
 use world::{Clock, Environment};
 
-use super::connections::{self, Filling, SERVICES};
+use super::base::Base;
+use super::certificates::{Authority, Validity};
+use super::connections::{self, Filling};
 use super::fault::{PlayError, ScenarioFault, ScenarioFaults};
+use super::network::{self, Obstacle, SERVICES};
+use super::obstacle::Standing;
 use super::parsed::Scenario;
 use super::reader::{Reader, as_json};
 use super::script::{LATE, Script};
 use super::variable::{self, Variables};
 use super::{caller, machine};
-use crate::aws::{Aws, AwsOptions, Keys};
+use crate::aws::{self, Aws, AwsError, AwsOptions, BucketContents, Keys};
 
 /// The variable by which clients find instance metadata.
 const IMDS: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 
 /// A scenario that is being played: an AWS in this process, and a machine that sees nothing of the real one. It ends when
 /// this is dropped.
-#[derive(Debug)]
 pub struct Stage {
     aws: Aws,
     clock: Clock,
@@ -27,6 +31,7 @@ pub struct Stage {
     connections: String,
     connector: Option<String>,
     dir: TempDir,
+    _obstacles: Vec<Standing>,
 }
 
 impl Scenario {
@@ -41,10 +46,12 @@ impl Scenario {
         let aws = Aws::start(AwsOptions::default()).await?;
         let dir = TempDir::with_prefix("tidegate-scenario-")
             .map_err(|source| machine_error("temporary directory", source))?;
-        let endpoints = endpoints(&aws);
+        let (endpoints, obstacles) = self.network(&aws, dir.path()).await?;
         let mut known: Variables = variables.clone();
         known.insert("dir".to_owned(), dir.path().display().to_string());
         known.insert("endpoint".to_owned(), aws.endpoint());
+        known.insert("endpoint.sts-global".to_owned(), aws.open_global_sts().await?);
+        known.extend(aliases(&self.table));
         known.extend(endpoints.iter().map(|(service, url)| (format!("endpoint.{service}"), url.clone())));
 
         // A rehearsal, which finds every fault before anything is made.
@@ -57,28 +64,34 @@ impl Scenario {
         let (_, script) = Script::read(&table, &mut faults);
         self.refuse(faults)?;
 
-        let keys = self.populate(&aws, &script).await?;
+        let (keys, bases) = self.populate(&aws, &script, dir.path()).await?;
         if let Some(keys) = &keys {
             known.insert("caller.arn".to_owned(), keys.arn.to_string());
             known.insert("caller.access_key_id".to_owned(), keys.access_key_id.clone());
             known.insert("caller.secret_access_key".to_owned(), keys.secret.expose().to_owned());
-            known.extend(
-                keys.token.as_ref().map(|token| ("caller.session_token".to_owned(), token.expose().to_owned())),
-            );
+            known.extend(keys.token.iter().map(|token| ("caller.session_token".to_owned(), token.expose().to_owned())));
         }
         let mut table = self.table.clone();
         let mut faults = Vec::new();
         fill(&mut table, |key| LATE.contains(&key), &known, &mut faults);
         let machine = machine::read(&mut Reader::new(&table, &mut faults));
-        self.refuse(faults)?;
-        for (name, text) in &machine.files {
-            let path = dir.path().join(name);
-            tokio::fs::write(&path, text).await.map_err(|source| machine_error(path, source))?;
-        }
-        let mut environment = machine.environment;
-        environment.entry(IMDS.to_owned()).or_insert_with(|| endpoints["imds"].clone());
-        let filling = Filling { endpoints: &endpoints, keys: keys.as_ref() };
+        let is_secure = network::is_secure(&mut Reader::new(&table, &mut faults));
         let connections = table.get("connections").and_then(Value::as_table).cloned().unwrap_or_default();
+        let filling = Filling { endpoints: &endpoints, bases: &bases };
+        let connections = connections::print(&connections, &filling, &mut faults);
+        self.refuse(faults)?;
+
+        // What the scenario says goes before what follows from it: a file may be spoilt.
+        let given = bases.iter().flat_map(|base| &base.files).map(|(name, text)| (*name, text));
+        for (name, text) in given.chain(machine.files.iter().map(|(name, text)| (name.as_str(), text))) {
+            write(&dir.path().join(name), text).await?;
+        }
+        aws.set_path(aws::Path { source_ip: machine.address, is_secure, endpoints: machine.endpoints });
+        let mut environment = machine.environment;
+        for (name, value) in bases.into_iter().flat_map(|base| base.environment) {
+            environment.entry(name).or_insert(value);
+        }
+        environment.entry(IMDS.to_owned()).or_insert_with(|| endpoints["imds"].clone());
         Ok(Stage {
             clock: match machine.clock {
                 None => Clock::system(),
@@ -86,25 +99,62 @@ impl Scenario {
                 Some((false, by)) => Clock::manual(Clock::system().now() + by),
             },
             environment: Environment::of(environment),
-            connections: connections::print(&connections, &filling),
+            connections,
             connector: table.get("connector").map(|connector| format!("{:#}\n", as_json(connector))),
             aws,
             dir,
+            _obstacles: obstacles,
         })
     }
 
-    /// Puts everything to its place, and gives the caller's keys.
-    async fn populate(&self, aws: &Aws, script: &Script) -> Result<Option<Keys>, PlayError> {
-        if let Err(refused) = aws.stock_accounts(script.accounts.clone()) {
+    /// Where each service is asked, with what stands in the way.
+    async fn network(
+        &self,
+        aws: &Aws,
+        dir: &Path,
+    ) -> Result<(BTreeMap<&'static str, String>, Vec<Standing>), PlayError> {
+        let mut said = network::read(&mut Reader::new(&self.table, &mut Vec::new()));
+        if !self.table.contains_key("instance") {
+            // What is no instance has nobody to tell it what it is.
+            said.entry("imds").or_insert(Obstacle::Refused);
+        }
+        let now = Clock::system().now();
+        let authority = Authority::root("Scenario TLS Root", Validity::Now, now)
+            .map_err(|error| AwsError::Unmade { what: "an authority".to_owned(), reason: error.to_string() })?;
+        write(&dir.join("ca.pem"), &authority.pem).await?;
+        let mut endpoints: BTreeMap<_, _> = SERVICES.into_iter().map(|service| (service, aws.endpoint())).collect();
+        let mut obstacles = Vec::new();
+        for (service, obstacle) in said {
+            let standing = Standing::put(obstacle, service, aws.address(), &authority, now).await;
+            let standing = standing.map_err(|source| machine_error(format!("the way to {service}"), source))?;
+            endpoints.insert(service, standing.url.clone());
+            obstacles.push(standing);
+        }
+        Ok((endpoints, obstacles))
+    }
+
+    /// Puts everything to its place, and gives the caller's keys and the ways to be somebody.
+    async fn populate(&self, aws: &Aws, script: &Script, dir: &Path) -> Result<(Option<Keys>, Vec<Base>), PlayError> {
+        let entities = script.accounts.iter().map(|(account, script)| (*account, script.entities.clone()));
+        if let Err(refused) = aws.stock_accounts(entities.collect()) {
             let fault =
                 |(account, error)| ScenarioFault::new(format!("accounts.{account}"), fault::Chain(&error).to_string());
             self.refuse(refused.into_iter().map(fault).collect())?;
+        }
+        for (account, script) in &script.accounts {
+            aws.stock_regions(*account, script.regions.clone());
+            if let Some(organization) = &script.organization {
+                aws.stock_organization(*account, organization.clone());
+            }
         }
         let mut faults = Vec::new();
         for bucket in &script.buckets {
             let key = format!("buckets.{}", bucket.name);
             let made = aws.stock_bucket(bucket.clone()).await;
             faults.extend(made.err().map(|error| ScenarioFault::new(key, fault::Chain(&error).to_string())));
+        }
+        for edit in &script.edits {
+            faults.extend(edit.play(aws).await);
         }
         for rule in &script.rules {
             aws.faults().add(rule.clone())?;
@@ -119,12 +169,34 @@ impl Scenario {
                 }
             },
         };
+        let now = Clock::system().now();
+        let mut bases: Vec<Base> = keys.iter().map(Base::of_keys).collect();
+        if let Some(instance) = &script.instance {
+            bases.push(instance.play(aws, &mut faults)?);
+        }
+        if let Some(container) = &script.container {
+            bases.extend(container.play(aws, &mut faults));
+        }
+        if let Some(token) = &script.web_identity {
+            let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            bases.extend(token.play(aws, dir, seconds, &mut faults));
+        }
+        if let Some(anywhere) = &script.anywhere {
+            bases.extend(anywhere.play(aws, dir, now, &mut faults)?);
+        }
         self.refuse(faults)?;
-        Ok(keys)
+        Ok((keys, bases))
     }
 
     fn refuse(&self, faults: Vec<ScenarioFault>) -> Result<(), ScenarioFaults> {
         if faults.is_empty() { Ok(()) } else { Err(ScenarioFaults { origin: self.origin.clone(), faults }) }
+    }
+}
+
+impl std::fmt::Debug for Stage {
+    /// Without its texts, which hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage").field("aws", &self.aws).field("dir", &self.dir).finish_non_exhaustive()
     }
 }
 
@@ -154,15 +226,23 @@ impl Stage {
         self.connector.as_deref()
     }
 
+    /// What is in a bucket now; `None` if there is none of that name. For whoever must leave nothing behind.
+    pub fn bucket(&self, name: &str) -> Option<BucketContents> {
+        self.aws.contents(name)
+    }
+
     /// Where the scenario's files are.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 }
 
-/// Where each service is asked.
-fn endpoints(aws: &Aws) -> BTreeMap<&'static str, String> {
-    SERVICES.into_iter().chain(["imds"]).map(|service| (service, aws.endpoint())).collect()
+/// The aliases of all access points, by variable.
+fn aliases(table: &Table) -> Vec<(String, String)> {
+    let buckets = table.get("buckets").and_then(Value::as_table);
+    let points = buckets.into_iter().flatten().filter_map(|(_, bucket)| bucket.get("access_points")?.as_table());
+    let names = points.flat_map(Table::keys);
+    names.map(|name| (format!("access_point.{name}"), aws::access_point_alias(name))).collect()
 }
 
 /// Fills in the tables whose names are `wanted`.
@@ -182,4 +262,8 @@ fn is_free(name: &str) -> bool {
 
 fn machine_error(at: impl Into<PathBuf>, source: std::io::Error) -> PlayError {
     PlayError::Machine { at: at.into(), source }
+}
+
+async fn write(path: &Path, text: &str) -> Result<(), PlayError> {
+    tokio::fs::write(path, text).await.map_err(|source| machine_error(path, source))
 }

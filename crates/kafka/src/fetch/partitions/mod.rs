@@ -297,7 +297,7 @@ impl Partitions {
     }
 }
 
-fn aborted(data: &PartitionData) -> Vec<AbortedTransaction> {
+pub(crate) fn aborted(data: &PartitionData) -> Vec<AbortedTransaction> {
     let aborted = data.aborted_transactions.iter().flatten();
     aborted
         .map(|transaction| AbortedTransaction {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use iam::{AccountId, Context, Document, PolicyKind};
+use iam::{AccountId, Context, Document, Partition, PolicyKind};
 
 use super::NAMESPACE;
 use crate::aws::api_error::ApiError;
@@ -59,9 +59,15 @@ impl Call<'_> {
         self.form.get("Path").unwrap_or("/")
     }
 
+    /// The partition and the account.
+    pub(super) fn place(&self) -> (Partition, AccountId) {
+        (self.requester.arn.partition(), self.account())
+    }
+
     /// `arn:aws:iam::ACCOUNT:RESOURCE`, also of what does not exist.
     pub(super) fn arn(&self, resource: &str) -> String {
-        format!("arn:aws:iam::{}:{resource}", self.account())
+        let (partition, account) = self.place();
+        format!("arn:{}:iam::{account}:{resource}", partition.name())
     }
 
     /// What the account holds.
@@ -92,7 +98,7 @@ impl Call<'_> {
         resource: &str,
         keys: impl FnOnce(&mut Context),
     ) -> Result<(), ApiError> {
-        let asking = Asking { action, resource, owner: self.account(), policy: None };
+        let asking = Asking { action, resource, owner: self.account(), policy: None, said: None };
         authorize(directory, self.requester, self.facts, &asking, keys)
             .map_err(|denied| denied.refuse("AccessDenied", resource))
     }

@@ -14,7 +14,7 @@ use crate::aws::store::timestamp;
 pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (name, path) = (call.need("InstanceProfileName")?.to_owned(), call.path().to_owned());
     let resource = format!("instance-profile{path}{name}");
-    let arn = entity_arn(&format!("instance profile {name}"), call.account(), &name, &path, &resource, 128)?;
+    let arn = entity_arn(&format!("instance profile {name}"), call.place(), &name, &path, &resource, 128)?;
     call.refuse(&["Tags.member.1.Key"])?;
     call.shared
         .change(|directory| {

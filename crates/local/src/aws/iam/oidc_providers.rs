@@ -21,7 +21,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let bare = bare.filter(|bare| !bare.is_empty() && bare.len() <= 255 && !bare.contains(['?', '#', ' ']));
     let bare = bare.ok_or_else(|| ApiError::of("ValidationError").saying("Invalid Open ID Connect Provider URL"))?;
     let bare = bare.trim_end_matches('/').to_owned();
-    let arn = OidcProvider::arn_of(call.account(), &bare)?;
+    let arn = OidcProvider::arn_of(call.place().0, call.account(), &bare)?;
     let client_ids = clients(call)?;
     let thumbprints = thumbprints(call)?;
     call.refuse(&["Tags.member.1.Key"])?;

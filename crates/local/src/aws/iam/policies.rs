@@ -20,7 +20,7 @@ const MAX_LENGTH: usize = 6144;
 pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (name, path) = (call.need("PolicyName")?.to_owned(), call.path().to_owned());
     let resource = format!("policy{path}{name}");
-    let arn = entity_arn(&format!("policy {name}"), call.account(), &name, &path, &resource, 128)?;
+    let arn = entity_arn(&format!("policy {name}"), call.place(), &name, &path, &resource, 128)?;
     let length = call.need("PolicyDocument")?.chars().filter(|c| !c.is_whitespace()).count();
     let document = Arc::new(call.document("PolicyDocument", PolicyKind::Identity)?);
     if length > MAX_LENGTH {

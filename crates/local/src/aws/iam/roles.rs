@@ -22,7 +22,7 @@ const MAX_TRUST: usize = 2048;
 
 pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (name, path) = (call.need("RoleName")?.to_owned(), call.path().to_owned());
-    let arn = entity_arn(&format!("role {name}"), call.account(), &name, &path, &format!("role{path}{name}"), 64)?;
+    let arn = entity_arn(&format!("role {name}"), call.place(), &name, &path, &format!("role{path}{name}"), 64)?;
     let written = trust(call, "AssumeRolePolicyDocument")?;
     let max_session = max_session(call)?.unwrap_or(Duration::from_hours(1));
     let tags = call.tags()?;

@@ -15,7 +15,7 @@ use crate::aws::validate::members;
 
 pub(super) async fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (name, path) = (call.need("UserName")?.to_owned(), call.path().to_owned());
-    let arn = entity_arn(&format!("user {name}"), call.account(), &name, &path, &format!("user{path}{name}"), 64)?;
+    let arn = entity_arn(&format!("user {name}"), call.place(), &name, &path, &format!("user{path}{name}"), 64)?;
     let tags = call.tags()?;
     let boundary = call.form.get("PermissionsBoundary");
     let (now, from) = call.times();

@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) failing: Option<(String, String)>,
     /// Whether no new session is had: what is there is given out, past its end too.
     pub(super) stale: bool,
+    /// Whether it knows no tokens, as what stood in for IMDS on Kubernetes nodes did not for long.
+    pub(super) first_version: bool,
     pub(super) issued: Option<Issued>,
     /// Each with its end.
     tokens: BTreeMap<String, SystemTime>,
@@ -39,6 +41,7 @@ impl Default for Metadata {
             role: None,
             failing: None,
             stale: false,
+            first_version: false,
             issued: None,
             tokens: BTreeMap::new(),
         }))
@@ -116,6 +119,11 @@ impl Instance {
     /// own.
     pub fn set_stale(&self, stale: bool) {
         self.change(|state| state.stale = stale);
+    }
+
+    /// Makes it one that speaks version 1 alone: nobody gets a token, and nobody needs one.
+    pub fn set_first_version(&self, first_version: bool) {
+        self.change(|state| state.first_version = first_version);
     }
 
     /// Forgets the session that it gives out, so that the next one is new.

@@ -1,4 +1,4 @@
-//! Instance metadata of one EC2 instance, version 2 only: a session of its role for whoever runs on it.
+//! Instance metadata of one EC2 instance, version 2 unless told otherwise: a session of its role for whoever runs on it.
 //!
 //! A token is asked for with PUT and shown with every GET, so that a request which somebody else makes this machine send
 //! (a GET with no header of his choice, or one that came through a proxy) gets nothing.

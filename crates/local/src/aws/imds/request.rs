@@ -28,13 +28,17 @@ pub(in crate::aws) fn handle(shared: &Shared, asked: &Asked<'_>) -> Reply {
         return text(StatusCode::FORBIDDEN, "");
     }
     let (version, path) = asked.path().trim_start_matches('/').split_once('/').unwrap_or((asked.path(), ""));
+    if path == "api/token" && state.first_version {
+        return text(StatusCode::NOT_FOUND, "");
+    }
     if path == "api/token" {
         return token(&mut state, version, asked);
     }
     if !matches!(asked.parts.method, Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "");
     }
-    if !asked.header("x-aws-ec2-metadata-token").is_some_and(|token| state.knows_token(token, asked.now)) {
+    let knows = |token: &str| state.knows_token(token, asked.now);
+    if !state.first_version && !asked.header("x-aws-ec2-metadata-token").is_some_and(knows) {
         return text(StatusCode::UNAUTHORIZED, "");
     }
     document(shared, &mut state, path, asked)

@@ -52,7 +52,7 @@ impl Call<'_> {
             let text = if named.starts_with("arn:") || named.starts_with("alias/") {
                 named.to_owned()
             } else {
-                format!("arn:aws:kms:{}:{account}:key/{named}", self.facts.region)
+                format!("arn:{}:kms:{}:{account}:key/{named}", self.requester.arn.partition().name(), self.facts.region)
             };
             let what = if named.contains("alias/") { "Alias" } else { "Key" };
             match what {
@@ -78,7 +78,7 @@ impl Call<'_> {
     /// The same of what is about no key.
     pub(super) fn may_at_all(&self, directory: &Directory, operation: &str) -> Result<(), ApiError> {
         let (action, owner) = (format!("kms:{operation}"), self.requester.account);
-        let asking = Asking { action: &action, resource: "*", owner, policy: None };
+        let asking = Asking { action: &action, resource: "*", owner, policy: None, said: None };
         authorize(directory, self.requester, self.facts, &asking, |_| ())
             .map_err(|denied| denied.refuse("AccessDeniedException", "*"))
     }

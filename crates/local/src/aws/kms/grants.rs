@@ -54,7 +54,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Value, ApiError> {
                 constraint,
                 name: call.text("Name").map(str::to_owned),
                 created: timestamp(call.facts.now),
-                issuer: format!("arn:aws:iam::{}:root", call.requester.account),
+                issuer: format!("arn:{}:iam::{}:root", call.requester.arn.partition().name(), call.requester.account),
             };
             change_key(directory, &key.arn.clone(), |key| key.grants.insert(id.clone(), grant));
             Ok(json!({"GrantId": id, "GrantToken": id}))

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use iam::{AccountId, Arn};
+use iam::{AccountId, Arn, Partition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ pub(in crate::aws) enum Constraint {
 
 impl Key {
     pub(in crate::aws) fn arn_of(region: &str, account: AccountId, id: &str) -> Result<Arn, AwsError> {
-        format!("arn:aws:kms:{region}:{account}:key/{id}")
+        format!("arn:{}:kms:{region}:{account}:key/{id}", Partition::of_region(region).name())
             .parse()
             .map_err(|_| AwsError::Name { what: format!("key {id} in {region}") })
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use iam::{AccountId, Document, PolicyKind, ResourcePolicy};
+use iam::{AccountId, Document, Partition, PolicyKind, ResourcePolicy};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -23,7 +23,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Value, ApiError> {
         }
     }
     let account = call.requester.account;
-    let text = call.text("Policy").map_or_else(|| default_policy(account), str::to_owned);
+    let text = call.text("Policy").map_or_else(|| default_policy(account, &call.facts.region), str::to_owned);
     let written = read_policy(&text)?;
     let (id, region) = (new_id(), call.facts.region.clone());
     call.shared
@@ -92,7 +92,7 @@ pub(super) async fn put_policy(call: &Call<'_>) -> Result<Value, ApiError> {
             let policy = directory.keep(key.arn.as_str(), written, &BTreeMap::new()).map_err(policy_refused)?;
             let owner = key.account;
             let (resource, guard) = (key.arn.as_str(), Some(ResourcePolicy::Other(&policy.enforced)));
-            let again = Asking { action: "kms:PutKeyPolicy", resource, owner, policy: guard };
+            let again = Asking { action: "kms:PutKeyPolicy", resource, owner, policy: guard, said: None };
             if !unchecked && authorize(directory, call.requester, call.facts, &again, |_| ()).is_err() {
                 return Err(ApiError::of("MalformedPolicyDocumentException")
                     .saying("The new key policy will not allow you to update the key policy in the future."));
@@ -142,7 +142,7 @@ pub(super) fn list_aliases(call: &Call<'_>) -> Result<Value, ApiError> {
     let of_key = |key: &Key| {
         let (region, id) = (key.region.clone(), key.id().to_owned());
         let describe = |name: &String| {
-            let arn = format!("arn:aws:kms:{region}:{account}:{name}");
+            let arn = format!("arn:{}:kms:{region}:{account}:{name}", Partition::of_region(&region).name());
             json!({"AliasName": name, "AliasArn": arn, "TargetKeyId": id})
         };
         key.aliases.iter().map(describe).collect::<Vec<_>>()
@@ -220,10 +220,11 @@ fn policy_refused(error: AwsError) -> ApiError {
 
 /// What AWS gives a key that is made without a policy: the account's own policies decide.
 /// What a key gets by itself: the policies of its account decide.
-pub(in crate::aws) fn default_policy(account: AccountId) -> String {
+pub(in crate::aws) fn default_policy(account: AccountId, region: &str) -> String {
+    let partition = Partition::of_region(region).name();
     json!({"Version": "2012-10-17", "Id": "key-default-1", "Statement": [{
         "Sid": "Enable IAM User Permissions", "Effect": "Allow",
-        "Principal": {"AWS": format!("arn:aws:iam::{account}:root")}, "Action": "kms:*", "Resource": "*"}]})
+        "Principal": {"AWS": format!("arn:{partition}:iam::{account}:root")}, "Action": "kms:*", "Resource": "*"}]})
     .to_string()
 }
 

@@ -42,8 +42,13 @@ pub(in crate::aws) fn permit(
         }
         keys(context);
     };
-    let asking =
-        |policy| Asking { action: &action, resource: key.arn.as_str(), owner: key.account, policy: Some(policy) };
+    let asking = |policy| Asking {
+        action: &action,
+        resource: key.arn.as_str(),
+        owner: key.account,
+        policy: Some(policy),
+        said: None,
+    };
     let by_policy =
         authorize(directory, requester, facts, &asking(ResourcePolicy::Other(&key.policy.enforced)), all_keys);
     match by_policy {

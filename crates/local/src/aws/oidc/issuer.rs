@@ -69,7 +69,8 @@ impl Account {
     /// Lets the account trust an issuer for these audiences (an IAM OpenID Connect provider).
     pub async fn oidc_provider(&self, issuer: &Issuer, audiences: &[&str]) -> Result<Arn, AwsError> {
         let url = issuer.bare().to_owned();
-        let arn = OidcProvider::arn_of(self.id(), &url)?;
+        let (partition, account) = self.place();
+        let arn = OidcProvider::arn_of(partition, account, &url)?;
         let created = timestamp(self.shared.clock.now());
         let client_ids = audiences.iter().map(|audience| (*audience).to_owned()).collect();
         let provider = OidcProvider { arn: arn.clone(), created, client_ids, thumbprints: Vec::new() };

@@ -168,7 +168,9 @@ impl ProfileBuilder {
 fn arn(region: &str, account: AccountId, kind: &str, what: &str) -> Option<Arn> {
     let digest: [u8; 32] = Sha256::digest(format!("{region} {account} {kind} {what}")).into();
     let id = uuid::Builder::from_random_bytes(digest[..16].try_into().ok()?).into_uuid();
-    format!("arn:aws:rolesanywhere:{region}:{account}:{kind}/{id}").parse().ok()
+    format!("arn:{}:rolesanywhere:{region}:{account}:{kind}/{id}", iam::Partition::of_region(region).name())
+        .parse()
+        .ok()
 }
 
 /// The sections of a PEM text that bear this label; none where one of them is damaged.

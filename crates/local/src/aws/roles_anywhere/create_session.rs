@@ -229,13 +229,14 @@ fn source_identity(leaf: &X509Certificate<'_>) -> Option<String> {
 fn created(wanted: &Wanted, leaf: &X509Certificate<'_>, anchor: &TrustAnchor, minted: &Minted) -> Value {
     let session = &minted.session;
     let (account, role, name) = (&session.account, &session.role, &session.name);
+    let partition = wanted.role.partition().name();
     // One subject a certificate's subject, as AWS keeps them.
     let subject = crate::aws::sigv4::sha256_hex(leaf.subject().as_raw());
     let subject = uuid::Uuid::parse_str(&subject[..32]).unwrap_or_default();
     json!({
         "credentialSet": [{
             "assumedRoleUser": {
-                "arn": format!("arn:aws:sts::{account}:assumed-role/{role}/{name}"),
+                "arn": format!("arn:{partition}:sts::{account}:assumed-role/{role}/{name}"),
                 "assumedRoleId": format!("{}:{name}", session.role_id),
             },
             "credentials": {
@@ -247,6 +248,6 @@ fn created(wanted: &Wanted, leaf: &X509Certificate<'_>, anchor: &TrustAnchor, mi
             "roleArn": wanted.role.as_str(),
             "sourceIdentity": session.source_identity,
         }],
-        "subjectArn": format!("arn:aws:rolesanywhere:{}:{account}:subject/{subject}", anchor.arn.region()),
+        "subjectArn": format!("arn:{partition}:rolesanywhere:{}:{account}:subject/{subject}", anchor.arn.region()),
     })
 }

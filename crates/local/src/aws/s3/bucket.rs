@@ -16,7 +16,7 @@ const FIRST_REGION: &str = "us-east-1";
 
 pub(super) fn list_buckets(call: &Call<'_>) -> Result<Reply, ApiError> {
     let owner = call.verified.requester.account;
-    call.may_in_account("s3:ListAllMyBuckets", "arn:aws:s3:::*", |_| ())?;
+    call.may_in_account("s3:ListAllMyBuckets", &call.arn("*"), |_| ())?;
     let max = match call.query.get("max-buckets").map(str::parse) {
         None => MAX_BUCKETS,
         Some(Ok(max)) if (1..=MAX_BUCKETS).contains(&max) => max,
@@ -119,7 +119,9 @@ pub(super) fn head(call: &Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
     call.may("s3:ListBucket", &call.bucket_arn(), &bucket)
         .map_err(|error| error.header("x-amz-bucket-region", &region))?;
-    Ok(Reply::ok().with("x-amz-bucket-region", &region).with("x-amz-access-point-alias", "false"))
+    Ok(Reply::ok()
+        .with("x-amz-bucket-region", &region)
+        .with("x-amz-access-point-alias", if call.access_point.is_some() { "true" } else { "false" }))
 }
 
 pub(super) fn location(call: &Call<'_>) -> Result<Reply, ApiError> {

@@ -1,10 +1,12 @@
+use std::sync::Arc;
+
 use http::HeaderMap;
 use http::request::Parts;
-use iam::{AccountId, Context, ResourcePolicy};
+use iam::{AccountId, Context, Partition, ResourcePolicy};
 
-use super::{Operation, Target};
+use super::{AccessPoint, Operation, Target};
 use crate::aws::api_error::ApiError;
-use crate::aws::authorize::{Asking, Facts, authorize};
+use crate::aws::authorize::{Asking, Denied, Facts, authorize};
 use crate::aws::server::Shared;
 use crate::aws::sigv4::{Payload, Verified};
 use crate::aws::store::{BucketFacts, Object};
@@ -16,6 +18,8 @@ pub(in crate::aws) struct Call<'a> {
     pub(in crate::aws) shared: &'a Shared,
     pub(in crate::aws) operation: Operation,
     pub(in crate::aws) target: &'a Target,
+    /// What the request names in place of the bucket, which is put into the target's place.
+    pub(in crate::aws) access_point: Option<Arc<AccessPoint>>,
     pub(in crate::aws) query: &'a Query,
     pub(in crate::aws) parts: &'a Parts,
     pub(in crate::aws) verified: &'a Verified,
@@ -33,12 +37,17 @@ impl Call<'_> {
         self.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// The ARN of a bucket, or of a bucket and a key in it, in the partition that is asked.
+    pub(super) fn arn(&self, name: &str) -> String {
+        format!("arn:{}:s3:::{name}", Partition::of_region(&self.verified.claim.region).name())
+    }
+
     pub(super) fn bucket_arn(&self) -> String {
-        format!("arn:aws:s3:::{}", self.target.bucket)
+        self.arn(&self.target.bucket)
     }
 
     pub(super) fn object_arn(&self) -> String {
-        format!("arn:aws:s3:::{}/{}", self.target.bucket, self.target.key)
+        self.arn(&format!("{}/{}", self.target.bucket, self.target.key))
     }
 
     /// The bucket that the request is about: it exists, is in the region that was signed for, and is whose the request
@@ -66,11 +75,20 @@ impl Call<'_> {
                 .header("x-amz-bucket-region", expected));
         }
         self.check_owner("x-amz-expected-bucket-owner", facts.owner)?;
+        // Whoever looks whether the bucket is there pays nothing yet.
+        let is_strange = self.verified.requester.account != facts.owner && self.operation != Operation::HeadBucket;
+        let pays = self.header("x-amz-request-payer").is_some_and(|payer| payer == "requester");
+        if facts.config.requester_pays && is_strange && !pays {
+            return Err(ApiError::of("AccessDenied"));
+        }
         Ok(facts)
     }
 
     pub(super) fn bucket_named(&self, name: &str) -> Result<BucketFacts, ApiError> {
-        self.shared.store.bucket(name).ok_or_else(|| ApiError::of("NoSuchBucket").field("BucketName", name))
+        // Buckets of another partition are in another world.
+        let asked = Partition::of_region(&self.verified.claim.region);
+        let bucket = self.shared.store.bucket(name).filter(|facts| Partition::of_region(&facts.region) == asked);
+        bucket.ok_or_else(|| ApiError::of("NoSuchBucket").field("BucketName", name))
     }
 
     pub(super) fn check_owner(&self, header: &str, owner: AccountId) -> Result<(), ApiError> {
@@ -90,7 +108,7 @@ impl Call<'_> {
         &self,
         action: &str,
         resource: &str,
-        keys: impl FnOnce(&mut Context),
+        keys: impl Fn(&mut Context),
     ) -> Result<(), ApiError> {
         self.decide(action, resource, self.verified.requester.account, None, keys)
     }
@@ -101,7 +119,7 @@ impl Call<'_> {
         action: &str,
         resource: &str,
         bucket: &BucketFacts,
-        keys: impl FnOnce(&mut Context),
+        keys: impl Fn(&mut Context),
     ) -> Result<(), ApiError> {
         let policy = bucket.config.policy.as_ref().map(|policy| ResourcePolicy::Other(&policy.enforced));
         self.decide(action, resource, bucket.owner, policy, keys)
@@ -115,7 +133,7 @@ impl Call<'_> {
         resource: &str,
         bucket: &BucketFacts,
         object: Option<&Object>,
-        keys: impl FnOnce(&mut Context),
+        keys: impl Fn(&mut Context),
     ) -> Result<(), ApiError> {
         match object.and_then(|object| object.owner).filter(|owner| *owner != bucket.owner) {
             Some(owner) => self.decide(action, resource, owner, None, keys),
@@ -129,7 +147,7 @@ impl Call<'_> {
         resource: &str,
         owner: AccountId,
         policy: Option<ResourcePolicy<'_>>,
-        keys: impl FnOnce(&mut Context),
+        keys: impl Fn(&mut Context),
     ) -> Result<(), ApiError> {
         let directory = self.shared.directory();
         let requester = &self.verified.requester;
@@ -145,15 +163,41 @@ impl Call<'_> {
             }
             keys(context);
         };
-        let asking = Asking { action, resource, owner, policy };
-        authorize(&directory, requester, self.facts, &asking, keys).map_err(|denied| {
-            // Across accounts S3 does not say what is missing.
-            if denied.same_account {
+        let refuse = |denied: Denied, resource: &str| {
+            // S3 does not tell strangers what is missing.
+            if denied.is_told {
                 let message = format!("{}\"{resource}\" {}", denied.sentence, denied.because);
                 denied.refuse_saying("AccessDenied", message)
             } else {
                 denied.refuse_saying("AccessDenied", "Access Denied")
             }
-        })
+        };
+        let point = self.access_point.as_deref();
+        let Some((point, object)) = point.and_then(|point| Some((point, resource.strip_prefix(&self.bucket_arn())?)))
+        else {
+            let asking = Asking { action, resource, owner, policy, said: None };
+            return authorize(&directory, requester, self.facts, &asking, keys)
+                .map_err(|denied| refuse(denied, resource));
+        };
+        // Through an access point both it and the bucket must allow; the caller's own policies know it by its own ARN
+        // (S3 user guide, "Configuring IAM policies for using access points").
+        let is_outside = |vpc: &String| self.facts.endpoint.as_ref().is_none_or(|endpoint| endpoint.vpc != *vpc);
+        if point.vpc.as_ref().is_some_and(is_outside) {
+            return Err(ApiError::of("AccessDenied"));
+        }
+        let keys = |context: &mut Context| {
+            keys(context);
+            context.set("s3:DataAccessPointArn", point.arn());
+            context.set("s3:DataAccessPointAccount", point.account.to_string());
+            context.set("s3:AccessPointNetworkOrigin", point.network_origin());
+        };
+        let through = &point.resource(object);
+        let ask = |owner, resource, policy, said| {
+            authorize(&directory, requester, self.facts, &Asking { action, resource, owner, policy, said }, keys)
+        };
+        let own = point.policy.as_ref().map(|policy| ResourcePolicy::Other(&policy.enforced));
+        ask(point.account, through, own, None).map_err(|denied| refuse(denied, through))?;
+        let said = ask(requester.account, through, None, None).is_ok();
+        ask(owner, resource, policy, Some(said)).map_err(|denied| refuse(denied, through))
     }
 }

@@ -5,7 +5,7 @@ use super::call::Call;
 use super::checksum::ChecksumKind;
 use super::headers::{add_sse, read_traits};
 use super::multipart::{part_number, upload_id};
-use super::object::may_write;
+use super::object::{may_write, owner_of_written};
 use super::preconditions::{judge_read, of_write, range};
 use super::sse::{encrypt, may_decrypt};
 use super::upload::{CopiedBody, copy_body};
@@ -73,7 +73,8 @@ pub(super) async fn copy_object(call: &mut Call<'_>) -> Result<Reply, ApiError> 
         key,
         version: None,
         is_marker: false,
-        owner: None,
+        owner: owner_of_written(call, &bucket),
+        lock: None,
         size,
         etag,
         modified,
@@ -128,7 +129,7 @@ impl Source {
     /// Tags are copied for those who may read them.
     fn may_read_tags(&self, call: &Call<'_>) -> Result<(), ApiError> {
         let action = if self.is_old { "s3:GetObjectVersionTagging" } else { "s3:GetObjectTagging" };
-        call.may(action, &format!("arn:aws:s3:::{}/{}", self.bucket, self.object.key), &self.facts)
+        call.may(action, &call.arn(&format!("{}/{}", self.bucket, self.object.key)), &self.facts)
     }
 }
 
@@ -146,10 +147,10 @@ fn source(call: &Call<'_>) -> Result<Source, ApiError> {
     let bucket = call.bucket_named(name)?;
     call.check_owner("x-amz-source-expected-bucket-owner", bucket.owner)?;
     let action = if which.is_version() { "s3:GetObjectVersion" } else { "s3:GetObject" };
-    call.may(action, &format!("arn:aws:s3:::{name}/{key}"), &bucket)?;
     let object = call.shared.store.read(|index| Ok::<_, ApiError>(which.find(index.need(name)?, key).cloned()))?;
+    call.may_with_object(action, &call.arn(&format!("{name}/{key}")), &bucket, object.as_deref(), |_| ())?;
     let Some(object) = object else {
-        call.may("s3:ListBucket", &format!("arn:aws:s3:::{name}"), &bucket)?;
+        call.may("s3:ListBucket", &call.arn(name), &bucket)?;
         let code = if which.is_version() { "NoSuchVersion" } else { "NoSuchKey" };
         return Err(ApiError::of(code).field("Key", key));
     };

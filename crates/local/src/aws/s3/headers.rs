@@ -2,7 +2,7 @@ use super::call::Call;
 use super::tagging;
 use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
-use crate::aws::store::{Checksum, Object, Sse, Traits};
+use crate::aws::store::{Checksum, Object, Ownership, Sse, Traits};
 use crate::aws::time;
 
 /// Headers that are kept with an object and given back.
@@ -135,13 +135,29 @@ fn refuse_unserved(call: &Call<'_>) -> Result<(), ApiError> {
         // What S3 says to this over plain HTTP.
         return Err(ApiError::of("InvalidRequest").saying("Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection."));
     }
-    let grants = call.headers().keys().any(|name| name.as_str().starts_with("x-amz-grant-"));
-    // Buckets made since 2023 have no ACLs; this one says what is so anyway.
-    let acl = call.header("x-amz-acl").is_some_and(|acl| acl != "bucket-owner-full-control");
-    if grants || acl {
-        return Err(ApiError::of("AccessControlListNotSupported"));
+    let bucket = call.shared.store.bucket(&call.target.bucket);
+    let ownership = bucket.as_ref().map(|bucket| bucket.config.ownership).unwrap_or_default();
+    let unserved = || ApiError::of("NotImplemented").saying("the embedded AWS keeps no ACLs");
+    if call.headers().keys().any(|name| name.as_str().starts_with("x-amz-grant-")) {
+        let has_acls = ownership != Ownership::BucketOwnerEnforced;
+        return Err(if has_acls { unserved() } else { ApiError::of("AccessControlListNotSupported") });
     }
-    Ok(())
+    match (call.header("x-amz-acl"), ownership) {
+        // Where there are no ACLs, full control of the bucket's owner is what is so anyway.
+        (None, _)
+        | (Some("bucket-owner-full-control"), Ownership::BucketOwnerEnforced | Ownership::BucketOwnerPreferred)
+        | (Some("private"), Ownership::BucketOwnerPreferred | Ownership::ObjectWriter) => Ok(()),
+        // Buckets made since 2023 have no ACLs.
+        (Some(_), Ownership::BucketOwnerEnforced) => Err(ApiError::of("AccessControlListNotSupported")),
+        // Nor do they take public ones, unless that is switched off, which is not served here.
+        (Some("public-read" | "public-read-write" | "authenticated-read"), _) => {
+            let (who, resource) = (&call.verified.requester.arn, call.object_arn());
+            Err(ApiError::of("AccessDenied").saying(format!(
+                "User: {who} is not authorized to perform: s3:PutObject on resource: \"{resource}\" because public ACLs are prevented by the BlockPublicAcls setting in S3 Block Public Access."
+            )))
+        }
+        (Some(_), Ownership::BucketOwnerPreferred | Ownership::ObjectWriter) => Err(unserved()),
+    }
 }
 
 fn read_sse(call: &Call<'_>) -> Result<Sse, ApiError> {

@@ -144,7 +144,9 @@ pub(super) fn list_objects(call: &Call<'_>) -> Result<Reply, ApiError> {
         xml.field("IsTruncated", page.next.is_some());
         let with_owner = !second || call.query.get("fetch-owner") == Some("true");
         for object in &page.entries {
-            xml.within("Contents", |xml| write_object(xml, &asked, object, with_owner.then_some(bucket.owner)));
+            xml.within("Contents", |xml| {
+                write_object(xml, &asked, object, with_owner.then_some(object.owner.unwrap_or(bucket.owner)));
+            });
         }
         asked.prefixes(xml, &page.prefixes);
     });

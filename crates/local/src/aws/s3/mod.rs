@@ -1,5 +1,6 @@
 //! The Simple Storage Service.
 
+mod access_point;
 mod bucket;
 mod call;
 mod checksum;
@@ -21,6 +22,8 @@ mod versions;
 use super::api_error::ApiError;
 use super::reply::Reply;
 
+pub(crate) use access_point::alias as access_point_alias;
+pub(super) use access_point::{AccessPoint, AccessPoints};
 pub(super) use call::Call;
 pub(super) use checksum::{Algorithm, ChecksumKind};
 pub(super) use operation::Operation;
@@ -33,6 +36,21 @@ const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 /// Does what an authenticated request asks for.
 pub(super) async fn handle(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     headers::refuse_unknown(call)?;
+    // An access point is for objects: its bucket is looked after by the bucket's own name.
+    let is_about_bucket = matches!(
+        call.operation,
+        Operation::CreateBucket
+            | Operation::DeleteBucket
+            | Operation::GetBucketPolicy
+            | Operation::PutBucketPolicy
+            | Operation::DeleteBucketPolicy
+            | Operation::GetBucketVersioning
+            | Operation::GetObjectLockConfiguration
+            | Operation::PutBucketVersioning
+    );
+    if call.access_point.is_some() && is_about_bucket {
+        return Err(ApiError::of("MethodNotAllowed"));
+    }
     match call.operation {
         Operation::ListBuckets => bucket::list_buckets(call),
         Operation::CreateBucket => bucket::create(call).await,
@@ -57,6 +75,7 @@ pub(super) async fn handle(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         Operation::PutBucketPolicy => policy::put(call).await,
         Operation::DeleteBucketPolicy => policy::delete(call).await,
         Operation::GetBucketVersioning => versions::get_versioning(call),
+        Operation::GetObjectLockConfiguration => versions::get_object_lock(call),
         Operation::PutBucketVersioning => versions::put_versioning(call).await,
         Operation::ListObjectVersions => versions::list(call),
         Operation::GetObjectTagging => tagging::get(call),

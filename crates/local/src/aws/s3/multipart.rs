@@ -6,7 +6,7 @@ use super::NAMESPACE;
 use super::call::Call;
 use super::checksum::{Algorithm, ChecksumKind};
 use super::headers::{add_sse, read_traits};
-use super::object::may_write;
+use super::object::{may_write, owner_of_written};
 use super::preconditions::of_write;
 use super::sse::{encrypt, may_decrypt};
 use super::upload::{document_about_object, etag_of_parts, receive};
@@ -62,6 +62,7 @@ pub(super) async fn create(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         key: call.target.key.clone(),
         begun: timestamp(call.facts.now),
         initiator: call.verified.requester.arn.to_string(),
+        owner: owner_of_written(call, &bucket),
         traits,
         checksum,
         parts: BTreeMap::new(),
@@ -175,7 +176,8 @@ pub(super) async fn complete(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         key: upload.key,
         version: None,
         is_marker: false,
-        owner: None,
+        owner: upload.owner,
+        lock: None,
         size,
         etag,
         modified: timestamp(call.facts.now),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use iam::Context;
+use iam::{AccountId, Context};
 
 use super::NAMESPACE;
 use super::call::Call;
@@ -13,7 +13,8 @@ use super::upload::{document, receive};
 use super::versions::{NULL, Which, marker_refused, tell};
 use crate::aws::api_error::ApiError;
 use crate::aws::reply::Reply;
-use crate::aws::store::{BucketFacts, Checksum, Condition, Deleted, Object, Traits, timestamp};
+use crate::aws::store::{BucketFacts, Checksum, Condition, Deleted, Object, Ownership, Traits, timestamp};
+use crate::aws::time;
 use crate::aws::xml::{Element, Xml};
 
 use super::ChecksumKind;
@@ -28,6 +29,11 @@ pub(super) async fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
     let (condition, mut traits) = (of_write(call)?, read_traits(call)?);
     may_write(call, &bucket, &condition, &traits)?;
+    if bucket.config.retention.is_some() && !has_digest(call) {
+        return Err(ApiError::of("InvalidRequest").saying(
+            "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters",
+        ));
+    }
     encrypt(call, &bucket, &mut traits.sse).await?;
     let received = receive(call, None).await?;
     let checksum =
@@ -42,7 +48,8 @@ pub(super) async fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
         key: call.target.key.clone(),
         version: None,
         is_marker: false,
-        owner: None,
+        owner: owner_of_written(call, &bucket),
+        lock: None,
         size: received.size,
         etag: received.etag,
         modified: timestamp(call.facts.now),
@@ -55,6 +62,29 @@ pub(super) async fn put(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let version = call.shared.store.put_object(&call.target.bucket, object, received.body, &condition).await?;
     tell(&mut reply, &bucket, version.as_deref());
     Ok(reply)
+}
+
+/// Whether the body's digest comes with the request.
+fn has_digest(call: &Call<'_>) -> bool {
+    let is_digest = |name: &str| {
+        let algorithm = name.strip_prefix("x-amz-checksum-");
+        name == "content-md5"
+            || name == "x-amz-trailer"
+            || algorithm.is_some_and(|name| !["type", "mode"].contains(&name))
+    };
+    call.headers().keys().any(|name| is_digest(name.as_str()))
+}
+
+/// Whose an object is that this call writes, if not the bucket's owner's.
+pub(super) fn owner_of_written(call: &Call<'_>, bucket: &BucketFacts) -> Option<AccountId> {
+    let writer = call.verified.requester.account;
+    let is_given = call.header("x-amz-acl") == Some("bucket-owner-full-control");
+    let keeps = match bucket.config.ownership {
+        Ownership::BucketOwnerEnforced => false,
+        Ownership::BucketOwnerPreferred => !is_given,
+        Ownership::ObjectWriter => true,
+    };
+    (keeps && writer != bucket.owner).then_some(writer)
 }
 
 /// What a write needs to be allowed.
@@ -84,6 +114,9 @@ pub(super) fn may_write(
             }
         }
     })?;
+    if call.header("x-amz-acl").is_some() && bucket.config.ownership != Ownership::BucketOwnerEnforced {
+        call.may("s3:PutObjectAcl", &resource, bucket)?;
+    }
     if !traits.tags.is_empty() {
         call.may_with("s3:PutObjectTagging", &resource, bucket, |context| request_keys(context, &traits.tags))?;
     }
@@ -99,7 +132,7 @@ pub(super) fn look_up(
     bucket: &BucketFacts,
     action: &str,
     suffix: &str,
-    keys: impl FnOnce(&mut Context),
+    keys: impl Fn(&mut Context),
 ) -> Result<Arc<Object>, ApiError> {
     let which = Which::of_call(call)?;
     let key = &call.target.key;
@@ -190,6 +223,13 @@ fn describe(
     let with_checksum = call.header("x-amz-checksum-mode") == Some("ENABLED") && range.is_none();
     add_object(&mut reply, object, with_checksum);
     tell(&mut reply, bucket, object.version.as_deref());
+    // Told to those only who may ask for it.
+    if let Some(lock) = object.lock
+        && call.may("s3:GetObjectRetention", &call.object_arn(), bucket).is_ok()
+    {
+        reply.set("x-amz-object-lock-mode", lock.mode.name());
+        reply.set("x-amz-object-lock-retain-until-date", &time::iso_millis(lock.until.into()));
+    }
     for (parameter, header) in [
         ("response-cache-control", "cache-control"),
         ("response-content-disposition", "content-disposition"),
@@ -241,7 +281,9 @@ async fn delete_one(call: &Call<'_>, key: &str, which: Which<'_>, condition: &Co
     let (store, bucket) = (&call.shared.store, &call.target.bucket);
     match which {
         Which::Newest => store.delete_object(bucket, key, call.facts.now, condition).await,
-        Which::Version(version) if *condition == Condition::None => store.delete_version(bucket, key, version).await,
+        Which::Version(version) if *condition == Condition::None => {
+            store.delete_version(bucket, key, version, call.facts.now).await
+        }
         Which::Version(_) => Err(ApiError::of("NotImplemented").field("Header", "If-Match")),
     }
 }

@@ -31,6 +31,7 @@ pub(in crate::aws) enum Operation {
     PutBucketPolicy,
     DeleteBucketPolicy,
     GetBucketVersioning,
+    GetObjectLockConfiguration,
     PutBucketVersioning,
     ListObjectVersions,
     GetObjectTagging,
@@ -40,7 +41,8 @@ pub(in crate::aws) enum Operation {
 
 /// Parameters without a value that are served. Any other makes the request another one, that is not: to ignore it would
 /// be to do something else than was asked. (Parameters with a value that S3 does not know it ignores, and so does this.)
-const SERVED: [&str; 8] = ["delete", "location", "policy", "tagging", "uploads", "versioning", "versions", "list-type"];
+const SERVED: [&str; 9] =
+    ["delete", "location", "object-lock", "policy", "tagging", "uploads", "versioning", "versions", "list-type"];
 
 /// Parameters that S3 knows with a value, and that are not served.
 const NOT_SERVED: [&str; 8] =
@@ -74,6 +76,7 @@ impl Operation {
             Self::PutBucketPolicy => "PutBucketPolicy",
             Self::DeleteBucketPolicy => "DeleteBucketPolicy",
             Self::GetBucketVersioning => "GetBucketVersioning",
+            Self::GetObjectLockConfiguration => "GetObjectLockConfiguration",
             Self::PutBucketVersioning => "PutBucketVersioning",
             Self::ListObjectVersions => "ListObjectVersions",
             Self::GetObjectTagging => "GetObjectTagging",
@@ -110,6 +113,9 @@ impl Operation {
             ("GET", true, false) if policy => Self::GetBucketPolicy,
             ("PUT", true, false) if policy => Self::PutBucketPolicy,
             ("DELETE", true, false) if policy => Self::DeleteBucketPolicy,
+            ("GET", true, false) if query.has("object-lock") => Self::GetObjectLockConfiguration,
+            // How a bucket locks is set by scenarios alone.
+            (_, true, _) if query.has("object-lock") => return unserved_of("objects, nor to change it", "object-lock"),
             ("GET", true, false) if versioning => Self::GetBucketVersioning,
             ("PUT", true, false) if versioning => Self::PutBucketVersioning,
             ("GET", true, false) if versions => Self::ListObjectVersions,

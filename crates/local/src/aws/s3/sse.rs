@@ -66,7 +66,7 @@ fn may_use_in(
         return Err(ApiError::of("KMS.DisabledException").saying(format!("{key_arn} is disabled.")));
     }
     // With a bucket key one data key serves all objects.
-    let bound = if sse.bucket_key { format!("arn:aws:s3:::{name}") } else { format!("arn:aws:s3:::{name}/{object}") };
+    let bound = if sse.bucket_key { call.arn(name) } else { call.arn(&format!("{name}/{object}")) };
     let context = BTreeMap::from([("aws:s3:arn".to_owned(), bound)]);
     let via = format!("s3.{}.amazonaws.com", bucket.region);
     let wanted = Use { operation, context: &context, via: Some(&via) };

@@ -102,6 +102,25 @@ pub(super) fn get_versioning(call: &Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::xml(xml.finish()))
 }
 
+pub(super) fn get_object_lock(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let bucket = call.bucket()?;
+    call.may("s3:GetBucketObjectLockConfiguration", &call.bucket_arn(), &bucket)?;
+    let Some(retention) = bucket.config.retention else {
+        return Err(ApiError::of("ObjectLockConfigurationNotFoundError").field("BucketName", &call.target.bucket));
+    };
+    let mut xml = Xml::document();
+    xml.within(&format!("ObjectLockConfiguration xmlns=\"{NAMESPACE}\""), |xml| {
+        xml.field("ObjectLockEnabled", "Enabled");
+        xml.within("Rule", |xml| {
+            xml.within("DefaultRetention", |xml| {
+                xml.field("Mode", retention.mode.name());
+                xml.field("Days", retention.days);
+            });
+        });
+    });
+    Ok(Reply::xml(xml.finish()))
+}
+
 pub(super) async fn put_versioning(call: &mut Call<'_>) -> Result<Reply, ApiError> {
     let bucket = call.bucket()?;
     call.may("s3:PutBucketVersioning", &call.bucket_arn(), &bucket)?;

@@ -79,6 +79,12 @@ impl Claim {
                 mechanism_refused()
             });
         };
+        // A blank inside a key shows itself so.
+        if let Some(odd) = rest.split([',', ' ']).find(|part| !part.is_empty() && !part.contains('=')) {
+            return Err(ApiError::of("AuthorizationHeaderMalformed").saying(format!(
+                "'{odd}' not a valid key=value pair (missing equal-sign) in Authorization header: '{authorization}'."
+            )));
+        }
         let part = |name: &str| {
             let mut parts = rest.split(',').map(str::trim);
             parts.find_map(|part| part.strip_prefix(name)?.strip_prefix('='))

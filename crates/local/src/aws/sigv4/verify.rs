@@ -8,6 +8,7 @@ use super::claim::Claim;
 use crate::aws::api_error::ApiError;
 use crate::aws::authorize::Requester;
 use crate::aws::directory::{Directory, KeyFault};
+use crate::aws::region::is_opt_in;
 use crate::aws::session::Mint;
 use crate::aws::time;
 
@@ -46,6 +47,10 @@ pub(in crate::aws) fn authenticate(
     let (requester, secret) = directory
         .resolve(&claim.key_id, claim.token.as_deref(), mint, now)
         .map_err(|fault| key_refused(dialect, fault, &claim))?;
+    if !is_known(directory, &requester, &claim.region) {
+        let fault = if claim.token.is_some() { KeyFault::Token } else { KeyFault::Unknown };
+        return Err(key_refused(dialect, fault, &claim));
+    }
     check_time(dialect, &claim, now)?;
     check_signed_headers(dialect, &claim, &parts.headers)?;
     let style = match dialect {
@@ -61,6 +66,16 @@ pub(in crate::aws) fn authenticate(
         return Err(signature_refused(dialect, &claim, &to_sign, &canonical));
     }
     Ok(Verified { requester, claim, key })
+}
+
+/// Whether a region has heard of who asks: of his account, of the account that took his role on, and of tokens like his.
+fn is_known(directory: &Directory, requester: &Requester, region: &str) -> bool {
+    let session = requester.session();
+    let taken_by = session.and_then(|session| session.taken_by.as_deref()?.parse().ok());
+    let is_global = session.is_some_and(|session| session.is_global);
+    directory.is_known_in(requester.account, region)
+        && taken_by.is_none_or(|account| directory.is_known_in(account, region))
+        && !(is_global && is_opt_in(region))
 }
 
 fn key_refused(dialect: Dialect, fault: KeyFault, claim: &Claim) -> ApiError {

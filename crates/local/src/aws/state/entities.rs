@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use iam::{AccountId, Document, PolicyKind};
+use iam::{AccountId, Document, Partition, PolicyKind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,9 @@ use crate::aws::session::{key_id, random_id, random_secret};
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct EntitiesState {
+    /// The partition that the account is in: `aws` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partition: Option<String>,
     users: BTreeMap<String, UserState>,
     roles: BTreeMap<String, RoleState>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -150,30 +153,40 @@ impl EntitiesState {
     /// Puts all that stands for itself into the directory.
     pub(super) fn read(self, account: AccountId, directory: &mut Directory) -> Result<Unfinished, AwsError> {
         let mut rest = Unfinished { kms_keys: self.kms_keys, ..Unfinished::default() };
+        let partition = match self.partition.as_deref() {
+            None => Partition::Aws,
+            Some(name) => Partition::ALL
+                .into_iter()
+                .find(|partition| partition.name() == name)
+                .ok_or_else(|| AwsError::Missing { what: format!("partition {name}") })?,
+        };
+        let place = (partition, account);
         let entities = directory.entities_mut(account);
+        entities.partition = Some(partition).filter(|_| self.partition.is_some());
         for (name, managed) in self.policies {
-            entities.policies.insert(name.clone(), managed.read(account, &name)?);
+            entities.policies.insert(name.clone(), managed.read(place, &name)?);
         }
         for (name, profile) in self.instance_profiles {
-            entities.instance_profiles.insert(name.clone(), profile.read(account, &name)?);
+            entities.instance_profiles.insert(name.clone(), profile.read(place, &name)?);
         }
         for (url, provider) in self.oidc_providers {
-            entities.oidc_providers.insert(url.clone(), provider.read(account, &url)?);
+            entities.oidc_providers.insert(url.clone(), provider.read(place, &url)?);
         }
         for (name, mut user) in self.users {
             rest.user_grants.push((name.clone(), user.take_grants()));
-            directory.put_user(account, &name, user.read(account, &name)?);
+            directory.put_user(account, &name, user.read(place, &name)?);
         }
         for (name, mut role) in self.roles {
             rest.role_grants.push((name.clone(), role.take_grants()));
             rest.trusts.push((name.clone(), std::mem::take(&mut role.trusted_ids)));
-            directory.put_role(account, &name, role.read(account, &name)?);
+            directory.put_role(account, &name, role.read(place, &name)?);
         }
         Ok(rest)
     }
 
     pub(super) fn print(entities: &Entities) -> Self {
         Self {
+            partition: entities.partition.map(|partition| partition.name().to_owned()),
             users: print_all(&entities.users, UserState::print),
             roles: print_all(&entities.roles, RoleState::print),
             policies: print_all(&entities.policies, ManagedState::print),
@@ -257,9 +270,9 @@ impl UserState {
         }
     }
 
-    fn read(self, account: AccountId, name: &str) -> Result<User, AwsError> {
+    fn read(self, place: (Partition, AccountId), name: &str) -> Result<User, AwsError> {
         let path = self.path.unwrap_or_else(|| "/".to_owned());
-        let arn = entity_arn(&format!("user {name}"), account, name, &path, &format!("user{path}{name}"), 64)?;
+        let arn = entity_arn(&format!("user {name}"), place, name, &path, &format!("user{path}{name}"), 64)?;
         let created = self.created.unwrap_or_default();
         let key = |key: KeyState| AccessKey {
             id: key.id,
@@ -267,7 +280,7 @@ impl UserState {
             active: key.active,
             created: key.created.unwrap_or(created),
         };
-        let made = || vec![AccessKey { id: key_id("AKIA", account), secret: random_secret(), active: true, created }];
+        let made = || vec![AccessKey { id: key_id("AKIA", place.1), secret: random_secret(), active: true, created }];
         let keys = self.access_keys.map_or_else(made, |keys| keys.into_iter().map(key).collect());
         let id = self.id.unwrap_or_else(|| random_id("AIDA", 17));
         let grants = Propagating::settled(Grants::default());
@@ -305,10 +318,10 @@ impl RoleState {
         }
     }
 
-    fn read(self, account: AccountId, name: &str) -> Result<Role, AwsError> {
+    fn read(self, place: (Partition, AccountId), name: &str) -> Result<Role, AwsError> {
         let what = format!("role {name}");
         let path = self.path.unwrap_or_else(|| "/".to_owned());
-        let arn = entity_arn(&what, account, name, &path, &format!("role{path}{name}"), 64)?;
+        let arn = entity_arn(&what, place, name, &path, &format!("role{path}{name}"), 64)?;
         let seconds = self.max_session_seconds.unwrap_or(3600);
         if !(3600..=43_200).contains(&seconds) {
             return Err(AwsError::SessionLength { what, seconds });
@@ -348,10 +361,10 @@ impl RoleState {
 }
 
 impl ManagedState {
-    fn read(self, account: AccountId, name: &str) -> Result<Managed, AwsError> {
+    fn read(self, place: (Partition, AccountId), name: &str) -> Result<Managed, AwsError> {
         let what = format!("policy {name}");
         let path = self.path.unwrap_or_else(|| "/".to_owned());
-        let arn = entity_arn(&what, account, name, &path, &format!("policy{path}{name}"), 128)?;
+        let arn = entity_arn(&what, place, name, &path, &format!("policy{path}{name}"), 128)?;
         Ok(Managed {
             arn,
             id: self.id.unwrap_or_else(|| random_id("ANPA", 17)),
@@ -374,10 +387,10 @@ impl ManagedState {
 }
 
 impl ProfileState {
-    fn read(self, account: AccountId, name: &str) -> Result<InstanceProfile, AwsError> {
+    fn read(self, place: (Partition, AccountId), name: &str) -> Result<InstanceProfile, AwsError> {
         let path = self.path.unwrap_or_else(|| "/".to_owned());
         let resource = format!("instance-profile{path}{name}");
-        let arn = entity_arn(&format!("instance profile {name}"), account, name, &path, &resource, 128)?;
+        let arn = entity_arn(&format!("instance profile {name}"), place, name, &path, &resource, 128)?;
         let id = self.id.unwrap_or_else(|| random_id("AIPA", 17));
         Ok(InstanceProfile { arn, id, path, created: self.created.unwrap_or_default(), role: self.role })
     }
@@ -393,8 +406,8 @@ impl ProfileState {
 }
 
 impl ProviderState {
-    fn read(self, account: AccountId, url: &str) -> Result<OidcProvider, AwsError> {
-        let arn = OidcProvider::arn_of(account, url)?;
+    fn read(self, place: (Partition, AccountId), url: &str) -> Result<OidcProvider, AwsError> {
+        let arn = OidcProvider::arn_of(place.0, place.1, url)?;
         let created = self.created.unwrap_or_default();
         Ok(OidcProvider { arn, created, client_ids: self.client_ids, thumbprints: self.thumbprints })
     }

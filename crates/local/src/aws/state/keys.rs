@@ -39,7 +39,7 @@ pub(super) struct KmsKeyState {
 impl KmsKeyState {
     pub(super) fn read(self, account: AccountId, id: &str, directory: &Directory) -> Result<Key, AwsError> {
         let what = format!("key {id}");
-        let text = self.policy.map_or_else(|| default_policy(account), |policy| policy.to_string());
+        let text = self.policy.map_or_else(|| default_policy(account, &self.region), |policy| policy.to_string());
         let written = parse(PolicyKind::Resource, &what, &text)?;
         let policy = directory.keep(&what, written, &self.trusted_ids)?;
         Ok(Key {

@@ -15,7 +15,7 @@ impl History {
     }
 
     /// Each key's versions from the oldest on.
-    pub(super) fn oldest_first(&self) -> impl Iterator<Item = &Arc<Object>> {
+    pub(in crate::aws) fn oldest_first(&self) -> impl Iterator<Item = &Arc<Object>> {
         self.0.values().flat_map(|versions| versions.iter().rev())
     }
 }

@@ -52,6 +52,65 @@ pub(in crate::aws) struct BucketConfig {
     /// How objects are encrypted whose writer does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::aws) encryption: Option<Sse>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::aws) requester_pays: bool,
+    #[serde(skip_serializing_if = "Ownership::is_usual")]
+    pub(in crate::aws) ownership: Ownership,
+    /// How long versions are kept from being deleted whose writer does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) retention: Option<Retention>,
+}
+
+/// Whose objects are that others write, and with that whether there are ACLs (S3's Object Ownership).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) enum Ownership {
+    /// The bucket's owner's. There are no ACLs.
+    #[default]
+    BucketOwnerEnforced,
+    /// The bucket's owner's if the writer says `bucket-owner-full-control`, else the writer's.
+    BucketOwnerPreferred,
+    /// The writer's.
+    ObjectWriter,
+}
+
+impl Ownership {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference to the field")]
+    fn is_usual(&self) -> bool {
+        *self == Self::BucketOwnerEnforced
+    }
+}
+
+/// A bucket's default of Object Lock, in whole days. Nobody may shorten it here, in neither of its modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Retention {
+    pub(crate) mode: LockMode,
+    pub(crate) days: u32,
+}
+
+/// Whether anybody may be let off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum LockMode {
+    /// Whoever may `s3:BypassGovernanceRetention`; which is not served.
+    Governance,
+    /// Nobody.
+    Compliance,
+}
+
+impl LockMode {
+    pub(in crate::aws) fn name(self) -> &'static str {
+        match self {
+            Self::Governance => "GOVERNANCE",
+            Self::Compliance => "COMPLIANCE",
+        }
+    }
+}
+
+/// Until when a version cannot be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::aws) struct Lock {
+    pub(in crate::aws) mode: LockMode,
+    pub(in crate::aws) until: Timestamp,
 }
 
 /// Whether replaced objects are kept.

@@ -19,11 +19,14 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use iam::AccountId;
+use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use serde::Serialize;
 
 pub(super) use body::{Body, BodyWriter, Pending};
+use index::Lock;
 pub(super) use index::{Bucket, BucketConfig, BucketFacts, Condition, Versioning};
+pub(crate) use index::{LockMode, Ownership, Retention};
 pub(super) use record::{Checksum, Object, Part, Sse, Traits, Upload, timestamp};
 
 use super::api_error::ApiError;
@@ -170,6 +173,7 @@ impl Store {
             let at = index.need(bucket)?;
             condition.judge(at.objects.get(&object.key))?;
             object.version = next_version(&at.facts.config);
+            object.lock = lock(&at.facts.config, object.modified);
             version.clone_from(&object.version);
             Ok(Event::ObjectPut { bucket: bucket.to_owned(), object })
         })
@@ -217,10 +221,14 @@ impl Store {
         bucket: &str,
         key: &str,
         version: Option<&str>,
+        now: SystemTime,
     ) -> Result<Deleted, ApiError> {
         let known = self.read(|index| Ok::<_, ApiError>(index.need(bucket)?.version(key, version).cloned()))?;
         let version = version.map(str::to_owned);
         let Some(known) = known else { return Ok(Deleted { is_marker: false, version }) };
+        if known.lock.is_some_and(|lock| lock.until > record::timestamp(now)) {
+            return Err(ApiError::of("AccessDenied").saying("Access Denied because object protected by object lock."));
+        }
         let deleted = Deleted { is_marker: known.is_marker, version: version.clone() };
         self.change(|index| {
             index.need(bucket)?;
@@ -308,6 +316,7 @@ impl Store {
             let at = index.need(bucket)?;
             condition.judge(at.objects.get(&object.key))?;
             object.version = next_version(&at.facts.config);
+            object.lock = lock(&at.facts.config, object.modified);
             version.clone_from(&object.version);
             let (bucket, id) = (bucket.to_owned(), upload.to_owned());
             Ok(Event::UploadEnded { bucket, id, object: Some(object) })
@@ -355,6 +364,13 @@ fn next_version(config: &BucketConfig) -> Option<String> {
         None | Some(Versioning::Suspended) => None,
         Some(Versioning::Enabled) => Some(URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 24]>())),
     }
+}
+
+/// How a version is locked that is written to a bucket at `at`.
+fn lock(config: &BucketConfig, at: Timestamp) -> Option<Lock> {
+    let Retention { mode, days } = config.retention?;
+    let until = at.checked_add(SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or(Timestamp::MAX);
+    Some(Lock { mode, until })
 }
 
 /// S3's rules for the names of general purpose buckets.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::body::Body;
+use super::index::Lock;
 use crate::aws::s3::{Algorithm, ChecksumKind};
 
 /// A visible object.
@@ -26,6 +27,8 @@ pub(in crate::aws) struct Object {
         deserialize_with = "read_owner"
     )]
     pub(in crate::aws) owner: Option<AccountId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) lock: Option<Lock>,
     pub(in crate::aws) size: u64,
     /// With its quotes.
     pub(in crate::aws) etag: String,
@@ -50,6 +53,7 @@ impl Object {
             version,
             is_marker: true,
             owner: None,
+            lock: None,
             size: 0,
             etag: String::new(),
             modified: timestamp(now),
@@ -120,6 +124,14 @@ pub(in crate::aws) struct Upload {
     pub(in crate::aws) begun: Timestamp,
     /// Who began it: ARN.
     pub(in crate::aws) initiator: String,
+    /// Whose the object will be, if not the bucket's owner's.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "print_owner",
+        deserialize_with = "read_owner"
+    )]
+    pub(in crate::aws) owner: Option<AccountId>,
     #[serde(flatten)]
     pub(in crate::aws) traits: Traits,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use iam::{AccountId, Arn, Context, Document, PolicyKind, ResourcePolicy};
 
-use super::{answer, credentials};
+use super::{answer, credentials, is_active};
 use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Asking, Facts, Who, authorize};
+use crate::aws::connection::Door;
 use crate::aws::directory::Directory;
 use crate::aws::entity::Role;
 use crate::aws::reply::Reply;
@@ -57,6 +58,7 @@ pub(super) fn assume_role(
     if matches!(requester.who, Who::Root) {
         return Err(ApiError::of("AccessDenied").saying("Roles may not be assumed by root accounts."));
     }
+    is_active(directory, asked.account, facts)?;
     // A role that does not exist is refused in the same words: nobody learns which roles there are.
     let role = asked.role.role_name().and_then(|name| directory.role(asked.account, name));
     let role = role.filter(|role| role.arn == asked.role);
@@ -105,6 +107,10 @@ pub(super) fn assume_role(
         name: asked.session_name.to_owned(),
         policy: asked.policy.map(str::to_owned),
         policy_arns: asked.policy_arns.clone(),
+        taken_by: Some(requester.account)
+            .filter(|account| *account != asked.account)
+            .map(|account| account.to_string()),
+        is_global: facts.door == Door::GlobalSts,
         tags,
         transitive,
         source_identity: asked.source_identity.or(inherited_identity).map(str::to_owned),
@@ -115,8 +121,8 @@ pub(super) fn assume_role(
     Ok(answer("AssumeRole", request_id, |xml| {
         xml.within("AssumedRoleUser", |xml| {
             xml.field("AssumedRoleId", format_args!("{}:{}", session.role_id, session.name));
-            let (account, role) = (&session.account, &session.role);
-            xml.field("Arn", format_args!("arn:aws:sts::{account}:assumed-role/{role}/{}", session.name));
+            let (account, role, partition) = (&session.account, &session.role, asked.role.partition().name());
+            xml.field("Arn", format_args!("arn:{partition}:sts::{account}:assumed-role/{role}/{}", session.name));
         });
         credentials(xml, &minted);
         xml.maybe("PackedPolicySize", packed);
@@ -160,7 +166,7 @@ fn may<'d>(
     // A role whose first trust policy has not taken effect yet is, as far as one can see, not there.
     let trust = role.trust.at(facts.now).ok_or_else(|| denied(verified, action, &asked.role))?;
     let policy = Some(ResourcePolicy::Trust(&trust.enforced));
-    let asking = Asking { action, resource: role.arn.as_str(), owner: asked.account, policy };
+    let asking = Asking { action, resource: role.arn.as_str(), owner: asked.account, policy, said: None };
     authorize(directory, &verified.requester, facts, &asking, keys)
         .map_err(|denied| denied.refuse("AccessDenied", role.arn.as_str()))?;
     Ok(role)

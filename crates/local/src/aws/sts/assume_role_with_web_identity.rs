@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use iam::{Arn, Context, Document, PolicyKind};
 
-use super::{answer, credentials};
+use super::{answer, credentials, is_active};
 use crate::aws::ambient::{Limit, Taking, Untaken, take};
 use crate::aws::api_error::ApiError;
-use crate::aws::authorize::Facts;
+use crate::aws::authorize::{Facts, network_keys};
 use crate::aws::oidc::{Claims, audiences, verify};
 use crate::aws::reply::Reply;
 use crate::aws::server::Shared;
@@ -29,6 +29,7 @@ pub(super) fn assume_role_with_web_identity(
     let Asked { role, session_name, token, policy, duration } = read(form)?;
     let account = role.account().ok_or_else(denied)?;
 
+    is_active(&shared.directory(), account, facts)?;
     let issuers = &shared.ambient.issuers;
     let provider = |url: &str| audiences(shared, account, url);
     let claims = verify(token, provider, |url| issuers.keys(url), facts.now)?;
@@ -55,8 +56,7 @@ pub(super) fn assume_role_with_web_identity(
     };
     let keys = |context: &mut Context| {
         context.set("aws:FederatedProvider", &*caller);
-        context.set("aws:SourceIp", facts.source_ip.to_string());
-        context.set("aws:SecureTransport", "false");
+        network_keys(context, facts);
         context.set("aws:RequestedRegion", &*facts.region);
         if let Some(agent) = &facts.user_agent {
             context.set("aws:UserAgent", &**agent);
@@ -82,8 +82,8 @@ pub(super) fn assume_role_with_web_identity(
         xml.field("Audience", &audience);
         xml.within("AssumedRoleUser", |xml| {
             xml.field("AssumedRoleId", format_args!("{}:{}", session.role_id, session.name));
-            let (account, role) = (&session.account, &session.role);
-            xml.field("Arn", format_args!("arn:aws:sts::{account}:assumed-role/{role}/{}", session.name));
+            let (account, role, partition) = (&session.account, &session.role, role.partition().name());
+            xml.field("Arn", format_args!("arn:{partition}:sts::{account}:assumed-role/{role}/{}", session.name));
         });
         credentials(xml, &minted);
         xml.field("Provider", &issuer);

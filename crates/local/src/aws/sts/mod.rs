@@ -5,6 +5,7 @@ mod assume_role_with_web_identity;
 mod session_token;
 
 use http::request::Parts;
+use iam::AccountId;
 
 use super::api_error::ApiError;
 use super::authorize::{Asking, Facts, authorize};
@@ -142,8 +143,19 @@ fn decode(
 /// Refuses a call that is about nothing in particular unless the caller's policies allow it.
 fn may(directory: &Directory, verified: &Verified, facts: &Facts, action: &str) -> Result<(), ApiError> {
     let requester = &verified.requester;
-    let asking = Asking { action, resource: "*", owner: requester.account, policy: None };
+    let asking = Asking { action, resource: "*", owner: requester.account, policy: None, said: None };
     authorize(directory, requester, facts, &asking, |_| ()).map_err(|denied| denied.refuse("AccessDenied", "*"))
+}
+
+/// Refuses a session of a role whose account has switched STS off in the region that is asked.
+fn is_active(directory: &Directory, account: AccountId, facts: &Facts) -> Result<(), ApiError> {
+    let off = directory.entities(account).is_some_and(|own| own.regions.sts_deactivated.contains(&facts.region));
+    if !off {
+        return Ok(());
+    }
+    Err(ApiError::of("RegionDisabledException").saying(format!(
+        "STS is not activated in this region for account:{account}. Your account administrator can activate STS in this region using the IAM Console."
+    )))
 }
 
 /// What whoever asked for a session gets.

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::{answer, credentials};
 use crate::aws::api_error::ApiError;
 use crate::aws::authorize::{Facts, Who};
+use crate::aws::connection::Door;
 use crate::aws::reply::Reply;
 use crate::aws::session::{Mint, Session};
 use crate::aws::sigv4::Verified;
@@ -44,6 +45,7 @@ pub(super) fn get_session_token(
         account: requester.account.to_string(),
         user: Some(name.clone()),
         role_id: requester.user_id.clone(),
+        is_global: facts.door == Door::GlobalSts,
         ..Session::default()
     };
     let minted = mint.mint(session, requester.account, facts.now, duration);

@@ -12,8 +12,19 @@ async fn the_usual_stage_works_from_end_to_end() {
         assert_eq!((connection["kind"].as_str(), connection["region"].as_str()), (Some("keys"), Some("us-east-1")));
         assert_eq!(connection["endpoints"]["sts"].as_str(), Some(&*stage.aws().endpoint()));
         assert_eq!(connection["roles"][0]["external_id"].as_str(), Some("c-7f3"));
-        assert_eq!(stage.environment().get("AWS_EC2_METADATA_SERVICE_ENDPOINT"), Some(stage.aws().endpoint()));
+        assert_ne!(stage.environment().get("AWS_EC2_METADATA_SERVICE_ENDPOINT"), Some(stage.aws().endpoint()));
         assert!(stage.connector().is_none());
+        let upload = session.post("/lake/large?uploads", "").await;
+        assert_eq!(upload.status, 200);
+        let contents = stage.bucket("lake").unwrap();
+        assert_eq!(
+            (contents.keys.as_slice(), contents.versions, contents.uploads),
+            (&["topics/a", "topics/b", "topics/c"].map(str::to_owned)[..], 3, 1)
+        );
+        assert_eq!(stage.bucket("none"), None);
+        // What is shown of a stage holds no key.
+        let secret = connection["secret_access_key"].as_str().unwrap();
+        assert!(stage.connections().contains(secret) && !format!("{stage:?}").contains(secret));
     })
     .await;
 }
@@ -147,6 +158,25 @@ async fn a_connector_is_filled_in_and_needs_no_connection() {
         let connector: serde_json::Value = serde_json::from_str(stage.connector().unwrap()).unwrap();
         assert_eq!(connector["store.url"].as_str(), Some(&*stage.aws().endpoint()));
         assert!(connector["aws.access.key.id"].as_str().unwrap().starts_with("AKIA"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_damaged_or_too_large_is_refused_in_aws_s_words() {
+    bounded(async {
+        // F27: a blank inside a key.
+        let text = usual_with("[connections.lake]\naccess_key_id = 'AKIA 1234'\nsecret_access_key = 's'");
+        let told = outcome(&caller(&play(&text).await).sts(&[("Action", "GetCallerIdentity")]).await);
+        assert!(told.contains("not a valid key=value pair"), "{told}");
+        // F19: tags that do not fit.
+        let stage = play(&usual_with("[accounts.111111111111.roles.orders.trust]\nStatement = { Effect = 'Allow', Principal = { AWS = '222222222222' }, Action = ['sts:AssumeRole', 'sts:TagSession'] }")).await;
+        let tags: Vec<(String, String)> = (1..=20)
+            .flat_map(|n| [(format!("Tags.member.{n}.Key"), format!("k{n}")), (format!("Tags.member.{n}.Value"), "v".repeat(256))])
+            .collect();
+        let tags: Vec<(&str, &str)> = tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let told = outcome(&caller(&stage).assume(ROLE, &tags).await);
+        assert!(told.starts_with("400 PackedPolicyTooLarge: Packed size of session tags consumes"), "{told}");
     })
     .await;
 }

@@ -37,7 +37,7 @@ async fn what_a_role_lacks_in_a_bucket_is_refused_and_nothing_else() {
 #[tokio::test]
 async fn an_object_of_a_third_account_is_refused_to_the_bucket_s_own_role() {
     bounded(async {
-        let text = usual_with("[buckets.lake.objects.\"topics/theirs\"]\ntext = 'x'\nowner = '333333333333'");
+        let text = usual_with("[buckets.lake]\nobject_ownership = 'ObjectWriter'\n[buckets.lake.objects.\"topics/theirs\"]\ntext = 'x'\nowner = '333333333333'");
         let stage = play(&text).await;
         let session = assumed(&stage).await;
         assert_eq!(asked(&session, "GET", "/lake/topics/a").await, "ok");
@@ -113,6 +113,136 @@ async fn a_bucket_elsewhere_or_of_somebody_else_says_where_and_nothing_more() {
         let stage = play(&usual_with("[buckets.lake]\naccount = '333333333333'")).await;
         let told = asked(&assumed(&stage).await, "GET", "/lake?list-type=2").await;
         assert_eq!(told, "403 AccessDenied: Access Denied");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stranger_pays_or_is_refused_and_the_owner_never_is() {
+    bounded(async {
+        let pays = "[buckets.lake]\nrequester_pays = true\n";
+        let stage = play(&usual_with(pays)).await;
+        assert_eq!(asked(&assumed(&stage).await, "GET", "/lake/topics/a").await, "ok");
+        let policy = "account = '333333333333'\npolicy = { Statement = { Effect = 'Allow', Principal = { AWS = '111111111111' }, Action = 's3:*', Resource = ['arn:aws:s3:::lake', 'arn:aws:s3:::lake/*'] } }";
+        let stage = play(&usual_with(&format!("{pays}{policy}"))).await;
+        let session = assumed(&stage).await;
+        assert_eq!(asked(&session, "HEAD", "/lake").await, "ok");
+        for target in ["/lake/topics/a", "/lake?list-type=2"] {
+            assert_eq!(asked(&session, "GET", target).await, "403 AccessDenied: Access Denied");
+            let ask = Ask::new("GET", target, "").header("x-amz-request-payer", "requester");
+            assert_eq!(outcome(&session.ask(ask).await.unwrap()), "ok");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_canned_acl_needs_acls_and_leave_to_set_one() {
+    bounded(async {
+        let put = |ownership: &'static str, actions: &'static str, acl: &'static str| async move {
+            let text = format!("{}[buckets.lake]\nobject_ownership = '{ownership}'", may(actions));
+            let stage = play(&usual_with(&text)).await;
+            let ask = Ask::new("PUT", "/lake/x", "x").header("x-amz-acl", acl);
+            outcome(&assumed(&stage).await.ask(ask).await.unwrap())
+        };
+        let all = "['s3:PutObject', 's3:PutObjectAcl']";
+        assert!(put("BucketOwnerEnforced", all, "private").await.starts_with("400 AccessControlListNotSupported"));
+        assert_eq!(put("BucketOwnerPreferred", all, "bucket-owner-full-control").await, "ok");
+        let told = put("BucketOwnerPreferred", "['s3:PutObject']", "bucket-owner-full-control").await;
+        assert!(told.contains("s3:PutObjectAcl"), "{told}");
+        assert!(put("ObjectWriter", all, "public-read").await.contains("BlockPublicAcls"));
+        assert!(put("ObjectWriter", all, "bucket-owner-full-control").await.starts_with("501 NotImplemented"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_stranger_writes_is_his_own_unless_he_gives_it_away() {
+    bounded(async {
+        let policy = "[buckets.lake]\nobject_ownership = 'BucketOwnerPreferred'\npolicy = { Statement = { Effect = 'Allow', Principal = { AWS = '222222222222' }, Action = 's3:*', Resource = 'arn:aws:s3:::lake/*' } }";
+        let stage = play(&usual_with(policy)).await;
+        let (stranger, owner) = (super::caller(&stage), assumed(&stage).await);
+        assert_eq!(outcome(&stranger.put("/lake/his", "x").await), "ok");
+        let given = Ask::new("PUT", "/lake/given", "x").header("x-amz-acl", "bucket-owner-full-control");
+        assert_eq!(outcome(&stranger.ask(given).await.unwrap()), "ok");
+        assert_eq!(asked(&owner, "GET", "/lake/his").await, "403 AccessDenied: Access Denied");
+        assert_eq!(asked(&owner, "GET", "/lake/given").await, "ok");
+        assert_eq!(asked(&stranger, "GET", "/lake/his").await, "ok");
+        // In parts it is his as well.
+        let upload = stranger.post("/lake/parts?uploads", "").await.element("UploadId");
+        let part = stranger.put(&format!("/lake/parts?uploadId={upload}&partNumber=1"), "x").await;
+        let body = format!("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part></CompleteMultipartUpload>", part.header("etag"));
+        assert_eq!(outcome(&stranger.post(&format!("/lake/parts?uploadId={upload}"), &body).await), "ok");
+        assert_eq!(asked(&owner, "GET", "/lake/parts").await, "403 AccessDenied: Access Denied");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_locked_version_stays_and_a_write_to_such_a_bucket_brings_its_digest() {
+    bounded(async {
+        let lock = "[buckets.lake]\nversioning = 'enabled'\nobject_lock = { mode = 'COMPLIANCE', days = 1 }";
+        let stage = play(&usual_with(lock)).await;
+        let session = assumed(&stage).await;
+        let shown = session.get("/lake?object-lock").await.text();
+        assert!(shown.contains("<Mode>COMPLIANCE</Mode><Days>1</Days>"), "{shown}");
+        let unlocked = play(&usual_with("")).await;
+        assert!(
+            asked(&assumed(&unlocked).await, "GET", "/lake?object-lock")
+                .await
+                .starts_with("404 ObjectLockConfigurationNotFoundError")
+        );
+        let told = outcome(&session.put("/lake/x", "x").await);
+        assert!(told.starts_with("400 InvalidRequest: Content-MD5 OR x-amz-checksum-"), "{told}");
+        let ask = Ask::new("PUT", "/lake/x", "x").header("content-md5", "ndTkYSaMgDT1yFZOFVxnpg==");
+        let put = session.ask(ask).await.unwrap();
+        assert_eq!(outcome(&put), "ok");
+        let version = put.header("x-amz-version-id").to_owned();
+        let head = session.ask(Ask::new("HEAD", "/lake/x", "")).await.unwrap();
+        assert_eq!(head.header("x-amz-object-lock-mode"), "COMPLIANCE");
+        assert!(head.header("x-amz-object-lock-retain-until-date").ends_with('Z'));
+        // A marker hides it, and may go again; the version may not.
+        assert_eq!(asked(&session, "DELETE", "/lake/x").await, "ok");
+        let told = asked(&session, "DELETE", &format!("/lake/x?versionId={version}")).await;
+        assert_eq!(told, "403 AccessDenied: Access Denied because object protected by object lock.");
+        assert_eq!(asked(&session, "GET", &format!("/lake/x?versionId={version}")).await, "ok");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn through_an_access_point_both_it_and_its_bucket_must_allow() {
+    bounded(async {
+        let arn = "arn:aws:s3:us-east-1:111111111111:accesspoint/orders";
+        let only_point = format!(
+            "[accounts.111111111111.roles.orders.policies.all]\nStatement = {{ Effect = 'Allow', Action = 's3:*', Resource = ['{arn}', '{arn}/object/*'] }}\n"
+        );
+        let delegated = "[buckets.lake.policy]\nStatement = { Effect = 'Deny', Principal = '*', Action = 's3:*', Resource = ['arn:aws:s3:::lake', 'arn:aws:s3:::lake/*'], Condition = { StringNotEquals = { 's3:DataAccessPointAccount' = '111111111111' } } }\n";
+        let point = "[buckets.lake.access_points.orders]\n";
+        let narrow = format!("policy = {{ Statement = {{ Effect = 'Deny', Principal = '*', Action = 's3:GetObject', Resource = '{arn}/object/topics/a' }} }}\n");
+        let inside = "network_origin = 'VPC'\nvpc = 'vpc-1'\n";
+        let endpoint = "[machine.vpc_endpoints.s3]\nvpc = 'vpc-1'\n";
+        let explicit = format!("\"{arn}/object/topics/a\" with an explicit deny in a resource-based policy");
+        for (more, direct, through) in [
+            (point.to_owned(), "ok", "ok"),
+            (format!("{only_point}{point}"), "because no identity-based policy allows the s3:GetObject action", "ok"),
+            (format!("{delegated}{point}"), "with an explicit deny in a resource-based policy", "ok"),
+            (format!("{point}{narrow}"), "ok", &*explicit),
+            (format!("{point}{inside}"), "ok", "403 AccessDenied: Access Denied"),
+            (format!("{point}{inside}{endpoint}"), "ok", "ok"),
+            // The role's own policies must know the access point.
+            (format!("{}{point}", may("['s3:*']")), "ok", "because no identity-based policy allows the s3:GetObject action"),
+        ] {
+            let text = usual_with(&format!("{more}[connections.lake]\nbucket = '${{access_point.orders}}'"));
+            let stage = play(&text).await;
+            let alias = super::connection(&stage)["bucket"].as_str().unwrap().to_owned();
+            assert!(alias.starts_with("orders-") && alias.ends_with("-s3alias"), "{alias}");
+            let session = assumed(&stage).await;
+            let told = asked(&session, "GET", "/lake/topics/a").await;
+            assert!(told.ends_with(direct), "{more}: {told}");
+            let told = asked(&session, "GET", &format!("/{alias}/topics/a")).await;
+            assert!(told.ends_with(through), "{more}: {told}");
+        }
     })
     .await;
 }

@@ -1,7 +1,11 @@
 //! Scenarios, played and asked over real TCP.
 
 mod accounts;
+mod ambient;
 mod buckets;
+mod network;
+mod organization;
+mod regions;
 mod slips;
 
 use std::collections::BTreeMap;
@@ -48,7 +52,7 @@ fn usual_with(more: &str) -> String {
 fn merge(into: &mut toml::Table, from: toml::Table) {
     for (key, value) in from {
         match (into.get_mut(&key), value) {
-            (Some(toml::Value::Table(old)), toml::Value::Table(new)) if key != "caller" && key != "trust" => {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) if !["caller", "trust"].contains(&&*key) => {
                 merge(old, new);
             }
             (_, value) => drop(into.insert(key, value)),

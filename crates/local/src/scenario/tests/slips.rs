@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::super::Scenario;
-use super::{USUAL, bounded, slips, usual_with, variables};
+use super::{ROLE, USUAL, bounded, caller, outcome, play, slips, usual_with, variables};
 
 #[test]
 fn every_slip_is_told_at_once_with_its_key_and_what_was_meant() {
@@ -129,4 +131,35 @@ async fn what_only_play_can_see_is_told_at_once_too() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_example_of_the_documentation_fails_and_is_mended_as_it_says() {
+    bounded(async {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/doctor-scenarios.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let tags = [("ExternalId", "c-7f3"), ("Tags.member.1.Key", "team"), ("Tags.member.1.Value", "data")];
+        let told = outcome(&caller(&play(example).await).assume(ROLE, &tags).await);
+        assert!(told.contains("is not authorized to perform: sts:TagSession"), "{told}");
+        let action = r#"Action = "sts:AssumeRole", Condition"#;
+        assert!(example.contains(action));
+        let mended = example.replace(action, r#"Action = ["sts:AssumeRole", "sts:TagSession"], Condition"#);
+        assert_eq!(outcome(&caller(&play(&mended).await).assume(ROLE, &tags).await), "ok");
+    })
+    .await;
+}
+
+proptest! {
+    #[test]
+    fn a_scenario_with_a_piece_cut_out_or_another_put_in_is_read_or_refused(
+        at in 0..USUAL.len(), length in 0usize..40, with in "[\\[\\]{}=\"'.a-z0-9$\\n]{0,6}",
+    ) {
+        let end = (at + length).min(USUAL.len());
+        let changed = format!("{}{with}{}", &USUAL[..at], &USUAL[end..]);
+        if let Err(refused) = Scenario::parse("x", &changed) {
+            prop_assert!(!refused.faults.is_empty());
+            prop_assert!(!refused.to_string().contains('\n'));
+        }
+    }
 }
