@@ -1,8 +1,10 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -75,13 +77,36 @@ impl Uploads {
     }
 }
 
-/// Opens a file for one process alone; `None` if another has it.
+/// How often a file is opened that another process puts in place or takes away at that very moment.
+const OPENINGS: u32 = 8;
+
+/// Opens a file for one process alone; `None` if another has it. A symbolic link is not followed: whoever may write into the
+/// directory could lead us to any file of ours.
 pub(super) fn lock(path: &Path) -> std::io::Result<Option<File>> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+    let follow_no_link = OFlags::NOFOLLOW.bits() as i32;
+    for _ in 0..OPENINGS {
+        let mut options = OpenOptions::new();
+        let file =
+            options.read(true).write(true).create(true).truncate(false).custom_flags(follow_no_link).open(path)?;
+        match file.try_lock() {
+            // Whoever had it may have given it another name between the two calls: then it is a finished file that is
+            // held here, and not the one of this name.
+            Ok(()) if has_name(&file, path)? => return Ok(Some(file)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether an open file is the one that is called `path` now.
+fn has_name(file: &File, path: &Path) -> std::io::Result<bool> {
+    let held = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -125,5 +150,32 @@ impl Note {
     /// The upload is over.
     pub(super) fn remove(self) {
         fs::remove_file(&self.path).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_got_another_name_meanwhile_is_not_taken_for_the_one_of_this_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let (part, finished) = (directory.path().join("a.tidegate-part"), directory.path().join("a"));
+        let opened = File::create(&part).unwrap();
+        assert!(has_name(&opened, &part).unwrap());
+        fs::rename(&part, &finished).unwrap();
+        assert!(!has_name(&opened, &part).unwrap());
+        File::create(&part).unwrap();
+        assert!(!has_name(&opened, &part).unwrap());
+    }
+
+    #[test]
+    fn a_symbolic_link_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (link, precious) = (directory.path().join("a.tidegate-part"), directory.path().join("precious"));
+        fs::write(&precious, "kept").unwrap();
+        std::os::unix::fs::symlink(&precious, &link).unwrap();
+        assert!(lock(&link).is_err());
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "kept");
     }
 }

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,6 +26,8 @@ pub(super) struct PartFile {
     final_path: PathBuf,
     notes_path: PathBuf,
     notes: Mutex<Option<File>>,
+    /// The permissions of what is under the final name.
+    mode: Option<u32>,
     range: u64,
     size: u64,
     algorithm: Algorithm,
@@ -36,7 +38,19 @@ const BLOCK: usize = 512 << 10;
 
 impl PartFile {
     /// Opens the file for `path`, held against other processes.
+    ///
+    /// # Errors
+    /// What is at `path` is no file: a device or a pipe would be replaced by one.
     pub(super) fn open(path: &Path, size: u64, range: u64, algorithm: Algorithm) -> Result<Self, Error> {
+        let mode = match fs::metadata(path) {
+            Ok(there) if !there.is_file() => {
+                let text = format!("{} is there and is no file", path.display());
+                let hint = "name a file; to write into a pipe or a device, get to - and redirect that";
+                return Err(Error::BadInput { text, hint: Some(hint.into()) });
+            }
+            Ok(there) => Some(there.mode() & 0o777),
+            Err(_) => None,
+        };
         let beside = |ending: &str| {
             let mut name = path.as_os_str().to_owned();
             name.push(ending);
@@ -47,11 +61,20 @@ impl PartFile {
         match lock(&part) {
             Ok(Some(file)) => {
                 let final_path = path.to_owned();
-                Ok(Self { file, path: part, final_path, notes_path, notes: Mutex::default(), range, size, algorithm })
+                let notes = Mutex::default();
+                let part = Self { file, path: part, final_path, notes_path, notes, mode, range, size, algorithm };
+                // From the beginning: what others may not read of the old one they may not read of the new one.
+                part.permit(0o600).map_err(|error| part.error(error))?;
+                Ok(part)
             }
             Ok(None) => Err(Error::Busy { path: part }),
             Err(error) => Err(Error::file("write", part, error)),
         }
+    }
+
+    /// Gives it the permissions of the file that it is to replace, and `more`.
+    fn permit(&self, more: u32) -> io::Result<()> {
+        self.mode.map_or(Ok(()), |mode| self.file.set_permissions(Permissions::from_mode(mode | more)))
     }
 
     /// The ranges there are.
@@ -89,7 +112,12 @@ impl PartFile {
             self.file.set_len(0)?;
         }
         self.file.set_len(self.size)?;
-        let mut notes = File::create(&self.notes_path)?;
+        // Made anew: a link of this name would lead elsewhere.
+        match fs::remove_file(&self.notes_path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut notes = OpenOptions::new().write(true).create_new(true).open(&self.notes_path)?;
         let mut text = format!("{about}\n");
         for (number, sum) in &there {
             writeln!(text, "{number} {}", sum.encode()).expect("writing to a String does not fail");
@@ -130,6 +158,7 @@ impl PartFile {
 
     /// Gives the file its name.
     pub(super) fn finish(&self) -> Result<(), Error> {
+        self.permit(0).map_err(|error| self.error(error))?;
         fs::rename(&self.path, &self.final_path).map_err(|error| Error::file("write", &self.final_path, error))?;
         fs::remove_file(&self.notes_path).ok();
         Ok(())
@@ -197,5 +226,38 @@ impl Take for RangeWriter {
         self.held += bytes.len();
         self.pending.push(bytes);
         if self.held >= BLOCK { self.write().await } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_is_replaced_and_its_permissions_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = |path: &Path| PartFile::open(path, 1, 1, Algorithm::Crc64Nvme);
+        for no_file in [Path::new("/dev/null"), directory.path()] {
+            assert!(open(no_file).unwrap_err().to_string().contains("no file"), "{}", no_file.display());
+        }
+        let secret = directory.path().join("secret");
+        fs::write(&secret, "old").unwrap();
+        fs::set_permissions(&secret, Permissions::from_mode(0o400)).unwrap();
+        let part = open(&secret).unwrap();
+        part.take_up(&Value::Null, false).unwrap();
+        assert_eq!(fs::metadata(&part.path).unwrap().mode() & 0o777, 0o600);
+        part.finish().unwrap();
+        assert_eq!(fs::metadata(&secret).unwrap().mode() & 0o777, 0o400);
+    }
+
+    #[test]
+    fn notes_are_not_written_through_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, precious) = (directory.path().join("a"), directory.path().join("precious"));
+        fs::write(&precious, "kept").unwrap();
+        let part = PartFile::open(&path, 1, 1, Algorithm::Crc64Nvme).unwrap();
+        std::os::unix::fs::symlink(&precious, &part.notes_path).unwrap();
+        part.take_up(&Value::Null, false).unwrap();
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "kept");
     }
 }

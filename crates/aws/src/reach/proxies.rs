@@ -53,8 +53,9 @@ impl ProxyVariables {
 /// `host:port` of `http://user:password@host:port/`.
 fn host_of(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_owned()
+    // A password may hold what elsewhere ends an authority.
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    host.split(['/', '?', '#']).next().unwrap_or_default().to_owned()
 }
 
 fn is_in(address: IpAddr, network: &str) -> bool {
@@ -81,6 +82,13 @@ mod tests {
             ("HTTPS_PROXY", "http://me:secret@proxy.example:3128/"),
             ("NO_PROXY", no_proxy),
         ]))
+    }
+
+    #[test]
+    fn of_a_proxy_nothing_but_host_and_port_is_shown() {
+        for url in ["http://proxy:3128/", "proxy:3128", "http://me:se@proxy:3128", "http://me:se/cr?e#t@proxy:3128/x"] {
+            assert_eq!(host_of(url), "proxy:3128", "{url}");
+        }
     }
 
     #[test]

@@ -226,7 +226,9 @@ impl S3Probe {
 
     /// Begins an upload in parts, uploads one, and aborts it: nothing ever becomes visible. The answer is that of the
     /// first step that was refused. With SSE-KMS this needs `kms:Decrypt` where [`S3Probe::put`] does not.
-    pub async fn multipart(&self, key: &str, shape: &PutShape) -> Tried<()> {
+    ///
+    /// The second is false if an upload may be left: one whose beginning or whose end S3 did not confirm.
+    pub async fn multipart(&self, key: &str, shape: &PutShape) -> (Tried<()>, bool) {
         let bucket = &self.options().bucket;
         let created = self
             .try_it(Operation::CreateMultipartUpload, key, || async {
@@ -245,7 +247,10 @@ impl S3Probe {
         let Tried { operation, answer, request_id, took, attempts, renewed } = created;
         let upload = match answer {
             Ok(upload) => upload,
-            Err(error) => return Tried { operation, answer: Err(error), request_id, took, attempts, renewed },
+            Err(error) => {
+                let is_gone = attempts == 1 && error.refusal().is_some();
+                return (Tried { operation, answer: Err(error), request_id, took, attempts, renewed }, is_gone);
+            }
         };
         let part = self
             .try_it(Operation::UploadPart, key, || async {
@@ -265,7 +270,13 @@ impl S3Probe {
             .await;
         let took = took + part.took + aborted.took;
         let renewed = renewed.or(part.renewed).or(aborted.renewed.clone());
-        match part.answer {
+        let is_gone = attempts == 1
+            && aborted
+                .answer
+                .as_ref()
+                .err()
+                .is_none_or(|error| error.refusal().is_some_and(|refusal| refusal.code == "NoSuchUpload"));
+        let tried = match part.answer {
             Ok(_) => Tried { took, renewed, ..aborted },
             Err(error) => Tried {
                 renewed,
@@ -275,7 +286,8 @@ impl S3Probe {
                 took,
                 attempts: part.attempts,
             },
-        }
+        };
+        (tried, is_gone)
     }
 
     /// Sets one tag on an object.

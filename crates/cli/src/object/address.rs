@@ -78,9 +78,15 @@ impl Naming<'_> {
     }
 
     /// The beginning of keys: of the address, of `--prefix` and `--folder`, of the connection.
-    pub(crate) fn prefix(&self) -> String {
-        match &self.address {
-            Some(address) if !address.rest.is_empty() => address.rest.clone(),
+    pub(crate) fn prefix(&self) -> Result<String, Error> {
+        Ok(match &self.address {
+            Some(address) if !address.rest.is_empty() => {
+                if self.at.prefix.is_some() || self.at.folder.is_some() {
+                    let hint = "leave one of them out: an address names its prefix whole";
+                    return Err(bad("the prefix is named twice, in the address and by an option".into(), hint));
+                }
+                address.rest.clone()
+            }
             _ => {
                 let prefix = prefix_of(self.spec, self.at.prefix.as_deref());
                 match self
@@ -94,7 +100,7 @@ impl Naming<'_> {
                     None => prefix.to_owned(),
                 }
             }
-        }
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-use std::io::{BufRead, BufReader, IsTerminal, Write as _};
+use std::io::{BufRead, BufReader, IsTerminal, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +13,9 @@ use crate::object::print;
 
 /// The longest line that a list of keys may have: a key has 1024 bytes.
 const MAX_LINE: usize = 4096;
+
+/// The longest list of keys: a million keys of 64 bytes.
+const MAX_LIST: u64 = 64 << 20;
 
 /// `tidegate object delete`.
 pub(crate) async fn delete(opening: &Opening<'_>, arguments: &DeleteArguments) -> Result<Exit, Error> {
@@ -36,7 +39,7 @@ pub(crate) async fn delete(opening: &Opening<'_>, arguments: &DeleteArguments) -
         if addresses.len() > 1 {
             return Err(bad("several prefixes are named".into(), "delete prefix by prefix"));
         }
-        let prefix = Naming { spec: &opening.spec, address: addresses.first().cloned(), at: &arguments.at }.prefix();
+        let prefix = Naming { spec: &opening.spec, address: addresses.first().cloned(), at: &arguments.at }.prefix()?;
         if !arguments.yes && !arguments.dry_run {
             confirm(opening, &format!("every object whose key begins with s3://{name}/{}", print::name(&prefix)))?;
         }
@@ -99,8 +102,14 @@ impl Deleting<'_> {
             Box::new(BufReader::new(std::fs::File::open(file).map_err(unreadable)?))
         };
         let mut doomed = Vec::new();
-        for (number, line) in input.lines().enumerate() {
+        let mut read = 0;
+        for (number, line) in input.take(MAX_LIST + 1).lines().enumerate() {
             let line = line.map_err(unreadable)?;
+            read += line.len() as u64 + 1;
+            if read > MAX_LIST {
+                let text = format!("the list has more than {}, and is held in memory whole", print::bytes(MAX_LIST));
+                return Err(bad(text, "split it; nothing was deleted"));
+            }
             let line = line.strip_suffix('\r').unwrap_or(&line);
             if line.is_empty() {
                 continue;
@@ -166,7 +175,7 @@ impl Deleting<'_> {
         match self.opening.output {
             Output::Json => self.told.push(value),
             Output::Text => {
-                let why = why.map(|why| format!("  {why}")).unwrap_or_default();
+                let why = why.map(|why| format!("  {}", print::name(why))).unwrap_or_default();
                 print::out(&format!("{what} s3://{}/{}{why}\n", self.bucket.name(), print::name(one.key.as_str())));
             }
         }

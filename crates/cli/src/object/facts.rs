@@ -86,7 +86,7 @@ pub(crate) async fn tags(opening: &Opening<'_>, arguments: &ReadArguments) -> Re
             print::json(&json!({ "bucket": bucket.name(), "key": key.as_str(), "tags": tags }));
         }
         Output::Text => {
-            let lines: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+            let lines: Vec<_> = tags.iter().map(|(key, value)| print::name(&format!("{key}={value}")) + "\n").collect();
             print::out(&lines.concat());
         }
     }

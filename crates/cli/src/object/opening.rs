@@ -4,7 +4,7 @@ use std::sync::Arc;
 use aws::Clients;
 use aws::objects::{Algorithm, Bucket, BucketName, BucketOptions, CustomerKey, Encryption, Error, Traits, Transfer};
 use aws::s3::S3Options;
-use fault::{Diagnose as _, Retry};
+use fault::{Chain, Diagnose as _, Retry};
 use iam::Partition;
 use identity::{ConnectionSpec, KeyRule, Purpose};
 use world::{Clock, Environment};
@@ -12,7 +12,7 @@ use world::{Clock, Environment};
 use crate::args::{Exit, Output};
 use crate::connection::{find, load_file};
 use crate::object::args::{EncryptionArguments, OnArguments, Sse, TraitArguments, TransferArguments, VersionArguments};
-use crate::place::explain;
+use crate::object::print::name;
 use crate::screen::Screen;
 
 /// The largest file that is read for a key.
@@ -135,7 +135,11 @@ impl<'a> Opening<'a> {
     pub(crate) fn explain(&self, error: &Error) -> Exit {
         let exit = exit_of(error);
         match self.output {
-            Output::Text => self.screen.print(format!("error: {}\n", explain(error)).as_bytes()),
+            Output::Text => {
+                let hint = error.hint().map(|hint| format!("\n  hint: {}", name(&hint))).unwrap_or_default();
+                // S3's own text may be in it, and keys.
+                self.screen.print(format!("error: {}{hint}\n", name(&Chain(error).to_string())).as_bytes());
+            }
             Output::Json => super::print::error(error),
         }
         exit

@@ -100,7 +100,7 @@ pub(crate) async fn get(opening: &Opening<'_>, arguments: &GetArguments) -> Resu
             print::out(&format!(
                 "got s3://{name}/{} into {}  {}{}, {} compared\n",
                 print::name(key.as_str()),
-                path.display(),
+                print::name(&path.to_string_lossy()),
                 print::bytes(fetched.head.size),
                 resumed.unwrap_or_default(),
                 verified.unwrap_or("size"),
@@ -198,5 +198,5 @@ pub(crate) fn stored_text(stored: &Stored) -> String {
     }
     text.extend(stored.checksum.clone());
     text.extend(stored.version.as_ref().map(|version| format!("version {version}")));
-    text.join(", ")
+    print::name(&text.join(", "))
 }

@@ -323,6 +323,29 @@ fn a_store_that_does_not_answer_is_exit_code_4() {
 }
 
 #[test]
+fn a_recursive_delete_never_takes_more_than_was_named() {
+    let desk = Desk::new();
+    for name in ["b/1", "c"] {
+        assert_eq!(desk.with_input(&["object", "put", "-", "--file-name", name], b"x").status.code(), Some(0));
+    }
+    for narrower in [["--folder", "b"], ["--prefix", "in/b/"]] {
+        let output =
+            desk.call(&[&["object", "delete", "--recursive", "--yes", "s3://lake/in/"], &narrower[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+        assert!(text(&output.stderr).contains("named twice"), "{}", text(&output.stderr));
+    }
+    assert_eq!(desk.keys(), ["in/b/1", "in/c"]);
+}
+
+#[test]
+fn a_list_of_keys_that_does_not_end_is_refused_before_memory_does() {
+    let desk = Desk::new();
+    let output = desk.call(&["object", "delete", "--from-file", "/dev/zero"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("64.0 MiB"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn many_are_listed_and_deleted() {
     let desk = Desk::new();
     for name in ["a", "b/1", "b/2", "c"] {

@@ -8,6 +8,7 @@ use identity::roles_anywhere::{CertificateError, OPERATION, RolesAnywhere};
 use identity::{Base, Error, Refusal};
 
 use super::Case;
+use super::shell::word;
 use crate::{Cause, CertificateFacts, Check, Diagnosis, Paste, Remedy};
 
 /// Who asks for a role on behalf of a certificate.
@@ -192,13 +193,13 @@ fn regions(case: &mut Case<'_>) {
     }
 }
 
-/// The last part of an anchor's or a profile's ARN.
-fn id(arn: &str) -> &str {
-    arn.rsplit_once('/').map_or(arn, |(_, id)| id)
+/// The last part of an anchor's or a profile's ARN, as a shell takes it.
+fn id(arn: &str) -> String {
+    word(arn.rsplit_once('/').map_or(arn, |(_, id)| id))
 }
 
 fn command(action: impl Into<String>, declared: &RolesAnywhere, verb: &str) -> Remedy {
-    let text = format!("aws rolesanywhere {verb} --region {}", declared.region);
+    let text = format!("aws rolesanywhere {verb} --region {}", word(&declared.region));
     Remedy::paste(action, Paste::Command(text))
 }
 
@@ -216,7 +217,7 @@ fn of_certificate(case: &mut Case<'_>, declared: &RolesAnywhere, facts: &Certifi
     let said = fault::Chain(error).to_string();
     let diagnosis = match error {
         CertificateError::Mismatch { certificate, key } => {
-            let bare = |place: &str| place.rsplit_once(' ').map_or(place, |(_, path)| path).to_owned();
+            let bare = |place: &str| word(place.rsplit_once(' ').map_or(place, |(_, path)| path));
             let text = format!(
                 "openssl x509 -noout -pubkey -in {}\nopenssl pkey -pubout -in {}",
                 bare(certificate),
@@ -227,7 +228,7 @@ fn of_certificate(case: &mut Case<'_>, declared: &RolesAnywhere, facts: &Certifi
             Diagnosis::decided(&OTHER_KEY, said).cure(look)
         }
         CertificateError::Unfit { .. } => {
-            let look = Paste::Command(format!("openssl x509 -noout -text -in {certificate}"));
+            let look = Paste::Command(format!("openssl x509 -noout -text -in {}", word(&certificate.to_string())));
             let issue = "have one issued with CA:false, keyUsage digitalSignature and SHA-256 or stronger";
             Diagnosis::decided(&UNFIT, said).cure(Remedy::to(issue)).cure(Remedy::paste("look at it", look))
         }
@@ -383,7 +384,7 @@ fn switched_off(declared: &RolesAnywhere, diagnosis: Diagnosis) -> Diagnosis {
     let (anchor, profile) = (id(&declared.trust_anchor_arn), id(&declared.profile_arn));
     let text = format!(
         "aws rolesanywhere get-trust-anchor --trust-anchor-id {anchor} --region {region}\naws rolesanywhere get-profile --profile-id {profile} --region {region}\naws rolesanywhere list-crls --region {region}",
-        region = declared.region
+        region = word(&declared.region)
     );
     let look =
         Remedy::paste("see what is enabled, which roles the profile lists, and what is revoked", Paste::Command(text));

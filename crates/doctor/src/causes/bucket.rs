@@ -1,6 +1,7 @@
 //! Which bucket it is, and whose.
 
 use super::Case;
+use super::shell::word;
 use crate::{Cause, Check, Diagnosis, Paste, Remedy, Trial};
 
 static NO_NAME: Cause = Cause {
@@ -70,13 +71,12 @@ pub(super) fn explain(case: &mut Case<'_>) {
     let facts = case.facts;
     if let Some(Trial::Refused { status: 404, .. }) = &facts.bucket {
         let because = format!("S3 answers that there is no bucket {}", place.bucket);
-        let region = &place.region;
+        let (bucket, region) = (word(&place.bucket), word(&place.region));
         let command = if region == "us-east-1" {
-            format!("aws s3api create-bucket --bucket {}", place.bucket)
+            format!("aws s3api create-bucket --bucket {bucket}")
         } else {
             format!(
-                "aws s3api create-bucket --bucket {} --region {region} --create-bucket-configuration LocationConstraint={region}",
-                place.bucket
+                "aws s3api create-bucket --bucket {bucket} --region {region} --create-bucket-configuration LocationConstraint={region}"
             )
         };
         let diagnosis = Diagnosis::decided(&NO_BUCKET, because)

@@ -6,7 +6,7 @@ use iam::{
 };
 
 use super::grant::{bucket_statement, statement_text};
-use super::refused::{Refused, account, caller, principal};
+use super::refused::{Refused, account, bucket_arn, caller, principal};
 use super::{Case, encryption};
 use crate::{Cause, Diagnosis, Paste, Place, Remedy};
 
@@ -45,10 +45,17 @@ pub(super) static ACCESS_POINT: Cause = Cause {
 
 pub(super) static CAUSES: &[&Cause] = &[&NETWORK, &BUCKET_POLICY, &ACCESS_POINT];
 
-pub(super) fn endpoint(refused: &Refused<'_>) -> Diagnosis {
+pub(super) fn endpoint(case: &Case<'_>, refused: &Refused<'_>) -> Diagnosis {
     let because = "AWS says that the policy of a VPC endpoint refuses it";
-    let statement =
-        DraftStatement::allow([refused.action]).called("Tidegate").by("AWS", "*").on([refused.resource.clone()]);
+    // Not the one object that was tried.
+    let objects = case.target.place.as_ref().map(|place| format!("{}/{}*", bucket_arn(place), place.prefix));
+    let resource = objects.filter(|_| refused.resource.contains('/')).unwrap_or_else(|| refused.resource.clone());
+    let statement = DraftStatement::allow([refused.action]).called("Tidegate").by("AWS", "*").on([resource]);
+    // An endpoint's policy takes no role as its principal ("Control access to VPC endpoints using endpoint policies").
+    let statement = match (principal(case), "ArnEquals".parse::<Operator>()) {
+        (Some(principal), Ok(is)) => statement.only_if(is, "aws:PrincipalArn", [principal.as_str()]),
+        _ => statement,
+    };
     let remedy = match statement_text(&statement) {
         Ok(text) => Remedy::paste("add this statement to the endpoint's policy", Paste::ResourceStatement(text)),
         Err(_) => Remedy::to(NETWORK.cure),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use identity::Error;
 
 use super::Case;
+use super::shell::word;
 use crate::{Cause, Check, Diagnosis, Paste, Remedy};
 
 static CHAINED: Cause = Cause {
@@ -88,7 +89,7 @@ pub(super) fn explain(case: &mut Case<'_>) {
             .cure(Remedy::paste("ask for less: sessions are renewed by themselves", setting(given.unwrap_or(HOUR))));
         if let Some(name) = hop.role_arn.rsplit('/').next() {
             let seconds = asked.as_secs();
-            let command = format!("aws iam update-role --role-name {name} --max-session-duration {seconds}");
+            let command = format!("aws iam update-role --role-name {} --max-session-duration {seconds}", word(name));
             diagnosis =
                 diagnosis.cure(Remedy::paste("or raise the role's maximum, in its account", Paste::Command(command)));
         }

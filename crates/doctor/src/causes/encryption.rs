@@ -7,6 +7,7 @@ use super::denial::By;
 use super::grant::{own_policy, statement_text};
 use super::policy::{MISSING, missing};
 use super::refused::{Refused, account, principal};
+use super::shell::word;
 use crate::{Cause, Check, Diagnosis, Facts, Paste, Place, Remedy, Trial};
 
 static NO_DECRYPT: Cause = Cause {
@@ -213,7 +214,7 @@ fn sse_s3(case: &Case<'_>) -> Remedy {
 }
 
 fn own_key(place: &Place) -> Remedy {
-    let bucket = &place.bucket;
+    let bucket = word(&place.bucket);
     let rule = r#"{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms","KMSMasterKeyID":"KEY_ARN"},"BucketKeyEnabled":true}]}"#;
     Remedy::paste(
         "let the bucket's owner make a key of his own the bucket's default (put its ARN in place of KEY_ARN)",

@@ -27,6 +27,7 @@ mod refused;
 mod region;
 mod remedy;
 mod session_policy;
+mod shell;
 mod tags;
 mod time;
 mod trust;

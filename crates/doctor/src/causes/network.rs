@@ -3,6 +3,7 @@
 use aws::reach::{Distrust, Obstacle, Reached, Service};
 
 use super::Case;
+use super::shell::word;
 use crate::{Cause, Check, Diagnosis, Paste, Remedy};
 
 static DOTS: Cause = Cause {
@@ -171,9 +172,9 @@ fn one_way(case: &mut Case<'_>, check: &'static Check, reached: &Reached, all: &
     let because = format!("{that} answers at {} and {this} does not at {}", other.host, reached.host);
     let region = case.target.connection.as_ref().map_or("REGION", |connection| connection.sts.region.as_str());
     let command = format!(
-        "aws ec2 create-vpc-endpoint --vpc-id vpc-.. --vpc-endpoint-type Interface --service-name com.amazonaws.{region}.{} \
+        "aws ec2 create-vpc-endpoint --vpc-id vpc-.. --vpc-endpoint-type Interface --service-name {} \
          --subnet-ids subnet-.. --security-group-ids sg-..   # port 443 open to this machine",
-        this.to_lowercase()
+        word(&format!("com.amazonaws.{region}.{}", this.to_lowercase()))
     );
     let remedy = Remedy::paste(format!("give the network a way to {this}"), Paste::Command(command));
     let named = Remedy::to(format!("if there is one already, set its URL as endpoints.{}", this.to_lowercase()));
@@ -206,7 +207,7 @@ fn none_at_all(case: &mut Case<'_>, check: &'static Check, reached: &Reached) {
         let apart = "whether anything outside is reached from this machine: nothing of AWS's is";
         let remedy = Remedy::paste(
             "look how far it goes",
-            Paste::Command(format!("getent hosts {0}; curl -sv --max-time 5 https://{0}/", reached.host)),
+            Paste::Command(format!("getent hosts {0}; curl -sv --max-time 5 https://{0}/", word(&reached.host))),
         );
         Diagnosis::possible(&ONE_WAY, apart).cure(remedy)
     };

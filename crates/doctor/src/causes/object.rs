@@ -3,6 +3,7 @@
 use super::denial::Denial;
 use super::grant::own_policy;
 use super::refused::{Refused, account};
+use super::shell::word;
 use super::{Case, policy};
 use crate::{Cause, Check, Diagnosis, Paste, Remedy, Trial};
 
@@ -161,7 +162,7 @@ fn names_reading(trial: &Trial) -> bool {
 }
 
 fn owner_pays(case: &Case<'_>) -> Remedy {
-    let bucket = case.target.place.as_ref().map(|place| place.bucket.as_str()).unwrap_or_default();
+    let bucket = word(case.target.place.as_ref().map(|place| place.bucket.as_str()).unwrap_or_default());
     let command = format!(
         "aws s3api put-bucket-request-payment --bucket {bucket} --request-payment-configuration Payer=BucketOwner"
     );
@@ -183,7 +184,7 @@ fn third_owner(case: &Case<'_>, refused: &Refused<'_>) -> Option<Vec<Diagnosis>>
     }
     let theirs =
         owner(key).is_some_and(|theirs| read.iter().all(|(key, _)| owner(key).is_some_and(|ours| ours != theirs)));
-    let bucket = case.target.place.as_ref().map(|place| place.bucket.as_str()).unwrap_or_default();
+    let bucket = word(case.target.place.as_ref().map(|place| place.bucket.as_str()).unwrap_or_default());
     let remedy = Remedy::paste(
         "have the bucket's owner switch ACLs off: then all objects are his, also those that are there",
         Paste::Command(format!(

@@ -143,7 +143,7 @@ fn by_policy(case: &Case<'_>, refused: &Refused<'_>) -> Vec<Diagnosis> {
     match refused.denial.by {
         Some(by) => match by.kind() {
             PolicyKind::ServiceControl | PolicyKind::ResourceControl => vec![control(case, refused, by)],
-            PolicyKind::Endpoint => vec![bucket_policy::endpoint(refused)],
+            PolicyKind::Endpoint => vec![bucket_policy::endpoint(case, refused)],
             PolicyKind::Resource => bucket_policy::by_bucket(case, refused),
             PolicyKind::Identity | PolicyKind::Boundary | PolicyKind::Session | PolicyKind::Trust => {
                 missing(case, refused, by)

@@ -6,6 +6,7 @@ use ::identity::{Error, domain_of, is_region};
 use iam::Partition;
 
 use super::Case;
+use super::shell::word;
 use crate::{Cause, Check, Diagnosis, Paste, Place, Remedy, Trial};
 
 static GLOBAL_STS: Cause = Cause {
@@ -378,7 +379,7 @@ fn enable(region: &str, arn: Option<&str>) -> Remedy {
     let account = arn.and_then(|arn| arn.parse::<iam::Arn>().ok()).and_then(|arn| arn.account());
     let whose =
         account.map_or_else(|| "the base identity's account".to_owned(), |account| format!("account {account}"));
-    let command = format!("aws account enable-region --region-name {region}   # in {whose}");
+    let command = format!("aws account enable-region --region-name {}   # in {whose}", word(region));
     Remedy::paste(format!("enable {region} in {whose}"), Paste::Command(command))
 }
 

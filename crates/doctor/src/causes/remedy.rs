@@ -7,6 +7,7 @@ use iam::lint::Finding;
 use serde_json::json;
 
 use super::Case;
+use super::shell::word;
 use crate::{Paste, Remedy};
 
 /// The trust policy that would let us in, and nobody else; of hop `index`, or of the last.
@@ -100,7 +101,8 @@ pub(super) fn update_command(case: &Case<'_>, index: usize) -> Remedy {
         Some((name, account)) => Remedy::paste(
             format!("put it into force in account {account}, from a file"),
             Paste::Command(format!(
-                "aws iam update-assume-role-policy --role-name {name} --policy-document file://trust-policy.json"
+                "aws iam update-assume-role-policy --role-name {} --policy-document file://trust-policy.json",
+                word(name)
             )),
         ),
         None => Remedy::to("save it in the role's account"),

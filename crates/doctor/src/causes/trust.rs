@@ -12,6 +12,7 @@ use super::condition::{self, ADDRESS, DENY, HOUR, MFA, SPREADING};
 use super::external_id::{DIFFERS, OF_ANOTHER};
 use super::principal::{self, NOT_ALLOWED, OTHER, RECREATED};
 use super::remedy::{assume_statement, external_id_setting, trust_policy, update_command};
+use super::shell::word;
 use super::{Case, external_id, input};
 use crate::{Certainty, Check, Diagnosis, Remedy};
 
@@ -199,7 +200,7 @@ fn spreading(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let again = Remedy::paste(
         "if the trust policy was changed just now, wait for it",
-        crate::Paste::Command(format!("tidegate doctor {} --wait 60", case.target.name)),
+        crate::Paste::Command(format!("tidegate doctor {} --wait 60", word(&case.target.name))),
     );
     Some(Diagnosis::possible(&SPREADING, "changes in IAM take up to a minute to arrive: try again then").cure(again))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use connectors::{Config, ConnectorFile, WorkerConfig};
 use doctor::{Certainty, Check, Depth, Report, Status, Target, TargetKind, Verdict, causes, examine};
 use identity::{Connections, KeyRule};
+use local::aws::{Effect, FaultRule};
 use local::scenario::{Scenario, Stage};
 use world::Environment;
 
@@ -142,4 +143,50 @@ async fn f66_names_that_do_not_repeat_are_warned_of() {
         let names = report.check(Check::NAMES_REPEAT).unwrap();
         assert_eq!(names.status, Status::Passed, "{more:?}: {}", names.reason);
     }
+}
+
+/// A healthy connection whose role may delete for good, examined down to writing, while `fault` is at work.
+async fn written_under(fault: FaultRule) -> (Stage, Report) {
+    let name = "healthy-role-of-another-account.toml";
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
+    let text = std::fs::read_to_string(&path).expect("the scenario is there");
+    let text = text.replace("\"s3:DeleteObject\"", "\"s3:DeleteObject\", \"s3:DeleteObjectVersion\"");
+    let scenario = Scenario::parse(name, &text).unwrap_or_else(|faults| panic!("{faults}"));
+    let stage = scenario.play(&BTreeMap::new()).await.unwrap_or_else(|error| panic!("{error}"));
+    stage.aws().faults().add(fault).unwrap();
+    let connections = Connections::read(name, stage.connections(), &stage.environment(), KeyRule::default()).unwrap();
+    let target = Target::connection(connections.get("lake").unwrap(), None);
+    let report = examine(&target, Depth::Write, &around(&stage), &|_| ()).await;
+    (stage, report)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_whose_answer_was_lost_is_taken_away_and_told_of() {
+    let lost = FaultRule::new(Effect::Reset { applied: true }).operation("PutObject").key("*.tidegate-doctor/*");
+    let (stage, report) = written_under(lost).await;
+    assert_eq!(report.check(Check::PUT).unwrap().status, Status::Unproven);
+    let clean = report.check(Check::CLEAN).unwrap();
+    assert_eq!(clean.status, Status::Warning, "{}", clean.reason);
+    assert!(clean.reason.contains("S3 did not say whether it was written; deleted"), "{}", clean.reason);
+    // Two to learn whether it may be deleted, and one that does.
+    assert_eq!(stage.aws().requests().of("DeleteObject"), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_was_not_aborted_is_told_of() {
+    // The first abort asks whether one may be.
+    let refused = Effect::Error { code: "InternalError".into(), applied: false };
+    let (_, report) = written_under(FaultRule::new(refused).operation("AbortMultipartUpload").skip(1)).await;
+    let clean = report.check(Check::CLEAN).unwrap();
+    assert_eq!(clean.status, Status::Warning, "{}", clean.reason);
+    assert!(clean.reason.contains("an upload in parts of topics/.tidegate-doctor/"), "{}", clean.reason);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_while_it_is_not_known_whether_it_would_be_locked() {
+    let lost = FaultRule::new(Effect::Reset { applied: false }).operation("GetObjectLockConfiguration");
+    let (stage, report) = written_under(lost).await;
+    let put = report.check(Check::PUT).unwrap();
+    assert_eq!((put.status, report.verdict), (Status::Unproven, Verdict::Unproven), "{}", put.reason);
+    assert_eq!(stage.aws().requests().of("PutObject"), 0);
 }

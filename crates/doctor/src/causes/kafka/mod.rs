@@ -7,6 +7,7 @@ mod state;
 use kafka::config::IamLogin;
 
 use super::Case;
+use super::shell::word;
 use crate::{Cause, Paste, Remedy};
 
 pub(super) static CAUSES: &[&[&Cause]] = &[reach::CAUSES, rights::CAUSES, state::CAUSES];
@@ -33,9 +34,9 @@ fn grant(case: &Case<'_>, operations: &[&str], resource: &str) -> Remedy {
     let operations: Vec<_> = operations.iter().map(|operation| format!("--operation {operation}")).collect();
     let operations = operations.join(" ");
     let command = format!(
-        "kafka-acls.sh --bootstrap-server {} --command-config admin.properties --add \\\n  --allow-principal '{}' {operations} {resource}",
-        case.facts.kafka.way.servers,
-        principal(case)
+        "kafka-acls.sh --bootstrap-server {} --command-config admin.properties --add \\\n  --allow-principal {} {operations} {resource}",
+        word(&case.facts.kafka.way.servers),
+        word(principal(case))
     );
     Remedy::paste("give this client the right, as who administers the cluster", Paste::Command(command))
 }

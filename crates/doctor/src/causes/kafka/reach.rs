@@ -3,6 +3,7 @@ use kafka::ErrorCode;
 use kafka::net::{Error, TlsFault};
 
 use super::super::Case;
+use super::super::shell::word;
 use super::iam_policy;
 use crate::kafka_facts::{Door, KafkaWay};
 use crate::{Cause, Check, Diagnosis, Paste, Remedy};
@@ -365,6 +366,11 @@ fn stands_at(check: &Check, door: &Door) -> bool {
     }
 }
 
+/// Whether a name in a certificate can be one of a machine: what cannot would begin a setting of its own.
+fn is_host(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c))
+}
+
 fn port(address: &str) -> &str {
     address.rsplit_once(':').map_or("9092", |(_, port)| port)
 }
@@ -456,7 +462,7 @@ fn of_tls(case: &Case<'_>, door: &Door, fault: &TlsFault, said: &str) -> Vec<Dia
                 format!("it was asked for {host}, and carries {}", named.join(", "))
             };
             let mut diagnosis = Diagnosis::decided(&OTHER_NAME, because);
-            if let Some(name) = named.iter().find(|name| !name.contains('*')) {
+            if let Some(name) = named.iter().find(|name| is_host(name)) {
                 let text = format!("bootstrap.servers={name}:{}", port(address));
                 diagnosis = diagnosis.cure(setting("reach the broker by a name that its certificate carries", text));
             }
@@ -474,7 +480,8 @@ fn of_tls(case: &Case<'_>, door: &Door, fault: &TlsFault, said: &str) -> Vec<Dia
             vec![Diagnosis::decided(&OUT_OF_DATE, because)]
         }
         TlsFault::UnknownAuthority => {
-            let command = format!("openssl s_client -connect {address} -servername {host} -showcerts </dev/null");
+            let command =
+                format!("openssl s_client -connect {} -servername {} -showcerts </dev/null", word(address), word(host));
             let look = Remedy::paste("see which authority issued it", Paste::Command(command));
             let trust = setting(
                 "trust that authority",
@@ -595,8 +602,9 @@ fn of_refusal(case: &Case<'_>, door: &Door, code: ErrorCode, message: Option<&st
         (way.principal.as_deref().and_then(|who| who.strip_prefix("User:")), mechanism.starts_with("SCRAM"))
     {
         let command = format!(
-            "kafka-configs.sh --bootstrap-server {} --command-config admin.properties --describe --entity-type users --entity-name {user}",
-            way.servers
+            "kafka-configs.sh --bootstrap-server {} --command-config admin.properties --describe --entity-type users --entity-name {}",
+            word(&way.servers),
+            word(user)
         );
         diagnosis = diagnosis.cure(Remedy::paste("see which credentials the user has", Paste::Command(command)));
     }

@@ -2,6 +2,7 @@ use kafka::ErrorCode;
 use kafka::cluster::Error;
 
 use super::super::Case;
+use super::super::shell::word;
 use super::{grant, principal};
 use crate::{Cause, Check, Diagnosis};
 
@@ -89,7 +90,7 @@ pub(super) fn explain(case: &mut Case<'_>) {
     let group = case.target.connector.as_ref().map(|plan| plan.group().to_owned()).unwrap_or_default();
     if is(facts.group_error.as_ref(), ErrorCode::GROUP_AUTHORIZATION_FAILED) {
         let because = format!("the coordinator refused {who} the group {group}");
-        let remedy = grant(case, &["Read"], &format!("--group {}", quoted(&group)));
+        let remedy = grant(case, &["Read"], &format!("--group {}", word(&group)));
         case.explain(Check::GROUP, Diagnosis::decided(&GROUP, because).cure(remedy));
     }
     let letters = &facts.letters;
@@ -115,15 +116,5 @@ fn is(error: Option<&Error>, code: ErrorCode) -> bool {
 }
 
 fn on_topic(topic: &str) -> String {
-    format!("--topic {}", quoted(topic))
-}
-
-/// As a shell takes it; a topic has no quotes, a group may have anything.
-fn quoted(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if !name.is_empty() && name.chars().all(plain) {
-        name.to_owned()
-    } else {
-        format!("'{}'", name.replace('\'', r"'\''"))
-    }
+    format!("--topic {}", word(topic))
 }

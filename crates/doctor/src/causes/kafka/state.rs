@@ -2,6 +2,7 @@ use kafka::ErrorCode;
 use kafka::inspect::GroupDescription;
 
 use super::super::Case;
+use super::super::shell::word;
 use crate::checks::kafka::{is_of_another_kind, others};
 use crate::{Cause, Check, Diagnosis, Paste, Remedy};
 
@@ -188,8 +189,9 @@ pub(super) fn explain(case: &mut Case<'_>) {
     records(case);
 }
 
-fn servers<'a>(case: &Case<'a>) -> &'a str {
-    &case.facts.kafka.way.servers
+/// The brokers, as a shell takes them.
+fn servers(case: &Case<'_>) -> String {
+    word(&case.facts.kafka.way.servers)
 }
 
 fn group_of(case: &Case<'_>) -> String {
@@ -203,11 +205,14 @@ fn topics(case: &mut Case<'_>) {
         if topic.code == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) {
             let because = format!("the brokers know no topic {name}");
             let mut diagnosis = Diagnosis::decided(&NO_TOPIC, because);
-            if let Some(close) = &topic.close {
+            // What is no name of a topic would begin a setting of its own.
+            let is_name = |close: &&String| close.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+            if let Some(close) = topic.close.as_ref().filter(is_name) {
                 let text = format!("topics={close}");
                 diagnosis = diagnosis.cure(Remedy::paste(format!("did you mean {close}?"), Paste::Setting(text)));
             }
-            let command = format!("kafka-topics.sh --bootstrap-server {} --create --topic {name}", servers(case));
+            let command =
+                format!("kafka-topics.sh --bootstrap-server {} --create --topic {}", servers(case), word(name));
             case.explain(Check::TOPICS, diagnosis.cure(Remedy::paste("make the topic", Paste::Command(command))));
         } else if !topic.leaderless.is_empty() {
             let because = format!("{} partitions of {name} have no leader", topic.leaderless.len());
@@ -225,7 +230,7 @@ fn topics(case: &mut Case<'_>) {
         let command = format!(
             "kafka-transactions.sh --bootstrap-server {} abort --topic {} --partition {} --start-offset {}",
             servers(case),
-            partition.topic,
+            word(&partition.topic),
             partition.partition,
             open.start
         );
@@ -255,7 +260,7 @@ fn of_group(case: &mut Case<'_>, group: &GroupDescription) {
         others(group, &own).partition(|member| member.client_id.starts_with("connector-consumer-"));
     if !of_connect.is_empty() {
         let because = of_connect.iter().map(|member| told(member)).collect::<Vec<_>>().join(", ");
-        let command = format!("curl -X PUT http://CONNECT:8083/connectors/{name}/stop");
+        let command = format!("curl -X PUT {}", word(&format!("http://CONNECT:8083/connectors/{name}/stop")));
         let stop = Remedy::paste(
             "stop it there (Kafka 3.5 and later; before that: pause it, or delete it)",
             Paste::Command(command),
@@ -265,8 +270,11 @@ fn of_group(case: &mut Case<'_>, group: &GroupDescription) {
     }
     if !strangers.is_empty() {
         let because = strangers.iter().map(|member| told(member)).collect::<Vec<_>>().join(", ");
-        let command =
-            format!("kafka-consumer-groups.sh --bootstrap-server {} --describe --members --group {id}", servers(case));
+        let command = format!(
+            "kafka-consumer-groups.sh --bootstrap-server {} --describe --members --group {}",
+            servers(case),
+            word(&id)
+        );
         let look = Remedy::paste("see who has which partitions", Paste::Command(command));
         let diagnosis = Diagnosis::decided(&OTHERS, format!("in the group there is {because}"));
         case.explain(Check::GROUP_FREE, diagnosis.cure(another).cure(look));
@@ -290,10 +298,10 @@ fn offsets(case: &mut Case<'_>) {
         let will = consequence(case, place);
         let partition = &place.partition;
         let command = format!(
-            "kafka-consumer-groups.sh --bootstrap-server {} --group {group} --reset-offsets --to-earliest --topic {}:{} --execute",
+            "kafka-consumer-groups.sh --bootstrap-server {} --group {} --reset-offsets --to-earliest --topic {} --execute",
             servers(case),
-            partition.topic,
-            partition.partition
+            word(&group),
+            word(&format!("{}:{}", partition.topic, partition.partition))
         );
         let set =
             Remedy::paste("or say yourself where it goes on, while nobody is in the group", Paste::Command(command));
@@ -362,7 +370,7 @@ fn records(case: &mut Case<'_>) {
             let command = format!(
                 "kafka-console-consumer.sh --bootstrap-server {} --topic {} --partition {} --offset {} --max-messages 1 --property print.key=true",
                 servers(case),
-                bad.partition.topic,
+                word(&bad.partition.topic),
                 bad.partition.partition,
                 bad.offset
             );
