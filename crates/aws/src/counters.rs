@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What was asked of AWS, for the runtime's metrics. Only ever goes up.
+/// What was asked of AWS and what came of it, for the runtime's metrics. Counts only ever go up.
 #[derive(Debug, Default)]
 pub struct Counters {
     requests: Mutex<BTreeMap<(&'static str, String), u64>>,
+    permissions: Mutex<BTreeMap<(String, &'static str), bool>>,
     bytes_sent: AtomicU64,
     retries: AtomicU64,
 }
@@ -19,6 +20,17 @@ pub struct RequestCount {
     pub code: String,
     /// How often.
     pub count: u64,
+}
+
+/// What the last answer about an operation in a bucket showed that is about permission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permission {
+    /// The bucket.
+    pub bucket: String,
+    /// `UploadPart`.
+    pub operation: &'static str,
+    /// Whether it was done; otherwise it was denied.
+    pub is_allowed: bool,
 }
 
 /// How many pairs of operation and code are told apart; a store that makes up codes must not fill our memory.
@@ -42,6 +54,39 @@ impl Counters {
     /// Attempts after the first one.
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
+    }
+
+    /// What traffic has shown last of what may be done, by bucket and operation. An answer that says nothing of permission
+    /// (no such key, slow down, none at all) changes nothing.
+    pub fn permissions(&self) -> Vec<Permission> {
+        let permissions = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
+        permissions
+            .iter()
+            .map(|((bucket, operation), is_allowed)| Permission {
+                bucket: bucket.clone(),
+                operation,
+                is_allowed: *is_allowed,
+            })
+            .collect()
+    }
+
+    /// A request about a bucket.
+    pub(crate) fn request_of(&self, bucket: &str, operation: &'static str, code: &str) {
+        self.request(operation, code);
+        let is_allowed = match code {
+            "OK" => true,
+            // A HEAD has no body to say a code in: then its status is one.
+            "AccessDenied" | "AllAccessDisabled" | "403" => false,
+            _ => return,
+        };
+        let mut permissions = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = permissions.len() < PAIRS;
+        let key = (bucket.to_owned(), operation);
+        if let Some(held) = permissions.get_mut(&key) {
+            *held = is_allowed;
+        } else if room {
+            permissions.insert(key, is_allowed);
+        }
     }
 
     pub(crate) fn request(&self, operation: &'static str, code: &str) {
@@ -69,6 +114,24 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_answer_about_permission_counts_and_others_do_not() {
+        let counters = Counters::default();
+        let shown = || {
+            let told = |p: Permission| format!("{} {} {}", p.bucket, p.operation, p.is_allowed);
+            counters.permissions().into_iter().map(told).collect::<Vec<_>>()
+        };
+        counters.request_of("lake", "PutObject", "SlowDown");
+        assert!(shown().is_empty());
+        counters.request_of("lake", "PutObject", "OK");
+        counters.request_of("lake", "PutObject", "InternalError");
+        counters.request_of("other", "PutObject", "AccessDenied");
+        assert_eq!(shown(), ["lake PutObject true", "other PutObject false"]);
+        counters.request_of("lake", "PutObject", "403");
+        assert_eq!(shown(), ["lake PutObject false", "other PutObject false"]);
+        assert_eq!(counters.requests().iter().map(|request| request.count).sum::<u64>(), 5);
+    }
 
     #[test]
     fn a_store_that_makes_up_codes_fills_no_memory() {

@@ -83,6 +83,7 @@ pub(crate) async fn run_plans(
             return Exit::Failed;
         }
     };
+    process.explain_with(crate::doctor::causes_of);
     let metrics = Metrics::new(process.clone());
     let guard = integrations.as_ref().map_or(Ok(None), |known| known.guard(&plans, &process, &metrics));
     let Ok(_guard) = guard else { return Exit::Refused };

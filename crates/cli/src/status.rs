@@ -66,13 +66,15 @@ impl Status {
         if let Some(left) = session {
             parts.push(format!("session {} min", left.as_secs() / 60));
         }
-        let failed: Vec<&str> = connectors
+        let failed: Vec<String> = connectors
             .iter()
-            .filter(|connector| matches!(connector.state(), State::Failed(_)))
-            .map(|connector| connector.name())
+            .filter_map(|connector| match connector.state() {
+                State::Failed(failure) => Some(format!("{} ({})", connector.name(), failure.code)),
+                State::Starting | State::Running | State::Stopped => None,
+            })
             .collect();
         if !failed.is_empty() {
-            parts.push(format!("failed: {}", failed.join(" ")));
+            parts.push(format!("failed: {}", failed.join(", ")));
         }
         parts.join(", ")
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::ConnectorPlan;
-use fault::{Fault, Retry};
+use fault::{Blame, Fault, Retry};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -141,7 +141,11 @@ impl Supervision {
                 }
                 Ended::Fault(fault) => {
                     let wait = wait_after(fault.retry(), attempts);
-                    self.set(State::Failed(Failure::of(fault, since, attempts, Some(wait))));
+                    let mut failure = Failure::of(fault, since, attempts, Some(wait));
+                    if failure.blame == Blame::Operator {
+                        failure.causes = self.process.explained(&failure.text);
+                    }
+                    self.set(State::Failed(failure));
                     Some(wait)
                 }
             };
@@ -189,6 +193,7 @@ impl Supervision {
                 connector,
                 code = failure.code,
                 hint = failure.hint.as_deref(),
+                may_be = (!failure.causes.is_empty()).then(|| failure.causes.join("; or: ")),
                 retry_in = failure.retry_in.map(|wait| format!("{:.1}s", wait.as_secs_f64())),
                 "{}",
                 failure.text

@@ -251,6 +251,18 @@ fn requests(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Resu
         })
         .collect();
     put(encoder, MetricType::Counter, "tidegate_aws_requests", "Requests to AWS by what was answered", requests)?;
+    let permissions = counters.permissions().into_iter().flat_map(|permission| {
+        [("allowed", true), ("refused", false)].map(|(state, is_allowed)| {
+            let labels = [
+                ("bucket", permission.bucket.clone()),
+                ("operation", permission.operation.to_owned()),
+                ("state", state.to_owned()),
+            ];
+            Sample(labels, f64::from(u8::from(permission.is_allowed == is_allowed)))
+        })
+    });
+    let help = "1 for what the last answer of S3 showed: that the operation is allowed, or that it is refused";
+    put(encoder, MetricType::Gauge, "tidegate_s3_permission", help, permissions.collect())?;
     let none: [(&str, &str); 0] = [];
     let sent = vec![Sample(none, counters.bytes_sent() as f64)];
     put(encoder, MetricType::Counter, "tidegate_aws_sent_bytes", "Bytes of parts and objects sent to AWS", sent)?;

@@ -94,8 +94,10 @@ impl TokenProvider for MskTokens {
 
 #[derive(Debug, thiserror::Error)]
 enum MskError {
+    /// The broker's name does not say its region, and nothing else does.
     #[error("the region of MSK broker {address} is not known")]
     Region { address: String },
+    /// A token could not be signed.
     #[error("no token for MSK")]
     Sign(#[source] MskTokenError),
 }

@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use connectors::{ClientProperties, ConnectorPlan};
 use fault::Fault;
@@ -20,6 +21,18 @@ struct Inner {
     clock: Clock,
     environment: Environment,
     clients: aws::Clients,
+    explain: OnceLock<Explain>,
+}
+
+/// Tells from the text of a failure what may have caused it, the likeliest first.
+struct Explain(Box<Explaining>);
+
+type Explaining = dyn Fn(&str) -> Vec<String> + Send + Sync;
+
+impl fmt::Debug for Explain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Explain")
+    }
 }
 
 /// The part of the memory that is left to what the budget cannot see: an allocator rounds sizes up (jemalloc by 10 % on
@@ -50,6 +63,7 @@ impl Process {
             clients: aws::Clients::with_keys(clock.clone(), environment.clone(), keys),
             clock,
             environment,
+            explain: OnceLock::new(),
         })))
     }
 
@@ -76,6 +90,17 @@ impl Process {
     /// The AWS clients, and the sessions that they share.
     pub fn clients(&self) -> &aws::Clients {
         &self.0.clients
+    }
+
+    /// From now on, failures that a person must mend are shown with what `explain` makes of their texts. Only the first one
+    /// that is given counts. It must not wait for anything.
+    pub fn explain_with(&self, explain: impl Fn(&str) -> Vec<String> + Send + Sync + 'static) {
+        self.0.explain.get_or_init(|| Explain(Box::new(explain)));
+    }
+
+    /// What may have caused a failure of this text, the likeliest first.
+    pub(crate) fn explained(&self, text: &str) -> Vec<String> {
+        self.0.explain.get().map(|explain| (explain.0)(text)).unwrap_or_default()
     }
 
     /// What signs for a Kafka client of `plan`.

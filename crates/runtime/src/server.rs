@@ -142,6 +142,10 @@ fn readiness(metrics: &Metrics) -> Response<Full<Bytes>> {
         if let State::Failed(failure) = state {
             lines.push_str(": ");
             lines.push_str(&failure.text);
+            for cause in &failure.causes {
+                lines.push_str("\n  may be: ");
+                lines.push_str(cause);
+            }
         }
         lines.push('\n');
     }

@@ -42,6 +42,8 @@ pub struct Failure {
     pub text: String,
     /// What to do.
     pub hint: Option<String>,
+    /// What may have caused it, the likeliest first: of failures that a person must mend, as far as their texts tell.
+    pub causes: Vec<String>,
     /// When it failed first, without a success since.
     pub since: SystemTime,
     /// How many times in a row it has been tried.
@@ -59,6 +61,7 @@ impl Failure {
             retry: fault.retry(),
             text: Chain(fault.as_error()).to_string(),
             hint: fault.hint().map(std::borrow::Cow::into_owned),
+            causes: Vec::new(),
             since,
             attempts,
             retry_in,
@@ -73,6 +76,7 @@ impl Failure {
             retry: error.retry(),
             text: Chain(error).to_string(),
             hint: error.hint().map(std::borrow::Cow::into_owned),
+            causes: Vec::new(),
             since,
             attempts,
             retry_in,

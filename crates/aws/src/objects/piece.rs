@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use aws_sdk_s3::primitives::ByteStream;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
@@ -128,6 +129,7 @@ impl Piece {
                     next: *offset,
                     end: offset + length,
                     block: None,
+                    lent: VecDeque::new(),
                     progress: progress.clone(),
                     trouble: trouble.clone(),
                 };
@@ -218,9 +220,15 @@ struct FileReading {
     next: u64,
     end: u64,
     block: Option<JoinHandle<io::Result<Bytes>>>,
+    /// Blocks that were handed out, oldest first: once the socket has taken one, its memory is read into again. A block of
+    /// fresh memory costs as much in page faults as reading the file into it.
+    lent: VecDeque<Bytes>,
     progress: Progress,
     trouble: Trouble,
 }
+
+/// The most blocks that are waited for; the HTTP client holds one or two.
+const LENT: usize = 4;
 
 impl FileReading {
     fn ask(&mut self) {
@@ -230,11 +238,26 @@ impl FileReading {
         let (file, at) = (Arc::clone(&self.file), self.next);
         let length = (self.end - at).min(BLOCK as u64);
         self.next += length;
+        let mut block = self.spare().unwrap_or_default();
         self.block = Some(tokio::task::spawn_blocking(move || {
-            let mut block = vec![0; length as usize];
+            block.resize(length as usize, 0);
             file.file.read_exact_at(&mut block, at)?;
-            Ok(Bytes::from(block))
+            Ok(block.freeze())
         }));
+    }
+
+    /// The memory of a block that nobody holds any more.
+    fn spare(&mut self) -> Option<BytesMut> {
+        let oldest = self.lent.pop_front()?;
+        match oldest.try_into_mut() {
+            Ok(block) => Some(block),
+            Err(held) => {
+                if self.lent.len() < LENT {
+                    self.lent.push_front(held);
+                }
+                None
+            }
+        }
     }
 }
 
@@ -255,6 +278,7 @@ impl Body for FileReading {
         match read {
             Ok(block) => {
                 self.ask();
+                self.lent.push_back(block.clone());
                 self.progress.took(block.len());
                 Poll::Ready(Some(Ok(Frame::data(block))))
             }

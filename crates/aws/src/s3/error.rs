@@ -125,16 +125,27 @@ impl fmt::Display for Refusal {
 }
 
 enum Kind {
+    /// S3 refuses this to whom we are.
     Denied,
+    /// There is no bucket of this name.
     NoSuchBucket,
+    /// The bucket is in another region than the request was signed for.
     WrongRegion,
+    /// The access key is unknown, or its secret is another one.
     Keys,
+    /// The session is over, or not known to S3.
     Session,
+    /// A part that is not the last one is smaller than S3 takes.
     TooSmall,
+    /// An object, a part or its metadata is larger than S3 takes.
     TooLarge,
+    /// S3 does not take the bucket's name or the key.
     BadName,
+    /// The encryption that is asked for cannot be had.
     Encryption,
+    /// The store does not know this part of S3.
     NotBuilt,
+    /// S3 refuses it for another reason, which its code says.
     Other,
 }
 

@@ -20,6 +20,23 @@ pub(super) fn read(text: &str) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// How many causes a log line names: more are read by nobody, and the doctor tells them apart.
+const NAMED: usize = 3;
+
+/// What a failure may be of, for a log line: each cause with its code and its cure.
+pub(crate) fn causes_of(failure: &str) -> Vec<String> {
+    let guesses = guess(failure);
+    let mut causes: Vec<String> = guesses
+        .iter()
+        .take(NAMED)
+        .map(|guess| format!("{} [{}]: {}", guess.cause.title, guess.cause.code, guess.cause.cure))
+        .collect();
+    if guesses.len() > NAMED {
+        causes.push(format!("{} others, which tidegate doctor tells apart", guesses.len() - NAMED));
+    }
+    causes
+}
+
 /// What an error message may be of.
 pub(super) fn explain(message: &str, output: Output) -> String {
     let guesses = guess(message);
@@ -65,4 +82,19 @@ fn text(guesses: &[Guess]) -> String {
         out.push_str("a text decides nothing; tidegate doctor TARGET tells these apart\n");
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::causes_of;
+
+    #[test]
+    fn a_failure_of_a_connector_is_shown_with_the_cause_and_the_cure_that_its_text_tells() {
+        let text = "could not write to bucket lake: no session: sts:AssumeRole for role arn:aws:iam::111111111111:role/o as \
+            arn:aws:iam::222222222222:user/v was refused with AccessDenied (403): User: arn:aws:iam::222222222222:user/v is \
+            not authorized to perform: sts:TagSession on resource: arn:aws:iam::111111111111:role/o";
+        let causes = causes_of(text);
+        assert!(causes[0].contains("[trust.tag-session-not-allowed]: allow sts:TagSession"), "{causes:?}");
+        assert!(causes_of("the printer is on fire").is_empty());
+    }
 }

@@ -15,6 +15,7 @@ use ::doctor::{Depth, Report, Target, Verdict};
 use world::{Clock, Environment};
 
 pub(crate) use args::DoctorArguments;
+pub(crate) use explain::causes_of;
 pub(crate) use show::{Look, text};
 
 use crate::args::{Exit, Output};
@@ -49,7 +50,7 @@ async fn told(arguments: &DoctorArguments, environment: &Environment, screen: &S
     if name == "list" {
         return Ok(print(&scenario::list(arguments.output), Exit::Done, screen));
     }
-    let played = Played::play(name, arguments).await?;
+    let played = Played::play(name, arguments, screen).await?;
     examine(&played.subject, Some(&played), screen).await
 }
 

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{DoctorArguments, Subject};
 use crate::args::Output;
+use crate::screen::Screen;
 
 /// A scenario that is on stage, as the doctor sees it.
 pub(super) struct Played {
@@ -29,8 +30,8 @@ const PARTITIONS: usize = 1;
 
 impl Played {
     /// Plays the scenario of that name or file.
-    pub(super) async fn play(name: &str, arguments: &DoctorArguments) -> Result<Self, String> {
-        let scenario = find(name)?;
+    pub(super) async fn play(name: &str, arguments: &DoctorArguments, screen: &Screen) -> Result<Self, String> {
+        let scenario = find(name, screen)?;
         let mut variables = BTreeMap::new();
         for variable in &arguments.variables {
             let Some((name, value)) = variable.split_once('=') else {
@@ -112,23 +113,23 @@ async fn start_broker(connector: &str) -> Result<Broker, String> {
     Ok(broker)
 }
 
-fn find(name: &str) -> Result<Scenario, String> {
+fn find(name: &str, screen: &Screen) -> Result<Scenario, String> {
     if Path::new(name).is_file() {
         let text = std::fs::read_to_string(name).map_err(|error| format!("could not read {name}: {error}"))?;
         return Scenario::parse(name, &text).map_err(|faults| faults.to_string());
     }
-    match scenarios::named(name).as_slice() {
-        [BuiltIn { name, text }] => Scenario::parse(name, text).map_err(|faults| faults.to_string()),
-        [] => {
-            let close = fault::suggest(name, scenarios::ALL.iter().map(|scenario| scenario.name));
-            let meant = close.map_or_else(String::new, |close| format!("; did you mean {close}?"));
-            Err(format!("{name} is no file and no scenario that is built in (--fake-aws list){meant}"))
-        }
-        several => {
-            let names: Vec<_> = several.iter().map(|scenario| scenario.name).collect();
-            Err(format!("{name} stands for several scenarios: {}", names.join(", ")))
-        }
+    let named = scenarios::named(name);
+    let Some((BuiltIn { name: first, text }, others)) = named.split_first() else {
+        let close = fault::suggest(name, scenarios::ALL.iter().map(|scenario| scenario.name));
+        let meant = close.map_or_else(String::new, |close| format!("; did you mean {close}?"));
+        return Err(format!("{name} is no file and no scenario that is built in (--fake-aws list){meant}"));
+    };
+    if !others.is_empty() {
+        // A row may show itself in several ways.
+        let others: Vec<_> = others.iter().map(|scenario| scenario.name).collect();
+        screen.print(format!("{first}; of {name} there are also {}\n", others.join(", ")).as_bytes());
     }
+    Scenario::parse(first, text).map_err(|faults| faults.to_string())
 }
 
 /// The scenarios that are built in.

@@ -37,11 +37,15 @@ fn scenario(dir: &Path, expect: &str) -> String {
 
 #[test]
 fn a_scenario_that_is_built_in_is_found_by_its_row_and_is_as_it_expects() {
-    let output = tidegate(&["doctor", "--fake-aws", "F07"]);
+    let output = tidegate(&["doctor", "--fake-aws", "F07-tag-session"]);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
     assert!(stdout.contains("[trust.tag-session-not-allowed]") && stdout.contains("\"sts:TagSession\""), "{stdout}");
     assert!(stderr.contains("it is as the scenario expects"), "{stderr}");
+    // A row that shows itself in several ways: the first of them, and it is said which there are.
+    let output = tidegate(&["doctor", "--fake-aws", "f7"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("of f7 there are also "), "{}", text(&output.stderr));
     let listed = text(&tidegate(&["doctor", "--fake-aws", "list"]).stdout);
     assert!(listed.lines().any(|line| line.starts_with("F07-tag-session ")), "{listed}");
 }
@@ -119,7 +123,7 @@ fn a_watched_connection_is_told_once_until_it_changes_and_a_signal_ends_it() {
 fn a_report_is_as_the_published_schema_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/doctor.schema.json");
     let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    for arguments in [["F07", "identity"], ["healthy-role-of-another-account", "write"]] {
+    for arguments in [["F07-tag-session", "identity"], ["healthy-role-of-another-account", "write"]] {
         let [scenario, depth] = arguments;
         let output = tidegate(&["doctor", "--fake-aws", scenario, "--depth", depth, "-o", "json"]);
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();

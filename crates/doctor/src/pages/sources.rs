@@ -36,7 +36,7 @@ pub(super) fn failures() -> Vec<Failure> {
     let mut found = Vec::new();
     for (krate, files) in &files_of {
         // What one file names and another one says, if there is only one of that name.
-        let mut whole: BTreeMap<String, Option<(Option<String>, Option<String>)>> = BTreeMap::new();
+        let mut whole: BTreeMap<String, Option<Said>> = BTreeMap::new();
         for (name, said) in files.iter().flat_map(told) {
             whole.entry(name).and_modify(|only| *only = None).or_insert(Some(said));
         }
@@ -151,7 +151,10 @@ pub(super) fn is_code(text: &str) -> bool {
 }
 
 /// By `Type` and `Type::Variant`: the documentation, and what it prints.
-type Told = BTreeMap<String, (Option<String>, Option<String>)>;
+type Told = BTreeMap<String, Said>;
+
+/// The documentation, and what it prints.
+type Said = (Option<String>, Option<String>);
 
 fn told(file: &File) -> Told {
     let mut told = Told::new();

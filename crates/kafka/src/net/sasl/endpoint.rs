@@ -53,14 +53,19 @@ impl std::fmt::Debug for EndpointTokens {
 /// Why the endpoint gave no token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EndpointError {
+    /// No connection to the token endpoint.
     #[error("could not reach token endpoint {url}")]
     Unreachable { url: Uri, source: io::Error },
+    /// The token endpoint ended the connection, or spoke no HTTP.
     #[error("token endpoint {url} broke off")]
     Http { url: Uri, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The token endpoint did not answer in time.
     #[error("token endpoint {url} did not answer within {PATIENCE:?}")]
     TimedOut { url: Uri },
+    /// The token endpoint refused the client.
     #[error("token endpoint {url} answered {status} {reason}")]
     Refused { url: Uri, status: StatusCode, reason: String },
+    /// The token endpoint's answer holds no token.
     #[error("token endpoint {url} answered something that is no token")]
     NoToken { url: Uri },
 }
