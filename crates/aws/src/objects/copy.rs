@@ -253,8 +253,13 @@ impl Bucket {
         let part = if transfer.part_size.is_some() { part } else { part.max(COPY_PART) }.min(MAX_PART);
         let upload = self.begin(&target, None).await?;
         let completing = AtomicBool::new(false);
+        let copy = async {
+            let done = self.copy_parts(source, head, &target, &upload, part, transfer).await?;
+            completing.store(true, Ordering::Relaxed);
+            self.complete(&target, &upload, &done).await
+        };
         let copied = tokio::select! {
-            copied = self.copy_parts(source, head, &target, &upload, &completing, part, transfer) => copied,
+            copied = copy => copied,
             () = transfer.interrupt.wait() => Err(stopped(&completing, "nothing was written")),
         };
         if copied.is_err() {
@@ -269,10 +274,9 @@ impl Bucket {
         head: &Head,
         target: &Target,
         upload: &str,
-        completing: &AtomicBool,
         part: u64,
         transfer: &Transfer,
-    ) -> Result<Stored, Error> {
+    ) -> Result<BTreeMap<u64, Done>, Error> {
         let mut numbers = 1..=head.size.div_ceil(part);
         let mut done = BTreeMap::new();
         let mut under_way: JoinSet<Result<(u64, Done), Error>> = JoinSet::new();
@@ -293,14 +297,12 @@ impl Bucket {
                 };
                 under_way.spawn(async move { one.copy(number).await });
             }
-            let Some(joined) = under_way.join_next().await else { break };
+            let Some(joined) = under_way.join_next().await else { return Ok(done) };
             let (number, part) =
                 joined.unwrap_or_else(|error| Err(stream("copy a part", std::io::Error::other(error))))?;
             transfer.meter.add(part.size);
             done.insert(number, part);
         }
-        completing.store(true, Ordering::Relaxed);
-        self.complete(target, upload, &done).await
     }
 
     /// Looks at the copy.

@@ -283,7 +283,7 @@ async fn an_interrupt_does_not_say_that_nothing_was_written_once_s3_was_asked_fo
             interrupt.set();
         };
         let both = async { tokio::join!(put, stopping) };
-        let (put, ()) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
+        let (put, ()) = tokio::time::timeout(Duration::from_secs(30), Box::pin(both)).await.unwrap();
         let error = put.unwrap_err();
         assert_eq!(error.code(), "object.stopped");
         assert!(error.to_string().contains("there whole, or not at all"), "{operation}: {error}");
