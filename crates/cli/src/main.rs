@@ -44,9 +44,13 @@ fn main() -> ExitCode {
     };
     let screen = Screen::new();
     let mut log = arguments.log.clone();
-    if matches!(arguments.command, Command::Doctor(_)) && log.log == "info" {
-        // What it finds, it says itself.
-        "off".clone_into(&mut log.log);
+    if log.log == "info" {
+        // What it finds, the doctor says itself; and what is done with objects has its own lines on stderr, or none.
+        match arguments.command {
+            Command::Doctor(_) => "off".clone_into(&mut log.log),
+            Command::Object(_) | Command::Bucket(_) => "warn".clone_into(&mut log.log),
+            _ => {}
+        }
     }
     if let Err(text) = logging::start(&log, &screen) {
         screen.print(format!("error: {text}\n").as_bytes());

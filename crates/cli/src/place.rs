@@ -128,11 +128,13 @@ impl Place {
     }
 
     /// The environment in which Tidegate finds its own keys.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
         [
             ("AWS_ACCESS_KEY_ID", self.user.access_key_id.clone()),
             ("AWS_SECRET_ACCESS_KEY", self.user.secret_access_key.expose().to_owned()),
             ("AWS_REGION", REGION.to_owned()),
+            // The one that version 1 of the aws CLI and boto3 go by.
+            ("AWS_DEFAULT_REGION", REGION.to_owned()),
         ]
     }
 

@@ -207,8 +207,15 @@ impl Watch {
 impl CheckResult {
     pub(crate) fn new(check: &'static Check, status: Status, took: Duration, reason: impl Into<String>) -> Self {
         let reason = reason.into();
-        let (code, request_id, host, identity, because_of, diagnoses) = (None, None, None, None, None, Vec::new());
-        Self { check, status, took, reason, code, request_id, host, identity, because_of, diagnoses }
+        let (code, request_id, host, identity, because_of) = (None, None, None, None, None);
+        let (hints, diagnoses) = (Vec::new(), Vec::new());
+        Self { check, status, took, reason, code, request_id, host, identity, because_of, hints, diagnoses }
+    }
+
+    /// The same with what to do where no cause is known.
+    pub(crate) fn hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
+        self.hints.extend(hints);
+        self
     }
 
     /// The same with what AWS knows the request by.
@@ -243,6 +250,7 @@ impl CheckResult {
             Retry::Never => watch.failed(check, text),
             Retry::Backoff | Retry::Throttled | Retry::After(_) => watch.unproven(check, text),
         };
+        let result = result.hints(error.hint().map(Into::into));
         match error {
             identity::Error::Refused(refusal) => result
                 .code(Some(refusal.code.clone()))

@@ -32,6 +32,9 @@ pub struct CheckResult {
     /// Of a skipped one: the check that stands before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because_of: Option<&'static str>,
+    /// What to do by itself, where no known cause says it better.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
     /// What caused it, the likeliest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub diagnoses: Vec<Diagnosis>,

@@ -376,6 +376,9 @@ fn refusal_hint(refusal: &Refusal) -> Option<Cow<'static, str>> {
         Kind::Request if refusal.code == "PackedPolicyTooLarge" => {
             Some("send fewer session tags or a shorter session policy; tags inherited from the caller count too".into())
         }
+        Kind::Request if refusal.code == "SignatureDoesNotMatch" => {
+            Some(format!("correct the secret access key: it is not that of {as_whom}").into())
+        }
         Kind::Request if refusal.code == "MalformedPolicyDocument" => Some("mend the session policy".into()),
         Kind::Throttled | Kind::Unwell | Kind::Request => None,
     }

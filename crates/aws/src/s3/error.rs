@@ -109,11 +109,11 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} on {} as {} was refused with {} ({})",
-            self.operation, self.resource, self.as_whom, self.code, self.status
-        )?;
+        write!(f, "{} on {} as {} was refused with {}", self.operation, self.resource, self.as_whom, self.code)?;
+        // An answer without a body has no code but its status.
+        if self.code != self.status.to_string() {
+            write!(f, " ({})", self.status)?;
+        }
         if !self.message.is_empty() {
             write!(f, ": {}", self.message)?;
         }
@@ -255,6 +255,14 @@ impl Refusal {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let Self { permission, resource, bucket, as_whom, region, .. } = self;
         match self.kind() {
+            // S3 asks for this permission only where there is no such object.
+            Kind::Denied if *permission == "s3:GetObject" && self.message.contains("perform: s3:ListBucket ") => Some(
+                format!(
+                    "correct the key: most likely there is no {resource}; S3 says so only to who may s3:ListBucket the bucket as \
+                     a whole"
+                )
+                .into(),
+            ),
             Kind::Denied => Some(
                 format!(
                     "allow {permission} on {resource} for {as_whom}, and look for a deny in the bucket's policy; with SSE-KMS \
@@ -279,5 +287,44 @@ impl Refusal {
             Kind::BadName => Some("shorten or correct the file name template: an S3 key has at most 1024 bytes".into()),
             Kind::TooSmall | Kind::TooLarge | Kind::Other => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Refusal;
+
+    fn refusal(status: u16, code: &str, message: &str) -> Refusal {
+        Refusal {
+            operation: "GetObject",
+            permission: "s3:GetObject",
+            resource: "arn:aws:s3:::lake/in/a".to_owned(),
+            bucket: "lake".to_owned(),
+            region: "eu-central-1".to_owned(),
+            as_whom: "somebody".to_owned(),
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: None,
+            actual_region: None,
+        }
+    }
+
+    #[test]
+    fn a_status_that_is_the_code_is_told_once() {
+        let told = |status, code| refusal(status, code, "").to_string();
+        assert!(told(400, "400").ends_with("was refused with 400"), "{}", told(400, "400"));
+        assert!(told(404, "NoSuchKey").ends_with("was refused with NoSuchKey (404)"));
+    }
+
+    #[test]
+    fn a_get_that_is_refused_for_want_of_listing_is_of_a_key_that_is_not_there() {
+        let hint = |action: &str| {
+            let message =
+                format!("User: somebody is not authorized to perform: {action} on resource: \"..\" because ..");
+            refusal(403, "AccessDenied", &message).hint().unwrap().into_owned()
+        };
+        assert!(hint("s3:ListBucket").starts_with("correct the key"), "{}", hint("s3:ListBucket"));
+        assert!(hint("s3:GetObject").starts_with("allow s3:GetObject"), "{}", hint("s3:GetObject"));
     }
 }

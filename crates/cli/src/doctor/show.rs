@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
@@ -47,7 +47,7 @@ impl Look {
 
 /// The report for people: a line a check; under what is not well, why, and what to do.
 pub(crate) fn text(report: &Report, look: &Look) -> String {
-    let mut page = Page { look: *look, out: String::new() };
+    let mut page = Page { look: *look, out: String::new(), pasted: Pasted::new() };
     let width = report.checks.iter().map(|result| result.check.name.len()).max().unwrap_or(0);
     page.line(0, &format!("{} {}, depth {}", report.kind.name(), report.target, report.depth));
     for result in report.checks.iter().filter(|result| result.status != Status::Skipped) {
@@ -59,14 +59,24 @@ pub(crate) fn text(report: &Report, look: &Look) -> String {
 
 /// What is said of one check that is not well, by itself.
 pub(super) fn diagnoses(diagnoses: &[Diagnosis], look: &Look) -> String {
-    let mut page = Page { look: *look, out: String::new() };
-    page.diagnoses(diagnoses);
+    let mut page = Page { look: *look, out: String::new(), pasted: Pasted::new() };
+    page.diagnoses("", diagnoses);
     page.out
 }
 
 struct Page {
     look: Look,
     out: String,
+    pasted: Pasted,
+}
+
+/// Texts to paste that were shown already, each with where.
+type Pasted = BTreeMap<String, Shown>;
+
+struct Shown {
+    check: &'static str,
+    cause: &'static str,
+    action: String,
 }
 
 impl Page {
@@ -89,11 +99,13 @@ impl Page {
                 self.entry(what, value);
             }
         }
-        self.diagnoses(&result.diagnoses);
+        for hint in &result.hints {
+            self.bold_entry("do", hint);
+        }
+        self.diagnoses(result.check.name, &result.diagnoses);
     }
 
-    fn diagnoses(&mut self, diagnoses: &[Diagnosis]) {
-        let mut pasted = BTreeSet::new();
+    fn diagnoses(&mut self, check: &'static str, diagnoses: &[Diagnosis]) {
         for diagnosis in diagnoses {
             let how = match diagnosis.certainty {
                 ::doctor::Certainty::Decided => "cause",
@@ -102,16 +114,26 @@ impl Page {
             };
             self.bold_entry(how, &format!("{} [{}]", diagnosis.cause.title, diagnosis.cause.code));
             self.entry("", &diagnosis.because);
+            let mut referred = Vec::new();
             for remedy in &diagnosis.remedies {
                 let Some(paste) = &remedy.paste else {
                     self.bold_entry("do", &remedy.action);
                     continue;
                 };
-                // Causes of one refusal are often mended by one text.
-                if !pasted.insert(paste.text()) {
-                    self.bold_entry("do", &format!("{}: the same text as above", remedy.action));
+                // Causes of one refusal are often mended by one text, and so are refusals of one role: it is shown once.
+                if let Some(shown) = self.pasted.get(paste.text()) {
+                    let place = if shown.check == check { shown.cause } else { shown.check };
+                    if shown.action != remedy.action {
+                        let text = format!("{}: the text under {place} above", remedy.action);
+                        self.bold_entry("do", &text);
+                    } else if !referred.contains(&place) {
+                        referred.push(place);
+                        self.bold_entry("do", &format!("the same as under {place} above"));
+                    }
                     continue;
                 }
+                let shown = Shown { check, cause: diagnosis.cause.code, action: remedy.action.clone() };
+                self.pasted.insert(paste.text().to_owned(), shown);
                 self.bold_entry("do", &format!("{}:", remedy.action));
                 // Never broken: it is to be copied.
                 for text in paste.text().lines() {
@@ -227,10 +249,10 @@ pub(super) fn harmless(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Look, Page};
+    use super::{Look, Page, Pasted};
 
     fn broken(width: Option<usize>, text: &str) -> String {
-        let mut page = Page { look: Look { colour: false, width }, out: String::new() };
+        let mut page = Page { look: Look { colour: false, width }, out: String::new(), pasted: Pasted::new() };
         page.words("  failed ", 9, text);
         page.out
     }
@@ -246,6 +268,24 @@ mod tests {
         // An ARN that is longer than the line stays in one piece, to be copied.
         let arn = "a".repeat(100);
         assert!(broken(Some(60), &format!("of {arn}")).contains(&arn));
+    }
+
+    #[test]
+    fn a_text_to_paste_is_shown_once_and_referred_to_by_where_it_stands() {
+        let causes = ::doctor::causes::all();
+        let command = |action: &str| {
+            ::doctor::Remedy::paste(action, ::doctor::Paste::Command("aws iam get-role --role-name orders".to_owned()))
+        };
+        let mut page = Page { look: Look { colour: false, width: None }, out: String::new(), pasted: Pasted::new() };
+        let first = ::doctor::Diagnosis::possible(causes[0], "one").cure(command("look"));
+        let second = ::doctor::Diagnosis::possible(causes[1], "two").cure(command("look")).cure(command("look"));
+        page.diagnoses("roles-assumed", &[first, second]);
+        let third = ::doctor::Diagnosis::possible(causes[2], "three").cure(command("ask for it"));
+        page.diagnoses("bucket-found", &[third]);
+        let told = page.out;
+        assert_eq!(told.matches("aws iam get-role").count(), 1, "{told}");
+        assert_eq!(told.matches(&format!("the same as under {} above\n", causes[0].code)).count(), 1, "{told}");
+        assert!(told.contains("ask for it: the text under roles-assumed above"), "{told}");
     }
 
     #[test]

@@ -25,7 +25,9 @@ pub(super) async fn find(arguments: &DoctorArguments, environment: &Environment)
         name if name.starts_with("cspi-") && !Path::new(name).exists() => {
             integration(name, arguments, environment).await?
         }
-        name if Path::new(name).is_file() => connector(&[PathBuf::from(name)], arguments, environment).await?,
+        name if Path::new(name).is_file() && !holds_connections(Path::new(name)) => {
+            connector(&[PathBuf::from(name)], arguments, environment).await?
+        }
         name => connection(name, arguments, environment)?,
     };
     if let Some(place) = place(arguments, &target)? {
@@ -34,7 +36,39 @@ pub(super) async fn find(arguments: &DoctorArguments, environment: &Environment)
     target.trust_policy = policy(arguments.trust_policy.as_deref())?;
     target.permission_policy = policy(arguments.permission_policy.as_deref())?;
     target.wait = std::time::Duration::from_secs(arguments.wait);
+    target.command = command(arguments);
     Ok(target)
+}
+
+/// What finds the same target again. Properties are left out: they may hold passwords.
+fn command(arguments: &DoctorArguments) -> String {
+    let worker = &arguments.worker;
+    let path = |path: &PathBuf| path.display().to_string();
+    let flags = [
+        ("--connections", worker.connections.as_ref().map(path)),
+        ("--worker", worker.worker.as_ref().map(path)),
+        ("--bootstrap-server", worker.bootstrap_server.clone()),
+        ("--bucket", arguments.bucket.clone()),
+        ("--prefix", Some(arguments.prefix.clone()).filter(|prefix| !prefix.is_empty())),
+        ("--region", arguments.region.clone()),
+    ];
+    let mut words = vec![quoted(arguments.target.as_deref().unwrap_or_default())];
+    for (flag, value) in flags {
+        if let Some(value) = value {
+            words.extend([flag.to_owned(), quoted(&value)]);
+        }
+    }
+    words.join(" ")
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,=@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 fn policy(path: Option<&Path>) -> Result<Option<String>, String> {
@@ -61,7 +95,19 @@ fn place(arguments: &DoctorArguments, target: &Target) -> Result<Option<Place>, 
     Ok(Some(place))
 }
 
+/// Whether a file is one of connections: what is examined is one of them, by its name.
+fn holds_connections(path: &Path) -> bool {
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_string(&mut text));
+    let is_json = || serde_json::from_str::<Value>(&text).is_ok_and(|value| value.get("connections").is_some());
+    let is_toml = || text.lines().any(|line| line.starts_with("[connections.") || line.starts_with("[[connections."));
+    read.is_ok() && (is_json() || is_toml())
+}
+
 fn connection(name: &str, arguments: &DoctorArguments, environment: &Environment) -> Result<Target, String> {
+    if Path::new(name).is_file() {
+        return Err(format!("{name} is a file of connections; say which: tidegate doctor NAME --connections {name}"));
+    }
     let Some(path) = &arguments.worker.connections else {
         return Err(format!(
             "{name} is no file, and no file of connections is given to look for it in; give it with --connections FILE"

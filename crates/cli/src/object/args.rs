@@ -195,7 +195,7 @@ pub(crate) enum Sum {
 /// What an object has besides its bytes.
 #[derive(Debug, Args)]
 pub(crate) struct TraitArguments {
-    /// Not set: application/octet-stream. Nothing is guessed from a name.
+    /// Not set: application/octet-stream, of a copy the source's. Nothing is guessed from a name.
     #[arg(long, value_name = "TYPE")]
     pub(crate) content_type: Option<String>,
     #[arg(long, value_name = "ENCODING")]

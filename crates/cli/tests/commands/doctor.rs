@@ -98,6 +98,34 @@ fn an_error_message_is_explained_from_a_log() {
 }
 
 #[test]
+fn what_is_wrong_without_a_known_cause_is_told_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("connections.toml");
+    let path = path.to_str().unwrap();
+    fs::write(path, "[connections.lake]\nkind = \"instance-role\"\nregoin = \"eu-central-1\"\n").unwrap();
+    let output = tidegate(&["doctor", "lake", "--connections", path]);
+    assert_eq!(output.status.code(), Some(3));
+    let told = text(&output.stdout);
+    assert!(told.contains("do       connections.lake.regoin: did you mean region?"), "{told}");
+    // The file is no target: what is examined is one of its connections.
+    let output = tidegate(&["doctor", path]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    let told = text(&output.stderr);
+    assert!(told.contains(&format!("tidegate doctor NAME --connections {path}")), "{told}");
+
+    let wrong = dir.path().join("wrong.toml");
+    let keys = "kind = \"keys\"\naccess_key_id = \"${caller.access_key_id}\"\nsecret_access_key = \"wrong\"\n";
+    fs::write(&wrong, OPEN.replace("[connections.lake]\n", &format!("[connections.lake]\n{keys}"))).unwrap();
+    let output = tidegate(&["doctor", "--fake-aws", wrong.to_str().unwrap(), "--variable", "id=c-7f3"]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{told}{}", text(&output.stderr));
+    assert!(
+        told.contains("SignatureDoesNotMatch") && told.contains("do       correct the secret access key"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_watched_connection_is_told_once_until_it_changes_and_a_signal_ends_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = scenario(dir.path(), "");

@@ -135,7 +135,10 @@ fn an_object_goes_up_and_comes_down_with_all_that_is_said_of_it() {
     let more = ["--metadata", "run=7", "--tag", "team=x", "--sse", "sse-s3", "--storage-class", "STANDARD_IA"];
     let told = desk.done(&[&put[..], &more].concat());
     assert!(told.starts_with("put s3://lake/in/2026/report.csv  2.9 KiB, CRC64NVME "), "{told}");
-    let head = desk.json(&["object", "head", "--folder", "/2026/", "--file-name", "report.csv"]);
+    let heading = ["object", "head", "--folder", "/2026/", "--file-name", "report.csv"];
+    let head = desk.json(&heading);
+    let quiet = desk.call(&[heading.as_slice(), &["-o", "json"]].concat());
+    assert_eq!(text(&quiet.stderr), "", "stderr is for progress and errors");
     assert_eq!((&head["content_type"], &head["metadata"]["run"]), (&json!("text/csv"), &json!("7")));
     assert_eq!((&head["storage_class"], &head["encryption"]), (&json!("STANDARD_IA"), &json!("AES256")));
     assert_eq!(desk.done(&["object", "tag", "get", "s3://lake/in/2026/report.csv"]), "team=x\n");

@@ -5,8 +5,10 @@ use iam::{
     ResourcePolicy, evaluate,
 };
 
+use super::denial::By;
 use super::grant::{bucket_statement, statement_text};
 use super::refused::{Refused, account, bucket_arn, caller, principal};
+use super::shell::word;
 use super::{Case, encryption};
 use crate::{Cause, Diagnosis, Paste, Place, Remedy};
 
@@ -155,7 +157,24 @@ pub(super) fn by_bucket(case: &Case<'_>, refused: &Refused<'_>) -> Vec<Diagnosis
         return vec![by_statement(case, &statement, &name, true)];
     }
     let because = "AWS says that the bucket's policy refuses it; it may not be read here";
-    let mut found = vec![Diagnosis::likely(&BUCKET_POLICY, because).cure(bucket_statement(case, refused))];
+    // No Allow outweighs a Deny.
+    let remedy = match (refused.denial.by, &case.target.place) {
+        (Some(By::Explicit(_)), Some(place)) => {
+            let whom = principal(case).map_or_else(|| "us".to_owned(), |arn| arn.to_string());
+            Remedy::paste(
+                format!(
+                    "have the bucket's owner look for the Deny that fits {}, and take it out or except {whom} from it",
+                    refused.action
+                ),
+                Paste::Command(format!(
+                    "aws s3api get-bucket-policy --bucket {} --query Policy --output text",
+                    word(&place.bucket)
+                )),
+            )
+        }
+        _ => bucket_statement(case, refused),
+    };
+    let mut found = vec![Diagnosis::likely(&BUCKET_POLICY, because).cure(remedy)];
     if refused.action == "s3:PutObject" {
         found.push(encryption::may_be_demanded(case));
     }

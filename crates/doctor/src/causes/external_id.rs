@@ -127,8 +127,8 @@ pub(super) fn differs(case: &Case<'_>, index: usize, sent: Option<&str>, wanted:
     let by_policy =
         |diagnosis: Diagnosis| diagnosis.cure(trust_policy(case, Some(index))).cure(update_command(case, index));
     match (&case.target.integration, wanted) {
-        (None, [one]) if sent.is_none() => diagnosis.cure(external_id_setting(one)),
-        (None, [one]) => by_policy(diagnosis).cure(external_id_setting(one)),
+        (None, [one]) if sent.is_none() => diagnosis.cure(external_id_setting(case, one)),
+        (None, [one]) => by_policy(diagnosis).cure(external_id_setting(case, one)),
         // Of an integration its own ID is the one that counts.
         (_, _) => by_policy(diagnosis),
     }

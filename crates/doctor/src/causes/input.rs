@@ -37,6 +37,14 @@ pub(super) fn explain(case: &mut Case<'_>) {
     }
 }
 
+/// A role that there may not be: AWS says the same of it.
+pub(super) fn may_not_exist(role: &Arn) -> Diagnosis {
+    let account = role.account().map(|account| account.to_string()).unwrap_or_default();
+    let name = role.role_name().unwrap_or_default();
+    let apart = format!("look whether account {account} has the role: aws iam get-role --role-name {name}");
+    Diagnosis::possible(&MISTYPED, apart).cure(Remedy::to(MISTYPED.cure))
+}
+
 /// A role of ours that IAM does not find.
 pub(super) fn no_such_role(role: &Arn) -> Diagnosis {
     let account = role.account().map(|account| account.to_string()).unwrap_or_default();

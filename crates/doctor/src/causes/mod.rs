@@ -136,6 +136,13 @@ pub(crate) fn explain(target: &Target, facts: &Facts, results: &mut [CheckResult
         }
         result.diagnoses.sort_by_key(|diagnosis| diagnosis.certainty);
         result.diagnoses.dedup_by_key(|diagnosis| diagnosis.cause.row);
+        // Remedies have names in them, and go before what fits every error of a kind. Keys that AWS does not take may be of
+        // something rare, and are mostly just wrong.
+        let is_guess = result.check == Check::BASE
+            && result.diagnoses.iter().all(|diagnosis| diagnosis.certainty == crate::Certainty::Possible);
+        if !result.diagnoses.is_empty() && !is_guess {
+            result.hints.clear();
+        }
     }
 }
 

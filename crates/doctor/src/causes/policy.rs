@@ -7,6 +7,7 @@ use super::bucket_policy::{ACCESS_POINT, BUCKET_POLICY, NETWORK, Weighed};
 use super::denial::By;
 use super::grant::{bucket_statement, own_policy};
 use super::refused::{Refused, account, caller, principal, refusals};
+use super::shell::word;
 use super::{Case, bucket, bucket_policy, encryption, object};
 use crate::{Cause, Check, Diagnosis, Paste, Remedy, Trial};
 
@@ -159,7 +160,8 @@ pub(super) fn missing(case: &Case<'_>, refused: &Refused<'_>, by: By) -> Vec<Dia
     let kind = by.kind().name();
     let because = match by {
         By::Missing(_) => format!("AWS says that no {kind} policy allows {action}"),
-        By::Explicit(_) => format!("AWS says that a statement of a {kind} policy denies {action}"),
+        By::Explicit(_) => format!("AWS says that a statement of a {kind} policy denies {action}")
+            .replace(" a identity-", " an identity-"),
     };
     let remedy = || match by.kind() {
         PolicyKind::Session => session_policy(case, refused),
@@ -167,6 +169,7 @@ pub(super) fn missing(case: &Case<'_>, refused: &Refused<'_>, by: By) -> Vec<Dia
             action: "let the role's permissions boundary allow all of this".to_owned(),
             ..own_policy(case, refused)
         },
+        PolicyKind::Identity if by == By::Explicit(PolicyKind::Identity) => without_deny(case, action),
         _ => own_policy(case, refused),
     };
     if by != By::Missing(PolicyKind::Identity) {
@@ -197,6 +200,24 @@ pub(super) fn missing(case: &Case<'_>, refused: &Refused<'_>, by: By) -> Vec<Dia
                 .cure(remedy()),
         ],
         None => vec![Diagnosis::decided(&MISSING, because).cure(remedy())],
+    }
+}
+
+/// No Allow outweighs a Deny.
+fn without_deny(case: &Case<'_>, action: &str) -> Remedy {
+    let Some(arn) = principal(case) else {
+        return Remedy::to(format!("take the Deny of {action} out of the policies of who asks"));
+    };
+    let what = format!("take the Deny of {action} out of the policies of {arn}, which these list");
+    match arn.role_name() {
+        Some(name) => Remedy::paste(
+            what,
+            Paste::Command(format!(
+                "aws iam list-role-policies --role-name {0}\naws iam list-attached-role-policies --role-name {0}",
+                word(name)
+            )),
+        ),
+        None => Remedy::to(format!("take the Deny of {action} out of the policies of {arn}")),
     }
 }
 

@@ -500,7 +500,12 @@ fn elsewhere(case: &mut Case<'_>, place: &Place) {
     let other = case.facts.bucket_region.clone().filter(|region| *region != place.region);
     let Some(region) = other.filter(|_| case.is_unwell(Check::BUCKET)) else { return };
     let because = format!("S3 says that bucket {} is in {region}", place.bucket);
-    let set = Remedy::paste("set the bucket's region", Paste::Setting(format!("region = \"{region}\"")));
+    // A connector's own key goes before its connection's.
+    let setting = match &case.target.connector {
+        Some(_) => format!("aws.s3.region={region}"),
+        None => format!("region = \"{region}\""),
+    };
+    let set = Remedy::paste("set the bucket's region", Paste::Setting(setting));
     let rename = Remedy::to(format!("look whether {} is the bucket's name, to the letter", place.bucket));
     match &case.facts.list_there {
         Some((Trial::Done, Some(Trial::Refused { status: 403, .. }))) => {

@@ -133,8 +133,10 @@ pub(super) fn assume_statement_for(case: &Case<'_>, index: usize, action: String
 }
 
 /// A setting that sends this external ID.
-pub(super) fn external_id_setting(id: &str) -> Remedy {
-    let text = format!("external_id = {}", json!(id));
+pub(super) fn external_id_setting(case: &Case<'_>, id: &str) -> Remedy {
+    // A connector that names no connection has it among its own keys.
+    let is_own = case.target.connector.is_some() && case.target.spec.is_none();
+    let text = if is_own { format!("aws.sts.role.external.id={id}") } else { format!("external_id = {}", json!(id)) };
     Remedy::paste("or send the external ID that it asks for", Paste::Setting(text))
 }
 

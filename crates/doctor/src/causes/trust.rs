@@ -167,13 +167,16 @@ fn ranked(case: &Case<'_>, asked: &Asked<'_>) -> Vec<Diagnosis> {
             Some(hour),
         ]
     };
-    order.into_iter().flatten().collect()
+    // A role that has let us in was there.
+    let mistyped = (!has_let_in).then(|| input::may_not_exist(&asked.role));
+    order.into_iter().chain([mistyped]).flatten().collect()
 }
 
 fn external_id_differs(case: &Case<'_>, asked: &Asked<'_>, by_policy: impl Fn(Diagnosis) -> Diagnosis) -> Diagnosis {
     let Some(sent) = &asked.hop.external_id else {
         let apart = "look whether the trust policy asks for sts:ExternalId; none is sent".to_owned();
-        return Diagnosis::possible(&DIFFERS, apart).cure(external_id_setting("THE-EXTERNAL-ID-OF-THE-TRUST-POLICY"));
+        return Diagnosis::possible(&DIFFERS, apart)
+            .cure(external_id_setting(case, "THE-EXTERNAL-ID-OF-THE-TRUST-POLICY"));
     };
     let known = case.target.integration.as_ref();
     let newer = known.and_then(|known| {
@@ -198,9 +201,11 @@ fn spreading(case: &Case<'_>) -> Option<Diagnosis> {
     if case.facts.waited.is_some_and(|waited| waited.as_secs() >= 60) {
         return None;
     }
+    let target = &case.target;
+    let called = if target.command.is_empty() { word(&target.name) } else { target.command.clone() };
     let again = Remedy::paste(
         "if the trust policy was changed just now, wait for it",
-        crate::Paste::Command(format!("tidegate doctor {} --wait 60", word(&case.target.name))),
+        crate::Paste::Command(format!("tidegate doctor {called} --wait 60")),
     );
     Some(Diagnosis::possible(&SPREADING, "changes in IAM take up to a minute to arrive: try again then").cure(again))
 }

@@ -13,15 +13,19 @@ pub(crate) fn run(x: &mut Examination<'_>) {
     let told = |faults: &[InputFault]| faults.iter().map(InputFault::to_string).collect::<Vec<_>>().join("; ");
     let variables = x.target.connection.as_ref().map(|connection| variables(&connection.base, &x.around.environment));
     let variables = variables.unwrap_or_default();
+    let failed = |faults: &[InputFault]| {
+        let hints = faults.iter().filter_map(|fault| Some(format!("{}: {}", fault.key, fault.hint.as_deref()?)));
+        watch.failed(Check::INPUT, told(faults)).hints(hints)
+    };
     let result = if !variables.is_empty() {
-        watch.failed(Check::INPUT, told(&[target.faults.clone(), variables.clone()].concat()))
+        failed(&[target.faults.clone(), variables.clone()].concat())
     } else if target.faults.is_empty() {
         // What works, but probably not as meant: told here, and made a warning only by a cause that is known.
         let noted =
             if target.warnings.is_empty() { String::new() } else { format!("; noted: {}", told(&target.warnings)) };
         watch.passed(Check::INPUT, format!("{} {} can be read{noted}", target.kind.name(), target.name))
     } else {
-        watch.failed(Check::INPUT, told(&target.faults))
+        failed(&target.faults)
     };
     x.facts.environment_faults = variables;
     x.put(result);

@@ -361,13 +361,23 @@ async fn scope(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, undo: &U
     let result = match (&tried.answer, &trial) {
         (Ok(()), _) => {
             let text = format!("{key} may be written, which is beside {scope:?}: the role may do more than it needs");
-            watch.warning(Check::SCOPE, text)
+            watch.warning(Check::SCOPE, text).hints([narrower(x)])
         }
         (Err(_), trial) if trial.is_denied() => watch.passed(Check::SCOPE, format!("writing {key} was refused")),
         (Err(error), _) => CheckResult::of_s3(&watch, Check::SCOPE, error),
     };
     x.facts.put_outside = Some(trial);
     x.put(result.request(tried.request_id).host(probe.host()));
+}
+
+/// What makes a role no wider than it must be.
+fn narrower(x: &Examination<'_>) -> String {
+    match &x.target.connector {
+        Some(_) => "replace the role's policy by the least that the connector needs: tidegate policy generate --connector FILE \
+                    --permission"
+            .to_owned(),
+        None => "allow the role no more than the prefix".to_owned(),
+    }
 }
 
 async fn list_scope(x: &mut Examination<'_>, place: &Place, probe: &S3Probe) {
@@ -385,7 +395,7 @@ async fn list_scope(x: &mut Examination<'_>, place: &Place, probe: &S3Probe) {
     let result = match (&tried.answer, &trial) {
         (Ok(_), _) => {
             let text = "what is beside the prefix may be listed: the role may do more than it needs";
-            watch.warning(Check::LIST_SCOPE, text)
+            watch.warning(Check::LIST_SCOPE, text).hints([narrower(x)])
         }
         (Err(_), trial) if trial.is_denied() => {
             watch.passed(Check::LIST_SCOPE, "listing beside the prefix was refused")

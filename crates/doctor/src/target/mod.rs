@@ -15,6 +15,9 @@ pub struct Target {
     pub kind: TargetKind,
     /// What it is called: `lake`, `cspi-..`, `orders`.
     pub name: String,
+    /// What names it on a command line, behind `tidegate doctor`, quoted for a shell: `orders.json --worker worker.properties`.
+    /// Empty: its name.
+    pub command: String,
     /// What is wrong with how it is written down. Then there may be nothing else.
     pub faults: Vec<InputFault>,
     /// What was noticed about how it is written down.
@@ -139,6 +142,7 @@ impl Target {
         Self {
             kind,
             name: name.into(),
+            command: String::new(),
             faults: Vec::new(),
             warnings: Vec::new(),
             connection: None,

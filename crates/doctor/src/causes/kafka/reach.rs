@@ -529,6 +529,16 @@ fn of_hang_up(door: &Door, way: &KafkaWay) -> Vec<Diagnosis> {
             );
             vec![Diagnosis::decided(&LOGIN_WANTED, because).cure(setting("log in", text))]
         }
+        // It has one, and would be asked for nothing else.
+        _ if way.mechanism.is_some() => {
+            vec![
+                Diagnosis::possible(
+                    &NO_LOGIN,
+                    "look whether the listener's protocol in the broker's settings has SASL",
+                ),
+                Diagnosis::possible(&DROPPED, "look into the broker's log for this machine's address"),
+            ]
+        }
         _ => vec![
             Diagnosis::possible(
                 &LOGIN_WANTED,

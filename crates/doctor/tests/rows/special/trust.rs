@@ -198,11 +198,12 @@ async fn f26_a_trust_policy_that_was_just_mended_is_waited_for_if_asked() {
     world.customer().update_trust("orders", &stale).await.unwrap();
 
     // What was pasted is given along: it lets us in, so that another one is in force still.
-    let target = Target { trust_policy: Some(stale), ..world.target(&integration).await };
+    let command = "orders.json --bootstrap-server broker:9092".to_owned();
+    let target = Target { trust_policy: Some(stale), command, ..world.target(&integration).await };
     let report = examined(&target).await;
     let first = &of(&report, Check::ROLES)[0];
     assert_eq!((first.cause.row, first.certainty), ("F26", Certainty::Likely), "{:?}", rows(of(&report, Check::ROLES)));
-    assert!(pastes(first, "--wait 60"));
+    assert!(pastes(first, "tidegate doctor orders.json --bootstrap-server broker:9092 --wait 60"));
 
     let attempts = AtomicUsize::new(0);
     let watch = |check: &'static Check| {
