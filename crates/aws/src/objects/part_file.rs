@@ -35,8 +35,18 @@ pub(super) struct PartFile {
 const BLOCK: usize = 512 << 10;
 
 impl PartFile {
-    /// Opens the file for `path`, held against other processes.
+    /// Opens the file for `path`, held against other processes. A link stays one: what it leads to is replaced.
     pub(super) fn open(path: &Path, size: u64, range: u64, algorithm: Algorithm) -> Result<Self, Error> {
+        if let Ok(facts) = path.metadata()
+            && !facts.is_file()
+        {
+            // Renaming a file over it would take a device away from everybody on the machine.
+            let what = if facts.is_dir() { "a directory" } else { "a device or a pipe, no file" };
+            let text = format!("{} is {what}", path.display());
+            return Err(Error::BadInput { text, hint: Some("name a file, or write to standard output: -".into()) });
+        }
+        let linked = path.is_symlink().then(|| path.canonicalize().ok()).flatten();
+        let path = linked.as_deref().unwrap_or(path);
         let beside = |ending: &str| {
             let mut name = path.as_os_str().to_owned();
             name.push(ending);
