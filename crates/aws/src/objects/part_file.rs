@@ -37,20 +37,22 @@ pub(super) struct PartFile {
 const BLOCK: usize = 512 << 10;
 
 impl PartFile {
-    /// Opens the file for `path`, held against other processes.
+    /// Opens the file for `path`, held against other processes. A link stays one: what it leads to is replaced.
     ///
     /// # Errors
-    /// What is at `path` is no file: a device or a pipe would be replaced by one.
+    /// What is at `path` is no file: renaming one over a device would take it away from everybody on the machine.
     pub(super) fn open(path: &Path, size: u64, range: u64, algorithm: Algorithm) -> Result<Self, Error> {
         let mode = match fs::metadata(path) {
             Ok(there) if !there.is_file() => {
-                let text = format!("{} is there and is no file", path.display());
-                let hint = "name a file; to write into a pipe or a device, get to - and redirect that";
-                return Err(Error::BadInput { text, hint: Some(hint.into()) });
+                let what = if there.is_dir() { "a directory, no file" } else { "a device or a pipe, no file" };
+                let text = format!("{} is {what}", path.display());
+                return Err(Error::BadInput { text, hint: Some("name a file, or write to standard output: -".into()) });
             }
             Ok(there) => Some(there.mode() & 0o777),
             Err(_) => None,
         };
+        let linked = path.is_symlink().then(|| path.canonicalize().ok()).flatten();
+        let path = linked.as_deref().unwrap_or(path);
         let beside = |ending: &str| {
             let mut name = path.as_os_str().to_owned();
             name.push(ending);

@@ -18,7 +18,7 @@ use crate::objects::notes::Uploads;
 use crate::objects::parts::Parts;
 use crate::objects::piece::{Piece, Sums, Watched, blocking};
 use crate::objects::traits::Traits;
-use crate::objects::transfer::{THRESHOLD, Transfer};
+use crate::objects::transfer::{Interrupt, THRESHOLD, Transfer};
 use crate::s3::body::{Content, Progress};
 use crate::s3::operation::Operation;
 use crate::s3::signing::PayloadSigning;
@@ -66,7 +66,7 @@ impl Bucket {
         uploads: Option<&Uploads>,
     ) -> Result<Stored, Error> {
         let target = self.target(key, traits, only_new)?;
-        let file = open(path).await?;
+        let file = open(path, &transfer.interrupt).await?;
         if !file.file.metadata().is_ok_and(|facts| facts.is_file()) {
             // A pipe or a device: read once, from its front.
             let file = file.file.try_clone().map_err(|error| Error::file("read", path, error))?;
@@ -204,21 +204,25 @@ impl Bucket {
                 }
             })
             .await;
-        let stored = |etag: Option<String>, version: Option<String>| Stored {
-            etag: etag.unwrap_or_default(),
+        let stored = |etag: String, version: Option<String>| Stored {
+            etag,
             version,
             size: piece.len(),
             checksum: sums.checksum.map(described),
             ..Stored::default()
         };
         match put {
-            Ok(answer) => Ok(stored(answer.e_tag, answer.version_id)),
+            Ok(answer) => match answer.e_tag {
+                Some(etag) => Ok(stored(etag, answer.version_id)),
+                // A server of another kind says 200 to whatever comes.
+                None => Err(self.malformed(operation, name, "an ETag")),
+            },
             Err(gave_up) if target.only_new && gave_up.has_status(412) => {
                 // An earlier attempt may have made it, and its answer was lost.
                 if attempts.load(Ordering::Relaxed) > 1
                     && let Some(found) = self.find_same(target, piece.len(), sums.checksum).await?
                 {
-                    return Ok(stored(Some(found.etag), found.version));
+                    return Ok(stored(found.etag, found.version));
                 }
                 Err(self.exists(&target.key))
             }
@@ -300,10 +304,16 @@ pub(super) fn stream(doing: &'static str, source: io::Error) -> Error {
     Error::Stream { doing, source: Arc::new(source) }
 }
 
-/// Opens a file to be read.
-async fn open(path: &Path) -> Result<Watched, Error> {
+/// Opens a file to be read. A pipe opens once somebody writes to it, which may be never: so in a thread that nobody waits
+/// for at the end, as the runtime waits for its own.
+async fn open(path: &Path, interrupt: &Interrupt) -> Result<Watched, Error> {
     let owned = path.to_owned();
-    let opened = blocking(move || Watched::new(File::open(&owned)?, &owned)).await;
+    let (give, given) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || give.send(File::open(&owned).and_then(|file| Watched::new(file, &owned))).ok());
+    let opened = tokio::select! {
+        opened = given => opened.unwrap_or_else(|error| Err(io::Error::other(error))),
+        () = interrupt.wait() => return Err(STOPPED),
+    };
     let file = opened.map_err(|error| Error::file("read", path, error))?;
     if file.file.metadata().is_ok_and(|facts| facts.is_dir()) {
         let text = format!("{} is a directory", path.display());

@@ -58,6 +58,15 @@ impl Traits {
                 );
             }
         }
+        let kms_key = self.encryption.kms_key();
+        for (what, value, hint) in [
+            ("storage class", &self.storage_class, "write it as in STANDARD_IA"),
+            ("KMS key", &kms_key, "give its ARN, its id, or alias/NAME"),
+        ] {
+            if value.as_ref().is_some_and(|value| value.is_empty() || !value.chars().all(|c| c.is_ascii_graphic())) {
+                return bad(format!("{what} is empty, or has blanks or what is not printable ASCII"), hint);
+            }
+        }
         let mut names: Vec<String> = Vec::new();
         for (name, value) in &self.metadata {
             let plain = plain(name);

@@ -212,7 +212,9 @@ impl S3Sink {
             })
             .await;
         match put {
-            Ok(_) => Ok(()),
+            Ok(answer) if answer.e_tag.is_some() => Ok(()),
+            // A server of another kind says 200 to whatever comes.
+            Ok(_) => Err(self.malformed(operation, name, "an ETag")),
             Err(gave_up) if gave_up.is("PreconditionFailed") => {
                 self.ours_or_exists(name, marker.unwrap_or_default()).await
             }

@@ -186,6 +186,16 @@ async fn every_call_is_tried_until_it_succeeds() {
 }
 
 #[tokio::test]
+async fn a_page_with_200_is_no_object() {
+    let fake = Fake::start().await;
+    let sink = clients(&fake).s3(&connection(&fake), options(&fake)).unwrap();
+    fake.trouble("PutObject", [Trouble::Page(200)]);
+    let put = sink.put(&name(), vec![Bytes::from_static(b"hello")], Some(MARKER)).await.unwrap_err();
+    assert_eq!(put.code(), "s3.malformed-answer");
+    assert!(fake.state().objects.is_empty());
+}
+
+#[tokio::test]
 async fn outcomes_are_counted_by_operation_and_code() {
     let fake = Fake::start().await;
     let clients = clients(&fake);

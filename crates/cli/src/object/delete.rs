@@ -1,4 +1,4 @@
-use std::io::{BufRead, BufReader, IsTerminal, Read as _, Write as _};
+use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use crate::object::opening::Opening;
 use crate::object::print;
 
 /// The longest line that a list of keys may have: a key has 1024 bytes.
-const MAX_LINE: usize = 4096;
+const MAX_LINE: u64 = 4096;
 
-/// The longest list of keys: a million keys of 64 bytes.
+/// The longest list: it is held in memory while it is checked, and has no end if it is a device or a pipe.
 const MAX_LIST: u64 = 64 << 20;
 
 /// `tidegate object delete`.
@@ -96,31 +96,43 @@ impl Deleting<'_> {
     /// All that a file lists. It is read whole and checked first, so that a slip in line 900 leaves no half.
     async fn listed(&mut self, file: &Path) -> Result<(), Error> {
         let unreadable = |error| Error::File { doing: "read", path: file.to_owned(), source: Arc::new(error) };
-        let input: Box<dyn BufRead> = if file == Path::new("-") {
+        let mut input: Box<dyn BufRead> = if file == Path::new("-") {
             Box::new(std::io::stdin().lock())
         } else {
             Box::new(BufReader::new(std::fs::File::open(file).map_err(unreadable)?))
         };
         let mut doomed = Vec::new();
-        let mut read = 0;
-        for (number, line) in input.take(MAX_LIST + 1).lines().enumerate() {
-            let line = line.map_err(unreadable)?;
-            read += line.len() as u64 + 1;
-            if read > MAX_LIST {
-                let text = format!("the list has more than {}, and is held in memory whole", print::bytes(MAX_LIST));
+        let (mut line, mut number, mut size) = (String::new(), 0, 0);
+        loop {
+            line.clear();
+            let read = match (&mut input).take(MAX_LINE).read_line(&mut line) {
+                // Cut within a letter.
+                Err(error) if error.kind() == ErrorKind::InvalidData => Err(bad("is not UTF-8".into(), "")),
+                read => Ok(read.map_err(unreadable)? as u64),
+            };
+            number += 1;
+            if matches!(read, Ok(0)) {
+                break;
+            }
+            let key = match read {
+                Ok(MAX_LINE) if !line.ends_with('\n') => Err(bad("is far too long for a key".into(), "")),
+                Ok(read) => {
+                    size += read;
+                    let key = line.strip_suffix('\n').unwrap_or(&line);
+                    let key = key.strip_suffix('\r').unwrap_or(key);
+                    if key.is_empty() {
+                        continue;
+                    }
+                    Key::new(key)
+                }
+                Err(error) => Err(error),
+            };
+            let key =
+                key.map_err(|error| bad(format!("line {number}: {error}"), "mend the list; nothing was deleted"))?;
+            if size > MAX_LIST {
+                let text = format!("the list has more than {}", print::bytes(MAX_LIST));
                 return Err(bad(text, "split it; nothing was deleted"));
             }
-            let line = line.strip_suffix('\r').unwrap_or(&line);
-            if line.is_empty() {
-                continue;
-            }
-            let key = if line.len() > MAX_LINE {
-                Err(bad("is far too long for a key".into(), "one key a line"))
-            } else {
-                Key::new(line)
-            };
-            let key = key
-                .map_err(|error| bad(format!("line {}: {error}", number + 1), "mend the list; nothing was deleted"))?;
             doomed.push(Doomed { key, version: None });
         }
         if doomed.is_empty() {

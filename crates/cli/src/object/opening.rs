@@ -61,8 +61,10 @@ impl<'a> Opening<'a> {
             if !identity::is_region(region) || home != there {
                 screen.print(
                     format!(
-                        "error: {region} is no region of partition {}, which connection {name} is in\n",
-                        home.name()
+                        "error: {region:?} is no region of partition {}, which connection {name} is in\n  \
+                         hint: write it as AWS does, as in {}\n",
+                        home.name(),
+                        spec.region
                     )
                     .as_bytes(),
                 );

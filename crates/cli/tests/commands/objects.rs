@@ -1,8 +1,10 @@
 //! `tidegate object` and `tidegate bucket`, against an embedded AWS in this process.
 
 use std::fs;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -234,6 +236,7 @@ fn bad_input_gets_one_error_with_a_hint_and_is_refused_before_a_call() {
     fs::create_dir(desk.path("d")).unwrap();
     fs::write(desk.path("keys"), "in/a\nin/b\tc\n").unwrap();
     fs::write(desk.path("none"), "\n\n").unwrap();
+    fs::write(desk.path("bytes"), b"in/\xff\n").unwrap();
     let before = desk.aws.requests().counts();
     let long = "x".repeat(1025);
     let eleven: Vec<String> = (0..11).map(|n| format!("--tag=k{n}=v")).collect();
@@ -251,6 +254,9 @@ fn bad_input_gets_one_error_with_a_hint_and_is_refused_before_a_call() {
         (&[&["put", "f", "--key", "in/k"], &eleven[..]].concat(), "11 tags"),
         (&["put", "f", "--key", "in/k", "--sse", "sse-c"], "needs a key"),
         (&["put", "f", "--key", "in/k", "--kms-key", "k"], "counts only with --sse sse-kms"),
+        (&["put", "f", "--key", "in/k", "--sse", "sse-kms", "--kms-key", "a\u{1b}[31m"], "KMS key is empty, or has"),
+        (&["put", "f", "--key", "in/k", "--storage-class", "COLD\n"], "storage class is empty, or has"),
+        (&["put", "f", "--key", "in/k", "--region", "\u{1b}[31m"], r#""\u{1b}[31m" is no region"#),
         (&["put", "-", "--key", "in/k", "--resume"], "cannot be resumed"),
         (&["get", "--key", "in/f", "--bucket", "arn:aws:s3:eu-west-1:1:accesspoint/ap"], "ARN of something else"),
         (&["get", "--key", "in/f", "--bucket", "https://lake.s3.amazonaws.com"], "is an URL"),
@@ -261,6 +267,8 @@ fn bad_input_gets_one_error_with_a_hint_and_is_refused_before_a_call() {
         (&["delete", "--recursive"], "nobody is there to confirm"),
         (&["delete", "--from-file", "keys"], "line 2"),
         (&["delete", "--from-file", "none"], "names no key"),
+        (&["delete", "--from-file", "bytes"], "line 1: is not UTF-8"),
+        (&["delete", "--from-file", "/dev/zero"], "line 1: is far too long"),
         (&["delete", "s3://lake/in/a", "s3://audit/b"], "several buckets"),
         (&["move", "s3://lake/in/f", "s3://lake/in/f"], "cannot be moved to itself"),
         (&["copy", "s3://lake/in/f"], "no target is named"),
@@ -374,4 +382,74 @@ fn many_are_listed_and_deleted() {
     assert_eq!(desk.json(&["bucket", "list", "--connection", "open"])["buckets"][0]["name"], "lake");
     let link = desk.json(&["object", "presign", "--key", "in/e", "--put", "--content-type", "text/csv"]);
     assert_eq!((&link["method"], &link["headers"]["content-type"]), (&json!("PUT"), &json!("text/csv")));
+}
+
+#[test]
+fn a_get_replaces_files_and_never_a_pipe_or_a_device() {
+    let desk = Desk::new();
+    desk.file("f", 10);
+    desk.done(&["object", "put", "f", "--file-name", "f"]);
+    make_pipe(&desk.path("pipe"));
+    fs::write(desk.path("old"), "old").unwrap();
+    std::os::unix::fs::symlink("old", desk.path("link")).unwrap();
+    let output = desk.call(&["object", "get", "--key", "in/f", "pipe"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("pipe is a device or a pipe, no file\n  hint: "), "{stderr}");
+    assert!(fs::metadata(desk.path("pipe")).unwrap().file_type().is_fifo());
+    desk.done(&["object", "get", "--key", "in/f", "link"]);
+    assert!(desk.path("link").is_symlink());
+    assert_eq!(fs::read(desk.path("old")).unwrap(), fs::read(desk.path("f")).unwrap());
+}
+
+#[test]
+fn a_put_that_waits_for_a_pipe_can_be_stopped() {
+    let desk = Desk::new();
+    make_pipe(&desk.path("pipe"));
+    let mut child = desk.command(&["object", "put", "pipe", "--key", "in/k"]).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    // SIGTERM is caught from when on it is listened for: bit 14 of the mask.
+    eventually(|| {
+        let status = fs::read_to_string(&status).unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).unwrap();
+        u64::from_str_radix(mask, 16).unwrap() & (1 << 14) != 0
+    });
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ended = std::cell::RefCell::new(&mut child);
+    eventually(|| ended.borrow_mut().try_wait().unwrap().is_some());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("stopped; nothing was written"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_server_that_says_200_to_everything_has_taken_nothing() {
+    let desk = Desk::new();
+    desk.file("f", 10);
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in server.incoming() {
+            let mut stream = stream.unwrap();
+            let mut asked = Vec::new();
+            while !asked.windows(4).any(|end| end == b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                asked.push(byte[0]);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        }
+    });
+    let text_of = fs::read_to_string(desk.path("connections.toml")).unwrap();
+    fs::write(desk.path("other.toml"), text_of.replace(&desk.aws.endpoint(), &format!("http://{address}"))).unwrap();
+    let output =
+        desk.call(&["object", "put", "f", "--key", "in/k", "--connections", "other.toml", "--retry-for", "1s"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("lacks an ETag"), "{stderr}");
+}
+
+fn make_pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
