@@ -42,7 +42,7 @@ pub(crate) async fn object(arguments: &ObjectArguments, environment: &Environmen
         ObjectVerb::Tag { verb: TagVerb::Put(put) } => facts::set_tags(&opening, put).await,
         ObjectVerb::Tag { verb: TagVerb::Delete(at) } => facts::delete_tags(&opening, at).await,
     };
-    done.unwrap_or_else(|error| opening.explain(&error))
+    written(done.unwrap_or_else(|error| opening.explain(&error)), screen)
 }
 
 /// `tidegate bucket`: which there are, and where.
@@ -55,5 +55,16 @@ pub(crate) async fn bucket(arguments: &BucketArguments, environment: &Environmen
         BucketVerb::List => bucket::list(&opening).await,
         BucketVerb::Locate(at) => bucket::locate(&opening, at).await,
     };
-    done.unwrap_or_else(|error| opening.explain(&error))
+    written(done.unwrap_or_else(|error| opening.explain(&error)), screen)
+}
+
+/// What was done is done; that nobody was told of it is a failure all the same.
+fn written(exit: Exit, screen: &Screen) -> Exit {
+    match print::lost() {
+        Some(why) if exit == Exit::Done => {
+            screen.print(format!("error: {why}\n").as_bytes());
+            Exit::Failed
+        }
+        _ => exit,
+    }
 }

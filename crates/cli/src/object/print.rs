@@ -1,4 +1,5 @@
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use aws::objects::Error;
@@ -6,10 +7,22 @@ use fault::{Chain, Diagnose as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Writes to stdout. A reader that has seen enough (`| head`) is no failure; false tells that it has.
+/// What first kept the result from being written, other than a reader that has seen enough (`| head`).
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Writes to stdout. False if there is no use in going on; whether that is a failure, [`lost`] tells at the end.
 pub(crate) fn out(text: &str) -> bool {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
+    let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) else { return true };
+    if error.kind() != ErrorKind::BrokenPipe {
+        LOST.get_or_init(|| format!("could not write to stdout: {error}"));
+    }
+    false
+}
+
+/// Why the result could not be written, if it could not.
+pub(crate) fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// Writes one JSON document to stdout.

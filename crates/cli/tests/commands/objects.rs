@@ -318,6 +318,12 @@ fn a_disk_that_takes_no_more_leaves_no_half_file() {
     let output = desk.command(&["object", "cat", "--key", "in/big"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("could not write the output"), "{}", text(&output.stderr));
+    for verb in [vec!["object", "list", "s3://lake/in/"], vec!["object", "head", "--key", "in/big", "-o", "json"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = desk.command(&verb).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{verb:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("could not write to stdout"), "{verb:?}: {}", text(&output.stderr));
+    }
 }
 
 #[test]
