@@ -357,7 +357,12 @@ fn a_recursive_delete_never_takes_more_than_was_named() {
 #[test]
 fn a_list_of_keys_that_does_not_end_is_refused_before_memory_does() {
     let desk = Desk::new();
-    let output = desk.call(&["object", "delete", "--from-file", "/dev/zero"]);
+    let key = format!("in/{}", "k".repeat(1000));
+    let mut endless = Command::new("yes").arg(key).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = endless.stdout.take().unwrap();
+    let output = desk.command(&["object", "delete", "--from-file", "-"]).stdin(lines).output().unwrap();
+    endless.kill().ok();
+    endless.wait().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("64.0 MiB"), "{}", text(&output.stderr));
 }

@@ -1,11 +1,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::kafka::Cluster;
 use ::kafka::admin::{Isolation, Place};
 use ::kafka::cluster::Error;
 use ::kafka::group::OffsetReset;
+use ::kafka::inspect::Sample;
 use ::kafka::records::FetchedRecords;
+use ::kafka::{Cluster, ErrorCode};
 use connectors::ConnectorPlan;
 use data::{Arena, Offset, RecordFault, RecordView, Stage, TopicPartition};
 use format::text::Format;
@@ -38,14 +39,15 @@ pub(super) async fn run(x: &mut Examination<'_>, kafka: &Kafka, plan: &Arc<Conne
     let group = &kafka.clients.group;
     let committed = x.facts.kafka.committed.clone().unwrap_or_default();
     let committed = committed.into_iter().map(|(partition, one)| (partition, one.offset)).collect();
-    let samples = match sample(cluster, &partitions, &committed, group.isolation, group.offset_reset).await {
-        Ok(samples) => samples,
+    let sampled = match sample(cluster, &partitions, &committed, group.isolation, group.offset_reset).await {
+        Ok(sampled) => sampled,
         Err(error) => return x.put(failed(x, &watch, Check::CONVERT, &error)),
     };
     let now = x.around.clock.now_millis();
     let worker = Arc::clone(plan);
     // Off the runtime: a batch may be large once it is decompressed.
-    let judged = tokio::task::spawn_blocking(move || judge(&worker, samples, now)).await;
+    let Sampled { records, unread } = sampled;
+    let judged = tokio::task::spawn_blocking(move || judge(&worker, records, now)).await;
     let Ok(facts) = judged else {
         return x.put(watch.unproven(Check::CONVERT, "the sample could not be tried because of a defect in tidegate"));
     };
@@ -65,7 +67,13 @@ pub(super) async fn run(x: &mut Examination<'_>, kafka: &Kafka, plan: &Arc<Conne
             result.code(Some(bad.fault.exception.to_owned()))
         }
         (None, Some(damaged)) => watch.failed(Check::CONVERT, format!("a batch cannot be read: {damaged}")),
-        (None, None) if facts.tried == 0 => watch.passed(Check::CONVERT, "there is no record to try it with"),
+        (None, None) if facts.tried == 0 => match unread {
+            None => watch.passed(Check::CONVERT, "there is no record to try it with"),
+            Some((partition, code)) => {
+                let text = format!("no record could be read to try it with: {partition} answered {code}");
+                watch.unproven(Check::CONVERT, text).code(Some(code.to_string()))
+            }
+        },
         (None, None) if is_text_of_schema_id(&facts, plan) => watch.warning(
             Check::CONVERT,
             format!(
@@ -89,6 +97,26 @@ fn is_text_of_schema_id(facts: &RecordsFacts, plan: &ConnectorPlan) -> bool {
     matches!(plan.converters().value.kind(), data::ConverterKind::String(_)) && facts.with_schema_id * 2 > facts.tried
 }
 
+/// Records, and the first partition that answered with an error instead.
+#[derive(Default)]
+struct Sampled {
+    records: Vec<FetchedRecords>,
+    unread: Option<(TopicPartition, ErrorCode)>,
+}
+
+impl Sampled {
+    fn take(&mut self, samples: Vec<Sample>) {
+        for (partition, sample) in samples {
+            match sample {
+                Ok(records) => self.records.extend(records),
+                Err(code) => {
+                    self.unread.get_or_insert((partition, code));
+                }
+            }
+        }
+    }
+}
+
 /// Records from where the connector would go on, and some from the end.
 async fn sample(
     cluster: &Cluster,
@@ -96,7 +124,7 @@ async fn sample(
     committed: &HashMap<TopicPartition, Offset>,
     isolation: Isolation,
     reset: OffsetReset,
-) -> Result<Vec<FetchedRecords>, Error> {
+) -> Result<Sampled, Error> {
     let begins = cluster.list_offsets(partitions, Place::Earliest, isolation).await?;
     let ends = cluster.list_offsets(partitions, Place::Latest, isolation).await?;
     let (mut first, mut last) = (Vec::new(), Vec::new());
@@ -117,16 +145,13 @@ async fn sample(
             last.push((partition.clone(), near_end));
         }
     }
-    let mut found = Vec::new();
+    let mut sampled = Sampled::default();
     for from in [first, last] {
-        if from.is_empty() {
-            continue;
+        if !from.is_empty() {
+            sampled.take(cluster.sample(&from, isolation, BYTES).await?);
         }
-        let samples = cluster.sample(&from, isolation, BYTES).await?;
-        // Whether they may be read at all is another check's word.
-        found.extend(samples.into_iter().filter_map(|(_, sample)| sample.ok().flatten()));
     }
-    Ok(found)
+    Ok(sampled)
 }
 
 fn judge(plan: &ConnectorPlan, samples: Vec<FetchedRecords>, now_millis: i64) -> RecordsFacts {
@@ -186,4 +211,22 @@ fn schema_id(part: &[u8]) -> Option<u32> {
     let (head, _) = part.split_first_chunk::<5>()?;
     let id = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
     (head[0] == 0 && (1..10_000_000).contains(&id)).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_in_place_of_a_sample_is_not_forgotten() {
+        let partition = |number| TopicPartition::new("orders", number);
+        let mut sampled = Sampled::default();
+        sampled.take(vec![
+            (partition(0), Ok(None)),
+            (partition(1), Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)),
+            (partition(2), Err(ErrorCode::OFFSET_OUT_OF_RANGE)),
+        ]);
+        assert!(sampled.records.is_empty());
+        assert_eq!(sampled.unread, Some((partition(1), ErrorCode::NOT_LEADER_OR_FOLLOWER)));
+    }
 }
