@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use fault::{Blame, Code, Diagnose, Retry};
+use fault::{Blame, Code, Diagnose, Retry, printable};
 use identity::{ConnectionFaults, SpecFault};
 
 use crate::config::Config;
@@ -51,15 +51,6 @@ fn one_line(f: &mut fmt::Formatter<'_>, key: &str, text: &str) -> fmt::Result {
         return f.write_str(&printable(text));
     }
     write!(f, "{}: {}", printable(key), printable(text))
-}
-
-/// A text that may come from a configuration file, without what would end the line or steer the terminal.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    Cow::Owned(text.chars().map(escaped).collect())
 }
 
 /// Something that works, but probably not as meant.

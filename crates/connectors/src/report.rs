@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use fault::printable;
 use serde_json::{Value, json};
 
-use crate::faults::{ConfigFault, ConfigFaults, ConfigWarning, printable};
+use crate::faults::{ConfigFault, ConfigFaults, ConfigWarning};
 use crate::plan::ConnectorPlan;
 
 /// What `tidegate check` says about one connector.

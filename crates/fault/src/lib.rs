@@ -10,9 +10,11 @@
 mod chain;
 mod diagnose;
 mod error;
+mod printable;
 mod suggest;
 
 pub use chain::Chain;
 pub use diagnose::{Blame, Code, Diagnose, Retry};
 pub use error::Fault;
+pub use printable::printable;
 pub use suggest::suggest;

@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
 use ::doctor::{CheckResult, Diagnosis, Report, Status};
+use fault::printable;
 use world::Environment;
 
 /// The report for programs: docs/doctor.schema.json.
@@ -185,7 +186,7 @@ impl Page {
     /// `head` is ours, and may have colours.
     fn words(&mut self, head: &str, indent: usize, text: &str) {
         self.out.push_str(head);
-        let text = harmless(text);
+        let text = printable(text);
         let Some(width) = self.look.width else {
             self.out.push_str(&text);
             self.out.push('\n');
@@ -212,7 +213,7 @@ impl Page {
 
     fn line(&mut self, indent: usize, text: &str) {
         self.out.extend(std::iter::repeat_n(' ', indent));
-        self.out.push_str(&harmless(text));
+        self.out.push_str(&printable(text));
         self.out.push('\n');
     }
 
@@ -229,22 +230,6 @@ impl Page {
     fn paint(&self, code: &str, text: &str) -> String {
         if self.look.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
-}
-
-/// Without what would steer the terminal, or show other letters than there are: some of it came from far away.
-pub(super) fn harmless(text: &str) -> String {
-    // Of no width, or turning the letters around them (Unicode Bidirectional Algorithm, 2).
-    let turns =
-        |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() || turns(c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

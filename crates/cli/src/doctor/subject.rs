@@ -26,6 +26,11 @@ pub(super) async fn find(arguments: &DoctorArguments, environment: &Environment)
             integration(name, arguments, environment).await?
         }
         name if Path::new(name).is_file() && !holds_connections(Path::new(name)) => {
+            if !name.contains('/') && is_connection(name, arguments, environment) {
+                return Err(format!(
+                    "{name} is a file and a connection too; write ./{name} for the file, or call this from elsewhere"
+                ));
+            }
             connector(&[PathBuf::from(name)], arguments, environment).await?
         }
         name => connection(name, arguments, environment)?,
@@ -102,6 +107,12 @@ fn holds_connections(path: &Path) -> bool {
     let is_json = || serde_json::from_str::<Value>(&text).is_ok_and(|value| value.get("connections").is_some());
     let is_toml = || text.lines().any(|line| line.starts_with("[connections.") || line.starts_with("[[connections."));
     read.is_ok() && (is_json() || is_toml())
+}
+
+fn is_connection(name: &str, arguments: &DoctorArguments, environment: &Environment) -> bool {
+    let connections = arguments.worker.connections.as_ref();
+    let read = connections.and_then(|path| Connections::load(path, environment, arguments.worker.keys()).ok());
+    read.is_some_and(|connections| connections.get(name).is_some())
 }
 
 fn connection(name: &str, arguments: &DoctorArguments, environment: &Environment) -> Result<Target, String> {

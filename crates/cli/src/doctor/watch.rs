@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::examined::{Examiner, Outcome};
-use super::show::{self, Look, harmless};
+use super::show::{self, Look};
 use super::{Subject, exit_of, subject};
 use crate::args::{Exit, Output};
 use crate::run::Signals;
@@ -111,7 +111,7 @@ impl Teller {
                     (_, Status::Warning) => "warning",
                     (_, Status::Unproven | Status::Skipped) => "not proven",
                 };
-                let reason = harmless(reason);
+                let reason = fault::printable(reason).into_owned();
                 format!("{at:.0}  {what} {check}: {reason}\n{}", show::diagnoses(diagnoses, &self.look))
             }
             Change::Fact { .. } => {
@@ -125,7 +125,7 @@ impl Teller {
 fn told_fact(change: &Change) -> Option<String> {
     let Change::Fact { fact, before, now } = change else { return None };
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    Some(harmless(&format!("{fact}: {} -> {}", shown(before), shown(now))))
+    Some(fault::printable(&format!("{fact}: {} -> {}", shown(before), shown(now))).into_owned())
 }
 
 fn line(value: &Value) -> String {

@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use aws::objects::Error;
-use fault::{Chain, Diagnose as _};
+use fault::{Chain, Diagnose as _, printable};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ pub(crate) fn bytes(count: u64) -> String {
 
 /// A name on a terminal or in a line: what would change the terminal or the line is escaped.
 pub(crate) fn name(text: &str) -> String {
-    if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text.to_owned() }
+    printable(text).into_owned()
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub fn all() -> Vec<&'static Cause> {
     all.extend_from_slice(object::CAUSES);
     all.extend_from_slice(principal::CAUSES);
     all.extend_from_slice(policy::CAUSES);
-    all.extend_from_slice(region::CAUSES);
+    all.extend(region::CAUSES.iter().copied().flatten());
     all.extend_from_slice(session_policy::CAUSES);
     all.extend_from_slice(tags::CAUSES);
     all.extend_from_slice(time::CAUSES);

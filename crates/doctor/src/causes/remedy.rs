@@ -21,7 +21,7 @@ pub(super) fn trust_policy_as(case: &Case<'_>, index: Option<usize>, exists: boo
     let last = hops.len().saturating_sub(1);
     let index = index.unwrap_or(last);
     let name = hops.get(index).map_or("the role", |hop| hop.role_arn.as_str());
-    let action = format!("replace the trust policy of {name} by this");
+    let action = format!("let the trust policy of {name} be this; if it lets in others too, add the statement to it");
     if let Some(integration) = case.target.integration.as_ref().filter(|_| index == last && exists) {
         return Remedy::paste(action, Paste::TrustPolicy(integration.trust_policy.clone()));
     }

@@ -1,9 +1,9 @@
-use aws::s3::S3Probe;
+use aws::s3::{ProbeError, S3Probe};
 use transit::WriteMode;
 
 use super::bucket::{is_foreign, probe};
 use crate::examination::{Examination, Watch};
-use crate::{Check, CheckResult, Place, Trial};
+use crate::{Check, CheckResult, Depth, Place, Trial};
 
 /// How many objects are read: objects of several owners may stand side by side.
 const SAMPLE: i32 = 3;
@@ -63,8 +63,7 @@ async fn list(x: &mut Examination<'_>, place: &Place) {
             watch.passed(Check::LIST, text)
         }
         Err(error) => {
-            if error.refusal().is_some_and(|refusal| refusal.status == 403) {
-                // A listing of one name: what it costs is less than can be billed.
+            if may_pay(x, &error) {
                 let tried = probe.list(&place.prefix, 1, true).await;
                 x.facts.list_as_payer = Some(Trial::of_s3(&tried.answer));
             }
@@ -72,6 +71,12 @@ async fn list(x: &mut Examination<'_>, place: &Place) {
         }
     };
     x.put(result.request(tried.request_id).host(probe.host()));
+}
+
+/// Whether a refused request is made once more as who pays for it (one name, one byte). Only where whoever asked has agreed
+/// to requests that do something: reading alone spends nothing of theirs.
+fn may_pay(x: &Examination<'_>, error: &ProbeError) -> bool {
+    x.depth == Depth::Write && error.refusal().is_some_and(|refusal| refusal.status == 403)
 }
 
 async fn read(x: &mut Examination<'_>, place: &Place) {
@@ -97,8 +102,7 @@ async fn read(x: &mut Examination<'_>, place: &Place) {
     }
     let result = match failed {
         Some((key, error)) => {
-            if error.refusal().is_some_and(|refusal| refusal.status == 403) {
-                // Nothing is charged to us that we did not ask to be: one byte.
+            if may_pay(x, &error) {
                 let tried = probe.get(&key, false, true).await;
                 x.facts.read_as_payer = Some(Trial::of_s3(&tried.answer));
             }

@@ -12,11 +12,10 @@ use std::time::Duration;
 
 use aws::Clients;
 use connectors::{ConnectorFile, WorkerConfig};
-use doctor::{Depth, Place, Report, Status, Surroundings, Target, TargetKind, examine};
+use doctor::{Expectation, Report, Status, Surroundings, Target, TargetKind, examine};
 use identity::{Connections, KeyRule};
 use local::scenario::{Scenario, Stage};
 use tokio::task::JoinSet;
-use toml::Value;
 
 /// No examination takes longer; one that does hangs.
 const BOUND: Duration = Duration::from_mins(2);
@@ -75,18 +74,28 @@ async fn judge(path: &Path) -> Vec<String> {
         Err(error) => return vec![fault::Chain(&error).to_string()],
     };
     let Some(expect) = scenario.expect() else { return vec!["says nothing of what is expected".to_owned()] };
-    let report = examined(&scenario, &stage, expect).await;
-    let found = compare(&report, expect);
+    let expect = match expect.clone().try_into::<Expectation>() {
+        Ok(expect) => expect,
+        Err(error) => return vec![error.to_string()],
+    };
+    // A row is told at a check, or nothing is to be said at all: what says less proves less.
+    if expect.row.is_some() != expect.check.is_some() {
+        return vec!["names a row without its check, or a check without its row".to_owned()];
+    }
+    let report = report(&scenario, &stage, &expect).await;
+    let found = expect.unmet(&report);
     if found.is_empty() { found } else { vec![format!("{}\n{}", found.join("; "), told(&report))] }
 }
 
 /// Examines what a scenario has on its stage.
-async fn examined(scenario: &Scenario, stage: &Stage, expect: &Value) -> Report {
+async fn examined(scenario: &Scenario, stage: &Stage) -> Report {
+    let expect = scenario.expect().expect("it says what is expected").clone();
+    report(scenario, stage, &expect.try_into().expect("what is expected can be read")).await
+}
+
+async fn report(scenario: &Scenario, stage: &Stage, expect: &Expectation) -> Report {
     let target = target(scenario, stage, expect);
-    let depth = match text(expect, "depth") {
-        Some(name) => Depth::ALL.into_iter().find(|depth| depth.name() == name).expect("a depth that there is"),
-        None => target.depth(),
-    };
+    let depth = expect.depth.unwrap_or_else(|| target.depth());
     examine(&target, depth, &around(stage), &|_| ()).await
 }
 
@@ -95,7 +104,7 @@ fn around(stage: &Stage) -> Surroundings {
     Surroundings { clients: Clients::new(clock.clone(), environment.clone()), environment, clock }
 }
 
-fn target(scenario: &Scenario, stage: &Stage, expect: &Value) -> Target {
+fn target(scenario: &Scenario, stage: &Stage, expect: &Expectation) -> Target {
     let connections = Connections::read("scenario", stage.connections(), &stage.environment(), KeyRule::default());
     let mut target = match (stage.connector(), connections) {
         (Some(connector), connections) => {
@@ -113,104 +122,14 @@ fn target(scenario: &Scenario, stage: &Stage, expect: &Value) -> Target {
         (None, Ok(connections)) => {
             let name = scenario.target().expect("a connection is named");
             let spec = connections.get(name).expect("the connection is there");
-            let place = text(expect, "bucket").map(|bucket| Place {
-                region: text(expect, "region").unwrap_or(&spec.region).to_owned(),
-                tags: expect.get("tags").is_some(),
-                server_side_encryption: text(expect, "server_side_encryption").map(str::to_owned),
-                kms_key: text(expect, "kms_key").map(str::to_owned),
-                acl: text(expect, "acl").map(str::to_owned),
-                ..Place::of(spec, bucket, text(expect, "prefix").unwrap_or_default())
-            });
+            let place = expect.place(spec);
             Target::connection(spec, place)
         }
         (None, Err(faults)) => Target::unreadable_connection(TargetKind::Connection, "scenario", &faults),
     };
-    target.trust_policy = text(expect, "trust_policy").map(str::to_owned);
-    target.permission_policy = text(expect, "permission_policy").map(str::to_owned);
+    target.trust_policy.clone_from(&expect.trust_policy);
+    target.permission_policy.clone_from(&expect.permission_policy);
     target
-}
-
-fn text<'a>(table: &'a Value, key: &str) -> Option<&'a str> {
-    table.get(key).and_then(Value::as_str)
-}
-
-/// What of `expect` the report does not show.
-fn compare(report: &Report, expect: &Value) -> Vec<String> {
-    const KNOWN: [&str; 19] = [
-        "depth",
-        "verdict",
-        "check",
-        "status",
-        "row",
-        "certainty",
-        "also",
-        "paste",
-        "because",
-        "not",
-        "bucket",
-        "prefix",
-        "region",
-        "tags",
-        "acl",
-        "server_side_encryption",
-        "kms_key",
-        "trust_policy",
-        "permission_policy",
-    ];
-    let mut wrong = Vec::new();
-    for key in expect.as_table().into_iter().flat_map(|table| table.keys()) {
-        if !KNOWN.contains(&key.as_str()) {
-            wrong.push(format!("expect.{key} is not known"));
-        }
-    }
-    if let Some(verdict) = text(expect, "verdict").filter(|verdict| *verdict != report.verdict.name()) {
-        wrong.push(format!("verdict is {}, not {verdict}", report.verdict.name()));
-    }
-    let rows: Vec<&str> = report.diagnoses().map(|(_, diagnosis)| diagnosis.cause.row).collect();
-    if text(expect, "row").is_none() {
-        // A healthy stage: nothing is to be said.
-        let said = report.checks.iter().filter(|result| !matches!(result.status, Status::Passed | Status::Skipped));
-        wrong.extend(said.map(|result| format!("{} is {}: {}", result.check.name, result.status, result.reason)));
-        wrong.extend(rows.iter().map(|row| format!("{row} is diagnosed")));
-        return wrong;
-    }
-    let row = text(expect, "row").unwrap_or_default();
-    let Some(check) = text(expect, "check") else { return vec!["expect.check is missing".to_owned()] };
-    let Some(result) = report.checks.iter().find(|result| result.check.name == check) else {
-        wrong.push(format!("{check} was not made"));
-        return wrong;
-    };
-    if let Some(status) = text(expect, "status").filter(|status| *status != result.status.name()) {
-        wrong.push(format!("{check} is {}, not {status}", result.status));
-    }
-    match result.diagnoses.iter().find(|diagnosis| diagnosis.cause.row == row) {
-        None => wrong.push(format!("{row} is not among the diagnoses of {check}: {rows:?}")),
-        Some(diagnosis) => {
-            let certainty = format!("{:?}", diagnosis.certainty).to_lowercase();
-            if let Some(expected) = text(expect, "certainty").filter(|expected| *expected != certainty) {
-                wrong.push(format!("{row} is {certainty}, not {expected}"));
-            }
-            if let Some(part) = text(expect, "because").filter(|part| !diagnosis.because.contains(part)) {
-                wrong.push(format!("{row} does not say {part:?}: {}", diagnosis.because));
-            }
-            let says = |part: &str| {
-                let pasted = diagnosis.remedies.iter().filter_map(|remedy| remedy.paste.as_ref());
-                diagnosis.remedies.iter().any(|remedy| remedy.action.contains(part))
-                    || pasted.into_iter().any(|paste| paste.text().contains(part))
-            };
-            if let Some(part) = text(expect, "paste").filter(|part| !says(part)) {
-                wrong.push(format!("no remedy of {row} says {part:?}: {:?}", diagnosis.remedies));
-            }
-            if diagnosis.remedies.is_empty() {
-                wrong.push(format!("{row} has no remedy"));
-            }
-        }
-    }
-    let listed = |key| expect.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    wrong
-        .extend(listed("also").filter(|also| !rows.contains(also)).map(|also| format!("{also} is not told: {rows:?}")));
-    wrong.extend(listed("not").filter(|not| rows.contains(not)).map(|not| format!("{not} is told and is not so")));
-    wrong
 }
 
 fn told(report: &Report) -> String {

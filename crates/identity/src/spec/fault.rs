@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use fault::{Blame, Code, Diagnose, Retry};
+use fault::{Blame, Code, Diagnose, Retry, printable};
 
 /// One thing wrong with a file of connections. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl fmt::Display for SpecFault {
             write!(f, " (allowed: {})", self.allowed.join(", ").escape_debug())?;
         }
         match &self.hint {
-            Some(hint) => write!(f, " ({})", plain(hint)),
+            Some(hint) => write!(f, " ({})", printable(hint)),
             None => Ok(()),
         }
     }
@@ -56,16 +56,7 @@ impl fmt::Display for SpecWarning {
 }
 
 fn one_line(f: &mut fmt::Formatter<'_>, key: &str, text: &str) -> fmt::Result {
-    if key.is_empty() { f.write_str(&plain(text)) } else { write!(f, "{}: {}", plain(key), plain(text)) }
-}
-
-/// A text from a file, without what would end the line or steer the terminal.
-fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    Cow::Owned(text.chars().map(escaped).collect())
+    if key.is_empty() { f.write_str(&printable(text)) } else { write!(f, "{}: {}", printable(key), printable(text)) }
 }
 
 /// Everything wrong with a file of connections, found in one go.
@@ -81,7 +72,7 @@ pub struct ConnectionFaults {
 
 impl fmt::Display for ConnectionFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the connections of {} are refused: ", plain(&self.origin))?;
+        write!(f, "the connections of {} are refused: ", printable(&self.origin))?;
         for (n, fault) in self.faults.iter().enumerate() {
             write!(f, "{}{fault}", if n == 0 { "" } else { "; " })?;
         }

@@ -3,7 +3,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use fault::{Blame, Code, Diagnose, Retry};
+use fault::{Blame, Code, Diagnose, Retry, printable};
 
 use crate::aws::AwsError;
 
@@ -37,26 +37,17 @@ impl ScenarioFault {
 impl fmt::Display for ScenarioFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.key.is_empty() {
-            write!(f, "{}: ", plain(&self.key))?;
+            write!(f, "{}: ", printable(&self.key))?;
         }
-        f.write_str(&plain(&self.text))?;
+        f.write_str(&printable(&self.text))?;
         if !self.allowed.is_empty() {
-            write!(f, " (allowed: {})", plain(&self.allowed.join(", ")))?;
+            write!(f, " (allowed: {})", printable(&self.allowed.join(", ")))?;
         }
         match &self.hint {
-            Some(hint) => write!(f, " ({})", plain(hint)),
+            Some(hint) => write!(f, " ({})", printable(hint)),
             None => Ok(()),
         }
     }
-}
-
-/// A text from a file, without what would end the line or steer the terminal.
-fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    Cow::Owned(text.chars().map(escaped).collect())
 }
 
 /// Everything wrong with a scenario, found in one go.
@@ -70,7 +61,7 @@ pub struct ScenarioFaults {
 
 impl fmt::Display for ScenarioFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the scenario {} is refused: ", plain(&self.origin))?;
+        write!(f, "the scenario {} is refused: ", printable(&self.origin))?;
         for (n, fault) in self.faults.iter().enumerate() {
             write!(f, "{}{fault}", if n == 0 { "" } else { "; " })?;
         }

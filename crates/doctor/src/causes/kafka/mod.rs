@@ -1,8 +1,10 @@
 //! Kafka: the way in, what one may do there, and what is there.
 
+mod login;
 mod reach;
 mod rights;
 mod state;
+mod tls;
 
 use kafka::config::IamLogin;
 
@@ -10,7 +12,7 @@ use super::Case;
 use super::shell::word;
 use crate::{Cause, Paste, Remedy};
 
-pub(super) static CAUSES: &[&[&Cause]] = &[reach::CAUSES, rights::CAUSES, state::CAUSES];
+pub(super) static CAUSES: &[&[&Cause]] = &[reach::CAUSES, tls::CAUSES, login::CAUSES, rights::CAUSES, state::CAUSES];
 
 pub(super) fn explain(case: &mut Case<'_>) {
     if case.target.connector.is_none() {

@@ -15,7 +15,7 @@ async fn played(name: &str) -> (local::scenario::Stage, doctor::Report) {
     let text = std::fs::read_to_string(path).expect("the scenario is there");
     let scenario = Scenario::parse(name, &text).unwrap();
     let stage = scenario.play(&BTreeMap::new()).await.unwrap();
-    let report = crate::examined(&scenario, &stage, scenario.expect().unwrap()).await;
+    let report = crate::examined(&scenario, &stage).await;
     (stage, report)
 }
 
