@@ -31,6 +31,7 @@ mod own;
 mod pattern;
 mod plan;
 mod report;
+mod validation;
 mod worker;
 
 pub use catalogue::{ConnectorClass, check, check_all, classes, client_properties, plan, plan_all};
@@ -46,4 +47,5 @@ pub use plan::{
     TopicSelection,
 };
 pub use report::CheckReport;
+pub use validation::{KeyReport, KeyText, Validation, definitions, validate};
 pub use worker::{WorkerConfig, WorkerRefusal};

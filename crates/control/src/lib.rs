@@ -19,31 +19,39 @@
 //! so whoever gets it to use a role that is not theirs has that customer's data. A role that asks for an external ID
 //! which only its owner's integration holds cannot be used so. Whether it really asks is not to be believed but tried.
 
+mod caller;
 mod current_ids;
 mod error;
 mod external_id;
 mod guard;
+mod ids;
 mod integration;
 mod integration_id;
 mod integrations;
+mod plane;
 mod probe;
 mod proof;
 mod prover;
 mod store;
 mod sts;
+mod supervisor;
 mod trust;
 mod words;
 
+pub use caller::{Caller, Credentials, Origin, Principal};
 pub use current_ids::CurrentIds;
 pub use error::Error;
 pub use external_id::ExternalId;
 pub use guard::{Guard, GuardOptions, Watched};
+pub use ids::{ClusterId, ConnectorId, EnvironmentId, InvalidId, RoleBindingId, ServiceAccountId, UserId};
 pub use integration::{Integration, IssuedId, NewIntegration, State};
 pub use integration_id::IntegrationId;
 pub use integrations::Integrations;
+pub use plane::*;
 pub use probe::{Outcome, Probe, ProbeKind};
 pub use proof::{Proof, Verdict};
 pub use prover::{Patience, Prover};
 pub use store::Trouble;
-pub use sts::{AwsSts, Caller, LetIn, Sts, principal_of};
+pub use sts::{AwsCaller, AwsSts, LetIn, Sts, principal_of};
+pub use supervisor::{Supervisor, Wanted};
 pub use trust::trust_policy;

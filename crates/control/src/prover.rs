@@ -11,7 +11,7 @@ use world::Clock;
 use crate::probe::{request_id, session_name};
 use crate::sts::acts_as;
 use crate::{
-    Caller, Error, ExternalId, Integration, IntegrationId, Outcome, Probe, ProbeKind, Proof, Sts, Verdict, words,
+    AwsCaller, Error, ExternalId, Integration, IntegrationId, Outcome, Probe, ProbeKind, Proof, Sts, Verdict, words,
 };
 
 /// Tries whom a role lets in.
@@ -77,7 +77,7 @@ impl Prover {
     }
 
     /// Who we are now.
-    pub async fn caller(&self) -> Result<Caller, identity::Error> {
+    pub async fn caller(&self) -> Result<AwsCaller, identity::Error> {
         self.sts.caller().await
     }
 
@@ -139,7 +139,7 @@ impl Run<'_> {
     /// The verdict, and of which external ID.
     async fn judge<'i>(
         &mut self,
-        caller: &Caller,
+        caller: &AwsCaller,
         newest: &'i ExternalId,
         older: Option<&'i ExternalId>,
     ) -> (Verdict, &'i ExternalId) {
@@ -185,14 +185,14 @@ impl Run<'_> {
     }
 
     /// Tries an external ID that the role must accept; tells whether it took more than one attempt.
-    async fn right(&mut self, caller: &Caller, (kind, id): (ProbeKind, &ExternalId), patience: Duration) -> bool {
+    async fn right(&mut self, caller: &AwsCaller, (kind, id): (ProbeKind, &ExternalId), patience: Duration) -> bool {
         let attempts = self.probe(caller, kind, Some(id), patience).await;
         self.right_at = self.let_in(kind).then(Instant::now).or(self.right_at);
         attempts > 1
     }
 
     /// Tries all that the role must refuse.
-    async fn forbidden(&mut self, caller: &Caller, right: &ExternalId) {
+    async fn forbidden(&mut self, caller: &AwsCaller, right: &ExternalId) {
         self.probe(caller, ProbeKind::Absent, None, Duration::ZERO).await;
         // Drawn anew for each probe, 128 bits of it: never another customer's.
         self.probe(caller, ProbeKind::Wrong, Some(&ExternalId::random()), Duration::ZERO).await;
@@ -202,7 +202,7 @@ impl Run<'_> {
     /// Makes one probe, again while it may help: after a refusal for `patience`, after no answer a few times.
     async fn probe(
         &mut self,
-        caller: &Caller,
+        caller: &AwsCaller,
         kind: ProbeKind,
         external_id: Option<&ExternalId>,
         patience: Duration,
@@ -239,7 +239,7 @@ impl Run<'_> {
         attempts
     }
 
-    async fn attempt(&self, caller: &Caller, role: &AssumeRole) -> (Outcome, Option<String>) {
+    async fn attempt(&self, caller: &AwsCaller, role: &AssumeRole) -> (Outcome, Option<String>) {
         match self.prover.sts.try_role(caller, role).await {
             Ok(won) => (Outcome::LetIn, won.request_id),
             Err(error) => {

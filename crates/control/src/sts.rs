@@ -6,7 +6,7 @@ use identity::{AssumeRole, Connection, Error, Identity, Signer, StsEndpoint};
 
 /// Who makes the calls of a proof.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub struct AwsCaller {
     /// What signs them. One for all calls of a proof: a refusal of somebody else proves nothing.
     pub signer: Signer,
     /// A user's ARN, or a role session's.
@@ -23,13 +23,13 @@ pub struct LetIn {
 /// The calls that a proof makes. A trait, so that a test can be an STS that changes its mind.
 pub trait Sts: fmt::Debug + Send + Sync {
     /// Who we are now.
-    fn caller(&self) -> BoxFuture<'_, Result<Caller, Error>>;
+    fn caller(&self) -> BoxFuture<'_, Result<AwsCaller, Error>>;
 
     /// Asks for a session of `role`, signed by `caller`, and throws it away unread.
-    fn try_role<'a>(&'a self, caller: &'a Caller, role: &'a AssumeRole) -> BoxFuture<'a, Result<LetIn, Error>>;
+    fn try_role<'a>(&'a self, caller: &'a AwsCaller, role: &'a AssumeRole) -> BoxFuture<'a, Result<LetIn, Error>>;
 
     /// AWS did not accept `caller`'s session: the next [`Sts::caller`] has another one.
-    fn forget(&self, caller: &Caller);
+    fn forget(&self, caller: &AwsCaller);
 }
 
 /// The real STS, asked as who we are at the end of a connection.
@@ -49,22 +49,22 @@ impl AwsSts {
 }
 
 impl Sts for AwsSts {
-    fn caller(&self) -> BoxFuture<'_, Result<Caller, Error>> {
+    fn caller(&self) -> BoxFuture<'_, Result<AwsCaller, Error>> {
         Box::pin(async {
             let signer = self.ours.signer().await?;
             let arn = self.clients.caller_arn(&self.endpoint, &signer).await?;
-            Ok(Caller { signer, arn })
+            Ok(AwsCaller { signer, arn })
         })
     }
 
-    fn try_role<'a>(&'a self, caller: &'a Caller, role: &'a AssumeRole) -> BoxFuture<'a, Result<LetIn, Error>> {
+    fn try_role<'a>(&'a self, caller: &'a AwsCaller, role: &'a AssumeRole) -> BoxFuture<'a, Result<LetIn, Error>> {
         Box::pin(async {
             let won = self.clients.try_role(role, &self.endpoint, &caller.signer, &caller.arn).await?;
             Ok(LetIn { request_id: won.request_id })
         })
     }
 
-    fn forget(&self, caller: &Caller) {
+    fn forget(&self, caller: &AwsCaller) {
         // Of keys there is no other, which the next call will say itself.
         let _ = self.ours.drop_session(&caller.signer);
     }
