@@ -7,6 +7,7 @@ use fault::{Blame, Fault, Retry};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use transit::{Offset, TaskError, TaskStats, TopicPartition};
 
 use crate::backoff::full_jitter;
@@ -38,7 +39,7 @@ const OPERATOR_WAIT: Duration = Duration::from_mins(1);
 const HEALTHY: Duration = Duration::from_mins(1);
 
 impl Connector {
-    /// Starts `plan`. With `drain_to`, partitions are cut as soon as they reach those offsets.
+    /// Starts `plan`, within the span of the caller. With `drain_to`, partitions are cut as soon as they reach those offsets.
     pub fn start(process: &Process, plan: Arc<ConnectorPlan>, drain_to: HashMap<TopicPartition, Offset>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (state, counters, live) = (StateCell::default(), Arc::<TaskStats>::default(), Arc::default());
@@ -51,7 +52,7 @@ impl Connector {
             stopped,
             drain_to,
         };
-        Self { plan, state, stats: counters, live, stop, supervisor: tokio::spawn(run.run()) }
+        Self { plan, state, stats: counters, live, stop, supervisor: tokio::spawn(run.run().in_current_span()) }
     }
 
     /// Its name.
