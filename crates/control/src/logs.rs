@@ -134,7 +134,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let Some(scope) = context.event_scope(event) else { return };
-        let Some(id) = scope.into_iter().find_map(|span| span.extensions().get::<ConnectorId>().cloned()) else { return };
+        let Some(id) = scope.into_iter().find_map(|span| span.extensions().get::<ConnectorId>().cloned()) else {
+            return;
+        };
         let mut text = Text::default();
         event.record(&mut text);
         let at = Timestamp::from_millisecond(self.clock.now_millis()).unwrap_or(Timestamp::MAX);

@@ -2,16 +2,20 @@ use std::ops::Deref;
 
 use axum::extract::{FromRequestParts as _, OriginalUri, RawPathParams, Request};
 use axum::http::header::HOST;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{Extensions, HeaderMap};
 use bytes::Bytes;
 use control::{Caller, ControlPlane, Credentials, Origin};
+use jiff::Timestamp;
 
 use super::body::Body;
 use super::problem::Problem;
 use super::target::Target;
+use crate::request::{self, Asker};
 
-/// The largest body: a connector's configuration with the most that Confluent takes in it is far below that.
-const LARGEST_BODY: usize = 1 << 20;
+/// Where a request came from, as the server put it down.
+pub(super) fn origin(extensions: &Extensions) -> Origin {
+    extensions.get().cloned().unwrap_or_else(|| Origin { address: None, request_id: "".into(), surface: "confluent" })
+}
 
 /// A request of whoever it may be.
 #[derive(Debug)]
@@ -19,6 +23,7 @@ pub(super) struct Knock {
     pub(super) plane: ControlPlane,
     pub(super) origin: Origin,
     pub(super) target: Target,
+    asker: Asker,
     params: Vec<(String, String)>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -26,7 +31,7 @@ pub(super) struct Knock {
 
 impl Knock {
     /// Takes in a request. The target comes back in any case: the answer's links need it.
-    pub(super) async fn read(plane: ControlPlane, origin: Origin, request: Request) -> (Target, Result<Self, Problem>) {
+    pub(super) async fn read(plane: ControlPlane, request: Request) -> (Target, Result<Self, Problem>) {
         let (mut parts, body) = request.into_parts();
         let whole = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         // Where the client believes us to be. It only comes back to the same client.
@@ -39,16 +44,23 @@ impl Knock {
             Ok(params) => params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             Err(_) => return (shown, Err(Problem::no_path(kept.path()))),
         };
-        let Ok(bytes) = axum::body::to_bytes(body, LARGEST_BODY).await else {
-            let text = format!("the body could not be read, or is larger than {LARGEST_BODY} bytes");
-            return (shown, Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", text)));
+        // It is here already, and no larger than the server takes.
+        let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+            return (shown, Err(Problem::bad_request("the body could not be read")));
         };
-        (shown, Ok(Self { plane, origin, target: kept, params, headers: parts.headers, bytes }))
+        let asker = parts.extensions.get().cloned().unwrap_or_else(Asker::unasked);
+        let origin = origin(&parts.extensions);
+        (shown, Ok(Self { plane, origin, target: kept, asker, params, headers: parts.headers, bytes }))
     }
 
     /// A part of the path; empty if the route has none of that name, which no id or name is.
     pub(super) fn param(&self, name: &str) -> &str {
         self.params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.plane.settings().clock.now_millis()).unwrap_or(Timestamp::MAX)
     }
 
     /// The body, a JSON object.
@@ -57,13 +69,16 @@ impl Knock {
     }
 
     /// What came to show who asks.
-    pub(super) fn credentials(&self) -> Result<Credentials, Problem> {
-        crate::request::credentials(&self.headers).map_err(Problem::from)
+    pub(super) fn credentials(&self) -> Option<Credentials> {
+        request::credentials(&self.headers)
     }
 
-    /// Who asks.
-    pub(super) async fn let_in(self) -> Result<Ask, Problem> {
-        let caller = self.plane.authenticate(self.credentials()?, self.origin.clone()).await?;
+    /// With its caller.
+    pub(super) fn let_in(self) -> Result<Ask, Problem> {
+        let caller = match self.asker.caller() {
+            Ok(caller) => caller.clone(),
+            Err(refusal) => return Err(Problem::of_stranger(refusal)),
+        };
         Ok(Ask { caller, knock: self })
     }
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::problem::{Problem, short};
+use crate::request::read_json;
 
 /// The JSON object of a request's body. What is read from it names its place when it is missing or wrong.
 #[derive(Debug)]
@@ -14,10 +15,10 @@ impl Body {
         if bytes.trim_ascii().is_empty() {
             return Ok(Self(Map::new()));
         }
-        match serde_json::from_slice(bytes) {
+        match read_json(bytes) {
             Ok(Value::Object(map)) => Ok(Self(map)),
             Ok(_) => Err(Problem::bad_request("the body must be a JSON object")),
-            Err(error) => Err(Problem::bad_request(format!("the body is no JSON: {error}"))),
+            Err(error) => Err(Problem::bad_request(error.to_string())),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use axum::routing::MethodFilter;
 use control::{
-    ApiKey, Caller, KeyScope, NewBinding, Principal, RoleBinding, RoleBindingId, ServiceAccount, ServiceAccountId, User,
-    UserId,
+    ApiKey, Caller, KeyScope, NewBinding, Principal, RoleBinding, RoleBindingId, ServiceAccount, ServiceAccountId,
+    User, UserId,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};

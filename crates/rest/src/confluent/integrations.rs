@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Outcome};
-use super::ask::{Ask, Knock};
+use super::ask::Ask;
 use super::body::Body;
 use super::names::{body_environment, environment_reference, organization, queried_environment};
 use super::paging::List;
@@ -156,7 +156,8 @@ async fn update(ask: Ask) -> Outcome {
             Some(there) if there.as_str() == role => found,
             // Connectors may rely on what this one is.
             Some(there) => {
-                let text = format!("integration {id} has role {} already, and only a DRAFT is given one", there.as_str());
+                let text =
+                    format!("integration {id} has role {} already, and only a DRAFT is given one", there.as_str());
                 return Err(Problem::new(StatusCode::CONFLICT, "conflict", text)
                     .resolution("make another integration for the other role"));
             }
@@ -197,7 +198,7 @@ async fn validate(ask: Ask) -> Outcome {
         Some(proof) if proof.verdict == Verdict::Proven => Ok(Answer::no_content()),
         proof => {
             let reason = proof.map_or_else(|| "it could not be tried".to_owned(), |proof| proof.reason);
-            let policy = now_known.integration.trust_policy(now(&ask)).to_string();
+            let policy = now_known.integration.trust_policy(ask.now()).to_string();
             let text = format!("integration {id} is not proven: {reason}. The role's trust policy must be: {policy}");
             let how = "changes of a trust policy take a minute or so until they hold everywhere; then validate again";
             Err(Problem::bad_request(text).resolution(how))
@@ -217,7 +218,8 @@ fn provider(body: &Body) -> Result<Option<&str>, Problem> {
     match body.text("/provider")? {
         Some(provider) if !provider.eq_ignore_ascii_case("aws") => {
             let text = format!("provider {:?} is not served here: Tidegate reaches AWS alone", short(provider));
-            let mut problem = Problem::field("/provider", "must be aws").resolution("make the integration with provider aws");
+            let mut problem =
+                Problem::field("/provider", "must be aws").resolution("make the integration with provider aws");
             problem.entries[0].detail = text;
             Err(problem)
         }
@@ -237,10 +239,6 @@ fn kind(body: &Body) -> Result<(), Problem> {
     }
 }
 
-fn now(knock: &Knock) -> Timestamp {
-    Timestamp::from_millisecond(knock.plane.settings().clock.now_millis()).unwrap_or(Timestamp::MAX)
-}
-
 fn status(found: &IntegrationUse) -> &'static str {
     match &found.integration.role {
         None => "DRAFT",
@@ -252,7 +250,7 @@ fn status(found: &IntegrationUse) -> &'static str {
 /// How integrations are shown to this caller.
 async fn shower(ask: &Ask, version: Version) -> Result<impl Fn(&IntegrationUse, &str) -> Value + use<'_>, Problem> {
     let organization = organization(ask).await?;
-    let now = now(ask);
+    let now = ask.now();
     Ok(move |found: &IntegrationUse, provider: &str| {
         let environment = environment_reference(ask, &organization, &found.integration.environment);
         shown(found, version, provider, environment, now)

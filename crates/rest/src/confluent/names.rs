@@ -1,6 +1,6 @@
 //! Names of things as Confluent's API writes them.
 
-use control::{ClusterId, ConnectorId, EnvironmentId};
+use control::{ClusterId, EnvironmentId};
 use serde_json::{Value, json};
 
 use super::ask::Ask;
@@ -21,11 +21,6 @@ pub(super) fn environment(text: &str) -> Result<EnvironmentId, Problem> {
 /// The same for a cluster.
 pub(super) fn cluster(text: &str) -> Result<ClusterId, Problem> {
     text.parse().map_err(|_| not_found("cluster", text))
-}
-
-/// The same for a connector.
-pub(super) fn connector(text: &str) -> Result<ConnectorId, Problem> {
-    text.parse().map_err(|_| not_found("connector", text))
 }
 
 /// The environment in the query, which must be there.

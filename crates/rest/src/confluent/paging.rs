@@ -3,8 +3,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::target::Target;
 use super::problem::Problem;
+use super::target::Target;
 
 /// The sizes of pages: what is given if nothing is asked for, and the most that can be asked for (Confluent's API).
 const USUAL: usize = 10;
@@ -100,7 +100,8 @@ mod tests {
         assert_eq!(first["metadata"]["total_size"], 5);
         assert_eq!(first["metadata"]["first"], "http://h:1/api/org/v2/environments?page_size=2");
         let token = next(&first).unwrap();
-        let second = page(&format!("page_size=2&page_token={token}"), &[(3, "c"), (1, "a"), (2, "b"), (9, "z")]).unwrap();
+        let second =
+            page(&format!("page_size=2&page_token={token}"), &[(3, "c"), (1, "a"), (2, "b"), (9, "z")]).unwrap();
         assert_eq!(second["data"], json!(["b", "c"]));
         let third = page(&format!("page_size=2&page_token={}", next(&second).unwrap()), &items).unwrap();
         assert_eq!(third["data"], json!(["z"]));
@@ -111,14 +112,25 @@ mod tests {
     fn other_parameters_stay_in_the_links() {
         let first = page("environment=env-a&page_size=1&provider=aws", &[(1, "a"), (2, "b")]).unwrap();
         let next = first["metadata"]["next"].as_str().unwrap();
-        assert!(next.starts_with("http://h:1/api/org/v2/environments?environment=env-a&page_size=1&provider=aws&page_token="));
+        assert!(
+            next.starts_with(
+                "http://h:1/api/org/v2/environments?environment=env-a&page_size=1&provider=aws&page_token="
+            )
+        );
     }
 
     #[test]
     fn sizes_and_tokens_that_cannot_be_are_refused() {
-        for query in ["page_size=0", "page_size=-1", "page_size=101", "page_size=x", "page_size=99999999999999999999",
-            "page_token=x", "page_token=%00", "page_token=e30"]
-        {
+        for query in [
+            "page_size=0",
+            "page_size=-1",
+            "page_size=101",
+            "page_size=x",
+            "page_size=99999999999999999999",
+            "page_token=x",
+            "page_token=%00",
+            "page_token=e30",
+        ] {
             let problem = page(query, &[]).unwrap_err();
             assert_eq!((problem.status.as_u16(), problem.code), (400, "invalid_filter"), "{query}");
         }

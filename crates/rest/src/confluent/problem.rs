@@ -72,6 +72,14 @@ impl Problem {
         problem
     }
 
+    /// Nobody is known to have sent the request.
+    pub(super) fn of_stranger(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Unauthenticated => Refusal::Unauthenticated.into(),
+            other => internal(other),
+        }
+    }
+
     /// There is no such path.
     pub(super) fn no_path(path: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at {}", short(path)))

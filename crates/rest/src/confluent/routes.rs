@@ -7,7 +7,7 @@ use axum::routing::{self, MethodFilter};
 use control::ControlPlane;
 
 use super::answer::Outcome;
-use super::ask::{Ask, Knock};
+use super::ask::{Ask, Knock, origin};
 use super::problem::{Problem, Shape};
 
 /// Routes whose errors have one shape.
@@ -30,7 +30,7 @@ impl Routes {
     {
         self.for_anybody(method, path, move |knock: Knock| {
             let handler = handler.clone();
-            async move { handler(knock.let_in().await?).await }
+            async move { handler(knock.let_in()?).await }
         })
     }
 
@@ -44,9 +44,8 @@ impl Routes {
         let answer = move |request: Request| {
             let (plane, handler) = (plane.clone(), handler.clone());
             async move {
-                let origin = crate::request::origin(&request, "confluent");
-                let id = origin.request_id.clone();
-                let (target, knock) = Knock::read(plane, origin, request).await;
+                let id = origin(request.extensions()).request_id;
+                let (target, knock) = Knock::read(plane, request).await;
                 let outcome = match knock {
                     Ok(knock) => handler(knock).await,
                     Err(problem) => Err(problem),
@@ -63,7 +62,7 @@ impl Routes {
         let shape = self.shape;
         let refuse = move |problem: fn(&Request) -> Problem| {
             move |request: Request| async move {
-                let id = crate::request::origin(&request, "confluent").request_id;
+                let id = origin(request.extensions()).request_id;
                 problem(&request).response(shape, &id, "")
             }
         };

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn parameters_come_in_any_number_and_spelling() {
-        let target = Target::new("http://h".into(), "/p", Some("expand=info%2Cstatus&expand=id&q=a+b%26&empty=&x&&e=%ff"));
+        let target =
+            Target::new("http://h".into(), "/p", Some("expand=info%2Cstatus&expand=id&q=a+b%26&empty=&x&&e=%ff"));
         assert_eq!(target.all("expand").collect::<Vec<_>>(), ["info,status", "id"]);
         assert_eq!(target.query("q"), Some("a b&"));
         assert_eq!((target.query("empty"), target.query("x"), target.query("no")), (None, None, None));

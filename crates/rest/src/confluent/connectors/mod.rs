@@ -70,7 +70,8 @@ async fn list(ask: Ask) -> Outcome {
     if ask.target.all("expand").next().is_none() {
         return Ok(Answer::ok(views.iter().map(|view| json!(view.name)).collect()));
     }
-    let all: Map<String, Value> = views.iter().map(|view| (view.name.clone(), expanded(view, &wanted))).collect();
+    let now = ask.now();
+    let all: Map<String, Value> = views.iter().map(|view| (view.name.clone(), expanded(view, &wanted, now))).collect();
     Ok(Answer::ok(Value::Object(all)))
 }
 
@@ -112,7 +113,7 @@ async fn delete(ask: Ask) -> Outcome {
 }
 
 async fn read_status(ask: Ask) -> Outcome {
-    Ok(Answer::ok(status(&view(&ask).await?)))
+    Ok(Answer::ok(status(&view(&ask).await?, ask.now())))
 }
 
 async fn read_tasks(ask: Ask) -> Outcome {

@@ -1,5 +1,4 @@
 use control::{OffsetRequest, OffsetRequestState, PartitionOffset};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{cluster, view};
@@ -13,12 +12,11 @@ pub(super) async fn read(ask: Ask) -> Outcome {
     let cluster = cluster(&ask).await?;
     let view = ask.plane.connector(&ask.caller, &cluster, ask.param("name")).await?;
     let offsets = ask.plane.offsets(&ask.caller, &cluster, ask.param("name")).await?;
-    let now = Timestamp::from_millisecond(ask.plane.settings().clock.now_millis()).unwrap_or(Timestamp::MAX);
     Ok(Answer::ok(json!({
         "id": view.id,
         "name": view.name,
         "offsets": shown(&offsets),
-        "metadata": { "observed_at": now },
+        "metadata": { "observed_at": ask.now() },
     })))
 }
 
@@ -98,7 +96,8 @@ fn read_one(at: usize, one: &Value) -> Result<PartitionOffset, Problem> {
     let topic = partition.get("kafka_topic").and_then(Value::as_str).filter(|topic| !topic.is_empty());
     let topic = topic.ok_or_else(|| wrong("partition.kafka_topic must be a topic's name"))?;
     let number = partition.get("kafka_partition").and_then(whole).and_then(|n| i32::try_from(n).ok());
-    let number = number.filter(|n| *n >= 0).ok_or_else(|| wrong("partition.kafka_partition must be a number from 0 on"))?;
+    let number =
+        number.filter(|n| *n >= 0).ok_or_else(|| wrong("partition.kafka_partition must be a number from 0 on"))?;
     let offset = match one.get("offset") {
         None | Some(Value::Null) => None,
         Some(offset) => {
@@ -145,7 +144,10 @@ mod tests {
     #[test]
     fn what_names_no_place_is_refused() {
         for one in [
-            "1", "{}", r#"{"partition":{"kafka_topic":"t"}}"#, r#"{"partition":{"kafka_topic":"","kafka_partition":0}}"#,
+            "1",
+            "{}",
+            r#"{"partition":{"kafka_topic":"t"}}"#,
+            r#"{"partition":{"kafka_topic":"","kafka_partition":0}}"#,
             r#"{"partition":{"kafka_topic":"t","kafka_partition":-1}}"#,
             r#"{"partition":{"kafka_topic":"t","kafka_partition":4294967296}}"#,
             r#"{"partition":{"kafka_topic":"t","kafka_partition":0},"offset":{}}"#,

@@ -9,9 +9,8 @@ use crate::confluent::problem::{Problem, not_found, short};
 /// The classes that there are.
 pub(super) async fn list(ask: Ask) -> Outcome {
     cluster(&ask).await?;
-    let plugin = |class: &connectors::ConnectorClass| {
-        json!({ "class": class.name, "type": "sink", "version": class.version })
-    };
+    let plugin =
+        |class: &connectors::ConnectorClass| json!({ "class": class.name, "type": "sink", "version": class.version });
     Ok(Answer::ok(classes().iter().map(plugin).collect()))
 }
 

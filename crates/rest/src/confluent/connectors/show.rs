@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 
 use control::{ConnectorView, Doing, Explanation, Status};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// A connector's parts in a list.
-pub(super) fn expanded(view: &ConnectorView, wanted: &BTreeSet<&str>) -> Value {
+pub(super) fn expanded(view: &ConnectorView, wanted: &BTreeSet<&str>, now: Timestamp) -> Value {
     let mut parts = Map::new();
     if wanted.contains("id") {
         parts.insert("id".into(), json!({ "id": view.id, "id_type": "ID" }));
@@ -13,7 +14,7 @@ pub(super) fn expanded(view: &ConnectorView, wanted: &BTreeSet<&str>) -> Value {
         parts.insert("info".into(), connector(view));
     }
     if wanted.contains("status") {
-        parts.insert("status".into(), status(view));
+        parts.insert("status".into(), status(view, now));
     }
     Value::Object(parts)
 }
@@ -36,32 +37,36 @@ pub(super) fn tasks(view: &ConnectorView) -> Value {
 }
 
 /// What it does.
-pub(super) fn status(view: &ConnectorView) -> Value {
+pub(super) fn status(view: &ConnectorView, now: Timestamp) -> Value {
     let Status { connector, tasks, worker_id, explanation } = &view.status;
     let explanation = explanation.as_ref();
     let trace = explanation.map(trace).unwrap_or_default();
     let task = |(number, doing): (usize, &Doing)| {
-        let state = state(*doing, explanation);
+        let state = state(*doing, explanation, now);
         let msg = if *doing == Doing::Failed { trace.as_str() } else { "" };
         json!({ "id": number, "state": state, "worker_id": worker_id, "msg": msg })
     };
     json!({
         "name": view.name,
         "type": view.kind,
-        "connector": { "state": state(*connector, explanation), "worker_id": worker_id, "trace": trace },
+        "connector": { "state": state(*connector, explanation, now), "worker_id": worker_id, "trace": trace },
         "tasks": tasks.iter().enumerate().map(task).collect::<Vec<_>>(),
     })
 }
 
+/// How long a failure that is tried again by itself may be a passing one: a new trust policy takes up to a minute to hold.
+const PASSING: SignedDuration = SignedDuration::from_mins(1);
+
 /// Confluent's word for what is being done. Terraform waits through PROVISIONING and DEGRADED and gives up at once on
-/// FAILED: that is only said of what does not start again by itself.
-fn state(doing: Doing, explanation: Option<&Explanation>) -> &'static str {
+/// FAILED: that is not said of what may yet mend itself.
+fn state(doing: Doing, explanation: Option<&Explanation>, now: Timestamp) -> &'static str {
+    let passes = |failure: &Explanation| failure.retry_in.is_some() && now.duration_since(failure.since) < PASSING;
     match doing {
         Doing::Unassigned | Doing::Restarting => "PROVISIONING",
         Doing::Running => "RUNNING",
         // Confluent's connectors cannot be stopped; ours can, by Kafka Connect's API.
         Doing::Paused | Doing::Stopped => "PAUSED",
-        Doing::Failed if explanation.is_some_and(|failure| failure.retry_in.is_some()) => "DEGRADED",
+        Doing::Failed if explanation.is_some_and(passes) => "DEGRADED",
         Doing::Failed => "FAILED",
     }
 }
@@ -84,8 +89,6 @@ fn trace(failure: &Explanation) -> String {
 mod tests {
     use std::time::Duration;
 
-    use jiff::Timestamp;
-
     use super::*;
 
     fn failure(retry_in: Option<Duration>) -> Explanation {
@@ -102,9 +105,12 @@ mod tests {
 
     #[test]
     fn failed_is_said_only_of_what_stays_so() {
-        assert_eq!(state(Doing::Failed, Some(&failure(Some(Duration::from_secs(5))))), "DEGRADED");
-        assert_eq!(state(Doing::Failed, Some(&failure(None))), "FAILED");
-        assert_eq!(state(Doing::Unassigned, None), "PROVISIONING");
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let tried_again = failure(Some(Duration::from_secs(5)));
+        assert_eq!(state(Doing::Failed, Some(&tried_again), at(59)), "DEGRADED");
+        assert_eq!(state(Doing::Failed, Some(&tried_again), at(60)), "FAILED", "whoever waits is told in the end");
+        assert_eq!(state(Doing::Failed, Some(&failure(None)), at(0)), "FAILED");
+        assert_eq!(state(Doing::Unassigned, None, at(0)), "PROVISIONING");
     }
 
     #[test]
