@@ -29,6 +29,9 @@ use crate::{ClusterId, ConnectorId};
 use self::face::Face;
 use self::keeper::{Keeper, Order};
 
+#[cfg(test)]
+mod tests;
+
 /// Runs connectors as they are wanted. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Supervisor(Arc<Inner>);
