@@ -31,6 +31,19 @@ pub(crate) enum Level {
     Connection,
 }
 
+impl Level {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Organization => "an organization",
+            Self::Environment => "an environment",
+            Self::Cluster => "a cloud-cluster",
+            Self::Connector => "a connector",
+            Self::Integration => "a provider-integration",
+            Self::Connection => "a connection",
+        }
+    }
+}
+
 /// One value of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {

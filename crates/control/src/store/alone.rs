@@ -9,7 +9,7 @@ use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{FlockOperation, flock};
 
-use super::{BUSY, Inner, READERS, Store, blocking, failed, make};
+use super::{BUSY, READERS, Store, blocking, failed, make};
 use crate::{Error, Trouble};
 
 impl Store {
