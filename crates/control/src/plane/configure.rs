@@ -315,6 +315,7 @@ fn write(
         config_revision: before.map_or(1, |before| before.config_revision + 1),
         group: group.to_owned(),
         tasks: ready.plan.tasks_max(),
+        has_tasks: before.map_or(target == Target::Running, |before| before.has_tasks),
         target: before.map_or(target, |before| before.target),
         revision: before.map_or(1, |before| before.revision + 1),
         created_at: before.map_or(at.now, |before| before.created_at),

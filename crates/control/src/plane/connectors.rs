@@ -125,8 +125,8 @@ impl ControlPlane {
                 deed.before = Some(json!({ "target": found.target }));
                 deed.after = Some(json!({ "target": target }));
                 if found.target != target {
-                    (found.target, found.updated_at) = (target, at.now);
-                    found.revision += 1;
+                    found.aim(target);
+                    (found.revision, found.updated_at) = (found.revision + 1, at.now);
                     found.update(at.table)?;
                 }
                 Ok(found)

@@ -28,7 +28,10 @@ pub(crate) struct KeptConnector {
     /// Of the configuration, and of what it names.
     pub(crate) config_revision: u64,
     pub(crate) group: String,
+    /// `tasks.max`.
     pub(crate) tasks: u32,
+    /// Whether it shows them: once it was started, until it is stopped.
+    pub(crate) has_tasks: bool,
     pub(crate) target: Target,
     pub(crate) revision: u64,
     pub(crate) created_at: i64,
@@ -39,7 +42,7 @@ pub(crate) struct KeptConnector {
 const VERSIONS: i64 = 100;
 
 const CONNECTORS: &str = "SELECT c.id, k.environment, c.cluster, c.name, c.kind, c.config, c.config_revision,
-        c.consumer_group, c.tasks, c.target, c.revision, c.created_at, c.updated_at
+        c.consumer_group, c.tasks, c.target, c.revision, c.created_at, c.updated_at, c.has_tasks
     FROM connectors c JOIN clusters k ON k.id = c.cluster";
 
 impl Target {
@@ -73,6 +76,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<KeptConnector> {
         revision: row.get(10)?,
         created_at: row.get(11)?,
         updated_at: row.get(12)?,
+        has_tasks: row.get(13)?,
     })
 }
 
@@ -124,6 +128,21 @@ impl KeptConnector {
         self.config.open(&Self::place(&self.id), vault)
     }
 
+    /// Another thing is wanted of it. What is stopped has no tasks, and what is paused then gets none before it is resumed.
+    pub(crate) fn aim(&mut self, target: Target) {
+        self.target = target;
+        self.has_tasks = match target {
+            Target::Running => true,
+            Target::Stopped => false,
+            Target::Paused => self.has_tasks,
+        };
+    }
+
+    /// How many tasks it shows.
+    pub(crate) fn tasks_shown(&self) -> u32 {
+        if self.has_tasks { self.tasks } else { 0 }
+    }
+
     pub(crate) fn resource(&self) -> Resource<'_> {
         Resource::Connector(&self.environment, &self.cluster, &self.name)
     }
@@ -131,8 +150,8 @@ impl KeptConnector {
     /// Writes it down for the first time.
     pub(crate) fn insert(&self, table: &Table<'_>) -> Result<(), Error> {
         let query = "INSERT INTO connectors (id, cluster, name, kind, config, config_revision, consumer_group, tasks,
-                                             target, revision, created_at, updated_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+                                             target, revision, created_at, updated_at, has_tasks)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
         let values = params![
             self.id.as_str(),
             self.cluster.as_str(),
@@ -145,7 +164,8 @@ impl KeptConnector {
             self.target.word(),
             self.revision,
             self.created_at,
-            self.updated_at
+            self.updated_at,
+            self.has_tasks
         ];
         table.write(query, values).map(drop)
     }
@@ -153,7 +173,7 @@ impl KeptConnector {
     /// Writes what was changed down.
     pub(crate) fn update(&self, table: &Table<'_>) -> Result<(), Error> {
         let query = "UPDATE connectors SET kind = ?2, config = ?3, config_revision = ?4, consumer_group = ?5, tasks = ?6,
-                            target = ?7, revision = ?8, updated_at = ?9 WHERE id = ?1";
+                            target = ?7, revision = ?8, updated_at = ?9, has_tasks = ?10 WHERE id = ?1";
         let values = params![
             self.id.as_str(),
             self.kind,
@@ -163,7 +183,8 @@ impl KeptConnector {
             self.tasks,
             self.target.word(),
             self.revision,
-            self.updated_at
+            self.updated_at,
+            self.has_tasks
         ];
         table.write(query, values).map(drop)
     }
@@ -197,7 +218,7 @@ impl KeptConnector {
         if !at.may(Action::Read, &self.resource()) {
             config.retain(|key, _| key == "name" || key == "connector.class");
         }
-        let tasks = if self.target == Target::Stopped { 0 } else { self.tasks };
+        let tasks = self.tasks_shown();
         ConnectorView {
             id: self.id.clone(),
             name: self.name.clone(),

@@ -63,9 +63,12 @@ impl ControlPlane {
         self.plans().insert(connector.id.clone(), plan.clone());
         self.0.supervisor.want(Wanted {
             id: connector.id.clone(),
+            name: connector.name.as_str().into(),
+            cluster: connector.cluster.clone(),
             config_revision: connector.config_revision,
             plan,
             target: connector.target,
+            tasks: connector.tasks_shown(),
         });
     }
 

@@ -96,7 +96,8 @@ CREATE TABLE connectors (
     config          TEXT    NOT NULL,   -- JSON, secrets sealed
     config_revision INTEGER NOT NULL,   -- of this, and of what it names
     consumer_group  TEXT    NOT NULL,
-    tasks           INTEGER NOT NULL,
+    tasks           INTEGER NOT NULL,   -- tasks.max
+    has_tasks       INTEGER NOT NULL,   -- whether it shows them
     target          TEXT    NOT NULL,
     revision        INTEGER NOT NULL,
     created_at      INTEGER NOT NULL,
