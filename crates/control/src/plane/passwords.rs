@@ -131,7 +131,7 @@ impl<'a> Place<'a> {
         let taken = waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
             (count < WAITING + AT_ONCE).then_some(count + 1)
         });
-        taken.is_ok().then_some(Self(waiting))
+        taken.ok().map(|_| Self(waiting))
     }
 }
 

@@ -13,7 +13,7 @@ use control::{
     Caller, ControlPlane, Credentials, NewBinding, NewConnector, NewUser, Openness, Origin, Principal, Settings,
     Supervisor, Target,
 };
-use local::kafka::{Broker, BrokerOptions};
+use local::broker::{Broker, BrokerOptions};
 use runtime::{Metrics, Process};
 use tempfile::TempDir;
 
