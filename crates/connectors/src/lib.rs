@@ -49,5 +49,5 @@ pub use plan::{
 };
 pub use report::CheckReport;
 pub use restrictions::Restrictions;
-pub use validation::{KeyReport, KeyText, Validation, definitions, validate};
+pub use validation::{KeyReport, KeyText, Plugin, PluginKind, Validation, definitions, plugins, validate};
 pub use worker::{WorkerConfig, WorkerRefusal};

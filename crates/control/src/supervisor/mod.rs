@@ -29,6 +29,9 @@ use crate::{ClusterId, ConnectorId};
 use self::face::Face;
 use self::keeper::{Keeper, Order};
 
+#[cfg(test)]
+mod tests;
+
 /// Runs connectors as they are wanted. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Supervisor(Arc<Inner>);
@@ -125,18 +128,21 @@ impl Supervisor {
         }
     }
 
-    /// Starts it anew, if it is wanted to run (and has failed, if only that is meant). What the plan is made from may
-    /// have changed meanwhile: whoever makes plans wants the connector again before.
-    pub(crate) fn restart(&self, id: &ConnectorId, what: Restart) {
+    /// Starts it anew, if it is wanted to run (and has failed, if only that is meant), and tells what is shown at that
+    /// moment: a moment later it may run already. What the plan is made from may have changed meanwhile: whoever makes
+    /// plans wants the connector again before.
+    pub(crate) fn restart(&self, id: &ConnectorId, what: Restart) -> Option<Status> {
         let hands = self.0.hands();
-        let Some(hand) = hands.by_id.get(id) else { return };
-        if hand.orders.borrow().is_gone || !hand.face.restart(what.only_failed) {
-            return;
+        let hand = hands.by_id.get(id).filter(|hand| !hand.orders.borrow().is_gone)?;
+        let restarts = hand.face.restart(what.only_failed);
+        let status = hand.face.status(&self.0.worker_id);
+        if restarts {
+            hand.orders.send_modify(|order| {
+                order.number += 1;
+                order.restarts += 1;
+            });
         }
-        hand.orders.send_modify(|order| {
-            order.number += 1;
-            order.restarts += 1;
-        });
+        Some(status)
     }
 
     /// What it does. `None`: it is not known here.
