@@ -82,7 +82,8 @@ pub fn plan(file: &ConnectorFile, worker: &WorkerConfig) -> Result<ConnectorPlan
         !["aws.access.key.id", "aws_access_key_id"].iter().any(|key| config.get(key) == Some(*secret))
     });
     found.hide(&secrets);
-    found.in_order_of(&class.map_or_else(Vec::new, |class| class.keys().map(|def| def.name).collect()));
+    let known = class.map(str::trim).and_then(ConnectorClass::find);
+    found.in_order_of(&known.map_or_else(Vec::new, |class| class.keys().map(|def| def.name).collect()));
     let Findings { faults, warnings } = found;
     match made {
         Some(mut parts) if faults.is_empty() => {

@@ -30,6 +30,8 @@ pub struct Settings {
     pub keys: KeyRule,
     /// How much of the audit log is kept.
     pub audit: AuditKeeping,
+    /// The last log lines of connectors: an empty one, or the one that hears the process's log.
+    pub logs: crate::Logs,
     /// The time.
     pub clock: Clock,
     /// The process's environment.
@@ -83,6 +85,7 @@ impl Settings {
             principal: None,
             keys: KeyRule::default(),
             audit: AuditKeeping::default(),
+            logs: crate::Logs::default(),
             clock,
             environment,
         }
