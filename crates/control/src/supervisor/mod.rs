@@ -23,6 +23,7 @@ use std::time::Duration;
 use ::connectors::{ConnectorPlan, WorkerConfig};
 use runtime::{Metrics, Process, Shown};
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use crate::plane::{Doing, Restart, Status, Target};
 use crate::{ClusterId, ConnectorId};
@@ -131,8 +132,10 @@ impl Supervisor {
         let (orders, received) = watch::channel(Order { number: 1, wanted, restarts: 0, is_gone: false });
         let (settle, settled) = watch::channel(0);
         let keeper = Keeper::new(Arc::downgrade(&self.0), self.0.process.clone(), received, settle, Arc::clone(&face));
-        hands.by_id.insert(id, Hand { orders, settled, face });
-        tokio::spawn(keeper.keep());
+        hands.by_id.insert(id.clone(), Hand { orders, settled, face });
+        // What is said in it is the connector's log (crate::Logs).
+        let span = tracing::info_span!(parent: None, crate::logs::SPAN, id = %id);
+        tokio::spawn(keeper.keep().instrument(span));
     }
 
     /// Ends a connector for good; does not wait for it.
