@@ -17,7 +17,7 @@ pub(crate) enum Surface {
 }
 
 /// The first segments of Confluent's paths.
-const CONFLUENT: &[&str] = &["api", "pim", "iam", "org", "cmk", "connect"];
+const CONFLUENT: &[&str] = &["api", "pim", "iam", "org", "cmk", "connect", "logs"];
 
 impl Surface {
     /// The one that answers `path`.

@@ -10,6 +10,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use transit::{Offset, TaskError, TaskStats, TopicPartition};
 
 use crate::backoff::full_jitter;
@@ -68,7 +69,7 @@ impl Diagnose for Panicked {
 }
 
 impl Connector {
-    /// Starts `plan`. With `drain_to`, partitions are cut as soon as they reach those offsets.
+    /// Starts `plan`, within the span of the caller. With `drain_to`, partitions are cut as soon as they reach those offsets.
     pub fn start(process: &Process, plan: Arc<ConnectorPlan>, drain_to: HashMap<TopicPartition, Offset>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (state, counters, live) = (StateCell::default(), Arc::<TaskStats>::default(), Arc::default());
@@ -85,7 +86,16 @@ impl Connector {
             drain_to,
         };
         let ticket = process.opening().queue();
-        Self { plan, state, stats: counters, live, failure, retries, stop, supervisor: tokio::spawn(run.run(ticket)) }
+        Self {
+            plan,
+            state,
+            stats: counters,
+            live,
+            failure,
+            retries,
+            stop,
+            supervisor: tokio::spawn(run.run(ticket).in_current_span()),
+        }
     }
 
     /// Its name.

@@ -69,10 +69,11 @@ impl Keeper {
                 self.face.ended();
                 self.face.troubled(self.panicked(&*panic));
             }
-            self.settled.send_replace(order.number);
+            // Whoever waits for it is told by the end of the keeper.
             if order.is_gone && self.supervisor.upgrade().is_none_or(|all| all.remove(&order.wanted.id, order.number)) {
                 return;
             }
+            self.settled.send_replace(order.number);
             if self.orders.changed().await.is_err() {
                 return;
             }

@@ -30,7 +30,7 @@ pub(crate) trait Application: std::fmt::Debug + Send + Sync + 'static {
     /// Whether a path is answered to everybody, so that nobody is asked who they are.
     fn is_public(&self, path: &str) -> bool;
 
-    /// The answer. The request carries an [`Asker`], a [`RequestId`], a [`Secure`] and a [`Closing`].
+    /// The answer. The request carries an [`Asker`], an [`Origin`], a [`RequestId`], a [`Secure`] and a [`Closing`].
     fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>>;
 }
 
@@ -166,12 +166,12 @@ impl Front {
             return response;
         }
         let path = request.uri().path();
+        let origin = Origin { address: Some(address), request_id: Arc::clone(id), surface: surface.name() };
         let asker = if self.application.is_public(path) {
             Asker::unasked()
         } else {
-            let origin = Origin { address: Some(address), request_id: Arc::clone(id), surface: surface.name() };
             let found = match credentials(request.headers()) {
-                Some(credentials) => self.application.authenticate(credentials, origin).await,
+                Some(credentials) => self.application.authenticate(credentials, origin.clone()).await,
                 None => Err(Refusal::Unauthenticated),
             };
             if let Ok(Caller { principal: Principal::Operator, .. }) = &found
@@ -213,6 +213,7 @@ impl Front {
             }
         };
         parts.extensions.insert(asker);
+        parts.extensions.insert(origin);
         parts.extensions.insert(RequestId(Arc::clone(id)));
         parts.extensions.insert(Secure(self.secure));
         parts.extensions.insert(closing);

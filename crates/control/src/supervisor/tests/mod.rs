@@ -1,5 +1,6 @@
 //! Against the embedded broker and the embedded AWS.
 
+mod metrics;
 mod offsets;
 mod scene;
 
@@ -82,26 +83,23 @@ async fn a_failure_is_shown_until_it_is_over_also_while_it_is_tried_again() {
     assert!(explanation.retry_in.is_some());
 
     // A restart of what has failed is one, and it fails again.
-    scene.supervisor.restart(&id, Restart { include_tasks: true, only_failed: true });
-    assert_eq!(scene.status(&id).connector, Doing::Restarting);
-    assert_eq!(scene.status(&id).explanation, None);
+    let told = scene.supervisor.restart(&id, Restart { include_tasks: true, only_failed: true }).unwrap();
+    assert_eq!((told.connector, told.tasks, told.explanation), (Doing::Restarting, vec![Doing::Restarting; 2], None));
     eventually("it has failed again", async || scene.status(&id).connector == Doing::Failed).await;
 
     scene.aws.faults().remove(denied);
-    scene.supervisor.restart(&id, Restart::default());
-    assert_eq!(scene.status(&id).connector, Doing::Restarting);
+    assert_eq!(scene.supervisor.restart(&id, Restart::default()).unwrap().connector, Doing::Restarting);
     eventually("it runs", async || scene.status(&id).connector == Doing::Running).await;
     eventually("all is committed", async || scene.committed().await == 20).await;
     scene.want(&id, 1, Target::Stopped);
     scene.supervisor.stopped(&id).await;
 
     // Nothing has failed, and what is stopped is not started by a restart.
-    scene.supervisor.restart(&id, Restart::default());
-    assert_eq!(scene.status(&id).connector, Doing::Stopped);
+    assert_eq!(scene.supervisor.restart(&id, Restart::default()).unwrap().connector, Doing::Stopped);
     scene.want(&id, 1, Target::Running);
     eventually("it runs", async || scene.status(&id).connector == Doing::Running).await;
-    scene.supervisor.restart(&id, Restart { include_tasks: true, only_failed: true });
-    assert_eq!(scene.status(&id).connector, Doing::Running);
+    let told = scene.supervisor.restart(&id, Restart { include_tasks: true, only_failed: true }).unwrap();
+    assert_eq!(told.connector, Doing::Running);
 }
 
 #[tokio::test(flavor = "multi_thread")]
