@@ -67,6 +67,7 @@ async fn examine_all(
     checks::elsewhere::of_bucket(&mut x).await;
     checks::reading::run(&mut x).await;
     checks::writing::run(&mut x).await;
+    checks::bucket::settle(&mut x);
     checks::bucket::look_for_reasons(&mut x).await;
     Box::pin(checks::kafka::run(&mut x)).await;
     x.report()
@@ -115,12 +116,31 @@ impl Examination<'_> {
 
     fn holds(&self, name: &str) -> bool {
         let found = self.results.iter().find(|result| result.check.name == name);
-        found.is_some_and(|result| matches!(result.status, Status::Passed | Status::Warning))
+        let settles = |result: &CheckResult| result.check == Check::BUCKET && self.may_settle();
+        found.is_some_and(|result| matches!(result.status, Status::Passed | Status::Warning) || settles(result))
+    }
+
+    /// Whether the bucket could not be looked at and may be there all the same: what comes after shows it.
+    pub(crate) fn may_settle(&self) -> bool {
+        let bucket = self.results.iter().find(|result| result.check == Check::BUCKET);
+        bucket.is_some_and(|result| result.status == Status::Unproven)
+            && self.facts.bucket.as_ref().is_some_and(crate::Trial::is_denied)
+    }
+
+    /// Writes down what a check came to in place of what it had come to before.
+    pub(crate) fn put_again(&mut self, result: CheckResult) {
+        self.results.retain(|before| before.check != result.check);
+        self.results.push(result);
     }
 
     /// Writes down what a check came to.
     pub(crate) fn put(&mut self, result: CheckResult) {
         self.results.push(result);
+    }
+
+    /// What a check has come to.
+    pub(crate) fn result(&self, check: &Check) -> Option<&CheckResult> {
+        self.results.iter().find(|result| result.check == check)
     }
 
     /// Writes down that another check stands before this one, which did not fail in every such case.

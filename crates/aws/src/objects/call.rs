@@ -271,7 +271,8 @@ impl Bucket {
             code: answer.name(),
             message: answer.message,
             request_id: answer.request_id,
-            actual_region: answer.region.filter(|actual| *actual != region),
+            actual_region: answer.region.clone().filter(|actual| *actual != region),
+            told_region: answer.region,
             region,
             bucket,
         }))

@@ -303,13 +303,25 @@ impl S3Probe {
         .await
     }
 
-    /// Deletes an object, or one version of it: that alone leaves nothing behind where the bucket keeps versions.
-    pub async fn delete(&self, key: &str, version: Option<&str>) -> Tried<()> {
+    /// Deletes an object, or one version of it: that alone leaves nothing behind where the bucket keeps versions. Without a
+    /// version such a bucket adds a mark that hides the key, also one that nobody has; the answer is that mark's version.
+    pub async fn delete(&self, key: &str, version: Option<&str>) -> Tried<Option<String>> {
         self.try_it(Operation::DeleteObject, key, || async {
             let request = self.0.client().delete_object().bucket(&self.options().bucket).key(key);
             let request = request.set_version_id(version.map(str::to_owned));
             let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
-            Ok(((), answer.request_id().map(str::to_owned)))
+            let id = answer.request_id().map(str::to_owned);
+            Ok((answer.version_id.filter(|_| version.is_none()), id))
+        })
+        .await
+    }
+
+    /// Whether the bucket keeps versions, or has kept some.
+    pub async fn keeps_versions(&self) -> Tried<bool> {
+        self.try_it(Operation::GetBucketVersioning, "", || async {
+            let request = self.0.client().get_bucket_versioning().bucket(&self.options().bucket);
+            let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
+            Ok((answer.status.is_some(), answer.request_id().map(str::to_owned)))
         })
         .await
     }

@@ -314,7 +314,8 @@ impl S3Sink {
             code: answer.name(),
             message: answer.message,
             request_id: answer.request_id,
-            actual_region: answer.region.filter(|region| *region != self.0.options.region),
+            actual_region: answer.region.clone().filter(|region| *region != self.0.options.region),
+            told_region: answer.region,
             bucket,
         }))
     }
