@@ -219,7 +219,7 @@ impl Bucket {
             },
         };
         let name = outcome.as_ref().err().map_or_else(|| "OK".to_owned(), Failure::name);
-        self.counters().request_of(self.name(), operation.name(), &name);
+        self.counters().request_of(self.identity().name(), self.name(), operation.name(), &name);
         if outcome.is_ok() {
             self.limiter().succeeded();
         }

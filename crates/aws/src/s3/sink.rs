@@ -274,7 +274,7 @@ impl S3Sink {
             },
         };
         let name = outcome.as_ref().err().map_or_else(|| "OK".to_owned(), Failure::name);
-        self.counters().request_of(&self.options().bucket, operation.name(), &name);
+        self.counters().request_of(self.identity().name(), &self.options().bucket, operation.name(), &name);
         outcome
     }
 
