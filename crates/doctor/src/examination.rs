@@ -229,12 +229,19 @@ impl CheckResult {
         let reason = reason.into();
         let (code, request_id, host, identity, because_of) = (None, None, None, None, None);
         let (hints, diagnoses) = (Vec::new(), Vec::new());
-        Self { check, status, took, reason, code, request_id, host, identity, because_of, hints, diagnoses }
+        let threshold = None;
+        Self { check, status, took, reason, code, request_id, host, identity, because_of, threshold, hints, diagnoses }
     }
 
     /// The same with what to do where no cause is known.
     pub(crate) fn hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
         self.hints.extend(hints);
+        self
+    }
+
+    /// The same with the last step that it is past, where it warns in steps.
+    pub(crate) fn past(mut self, threshold: Option<&'static str>) -> Self {
+        self.threshold = threshold;
         self
     }
 
@@ -327,6 +334,7 @@ impl Facts {
         let seconds = |time: std::time::SystemTime| {
             jiff::Timestamp::try_from(time).ok().map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into())
         };
+        show("packed_policy_percent", self.packed_percent.map(Into::into));
         show("session_ends_at", self.expires_at.and_then(seconds));
         show("longest_session_seconds", self.longest.map(|longest| longest.as_secs().into()));
         show("encrypted_with", self.put_encryption.as_ref().map(|(kind, _)| kind.clone().into()));

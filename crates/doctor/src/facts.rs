@@ -22,6 +22,8 @@ pub struct Facts {
     pub hop_arns: Vec<String>,
     /// The first hop that did not: its place in the list and why.
     pub hop_error: Option<(usize, identity::Error)>,
+    /// How many percent of STS's room for them policies and tags of a session on the way take up: the most of all.
+    pub packed_percent: Option<u32>,
     /// When the last session ends.
     pub expires_at: Option<SystemTime>,
     /// Whether the last role lets us in without tags and source identity, where it has some.
