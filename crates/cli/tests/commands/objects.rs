@@ -14,16 +14,16 @@ use serde_json::{Value, json};
 const PART: usize = 5 << 20;
 
 /// A user who may do everything in an account with a bucket, a connection, and a directory for files.
-struct Desk {
+pub(super) struct Desk {
     // Before the AWS, which lives in it, so that it is dropped after.
-    aws: Aws,
+    pub(super) aws: Aws,
     user: NewUser,
     dir: tempfile::TempDir,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (aws, user) = runtime.block_on(async {
             let aws = Aws::start(AwsOptions::default()).await.unwrap();
@@ -59,7 +59,7 @@ impl Desk {
     }
 
     /// In the directory of files, so that paths are short.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
         command
             .args(arguments)
@@ -116,7 +116,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a real process is waited for: no clock of ours moves it")]
-fn eventually(state: impl Fn() -> bool) {
+pub(super) fn eventually(state: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_mins(1);
     while !state() {
         assert!(Instant::now() < end, "the state does not come");
