@@ -112,7 +112,7 @@ impl Bucket {
         loop {
             let outcome = match tries.signer().await {
                 Err(gave_up) => Err(gave_up),
-                Ok(signer) => match self.send_delete(doomed, etag).await {
+                Ok(signer) => match self.send_delete(doomed, etag, tries.begin()).await {
                     Ok(_) => return Ok(()),
                     // An attempt whose answer was lost has done it.
                     Err(Failure::Answered(answer)) if answer.status == 404 && answer.code != "NoSuchBucket" => {

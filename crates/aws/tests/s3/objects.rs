@@ -322,7 +322,7 @@ async fn a_move_in_parts_asks_for_tags_that_s3_has_not_counted_and_is_none_witho
 #[tokio::test]
 async fn what_does_not_pass_is_given_up_in_time_and_leaves_nothing() {
     let desk = Desk::new().await;
-    let short = BucketOptions { tries_for: Duration::from_millis(50), ..options(&desk.world) };
+    let short = BucketOptions { tries_for: Duration::from_secs(1), ..options(&desk.world) };
     let bucket = desk.world.bucket_as("all", None, short);
     let path = desk.file("big", SIZE);
     let down = Effect::Error { code: "SlowDown".into(), applied: false };
@@ -336,9 +336,43 @@ async fn what_does_not_pass_is_given_up_in_time_and_leaves_nothing() {
     assert_eq!(fs::read_dir(desk.path("state")).unwrap().count(), 0);
     // Nobody listens there.
     let nobody = S3Options { endpoint: Some("http://127.0.0.1:9".into()), ..desk.world.options() };
-    let nobody = BucketOptions { tries_for: Duration::from_millis(50), ..BucketOptions::new(nobody) };
+    let nobody = BucketOptions { tries_for: Duration::from_secs(1), ..BucketOptions::new(nobody) };
     let error = desk.world.bucket_as("all", None, nobody).head(&key("k"), &Reading::default()).await.unwrap_err();
     assert_eq!(error.code(), "object.unreachable", "{error}");
+}
+
+#[tokio::test]
+async fn the_time_for_a_request_bounds_an_attempt_that_is_never_answered() {
+    const FOR: Duration = Duration::from_secs(1);
+    let desk = Desk::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Some(format!("http://{}", listener.local_addr().unwrap()));
+    // Takes all that comes, and says nothing.
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move { tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok() });
+        }
+    });
+    let s3 = S3Options { endpoint, ..desk.world.options() };
+    let bucket = desk.world.bucket_as("all", None, BucketOptions { tries_for: FOR, ..BucketOptions::new(s3) });
+    let (small, big) = (desk.file("small", 9), desk.file("big", SIZE));
+    let begun = tokio::time::Instant::now();
+    let put = async |path| {
+        let put = bucket.put_file(&key("k"), path, Traits::default(), false, &small_parts(), None).await;
+        put.unwrap_err()
+    };
+    let doomed = [Doomed { key: key("k"), version: None }];
+    let (one, parts, head, delete) = tokio::join!(
+        put(&small),
+        put(&big),
+        async { bucket.head(&key("k"), &Reading::default()).await.unwrap_err() },
+        async { bucket.delete(&doomed).await.unwrap_err() },
+    );
+    for error in [one, parts, head, delete] {
+        assert_eq!(error.code(), "object.unreachable", "{error}");
+    }
+    // Far less than the half minute that an answer may take otherwise.
+    assert!(begun.elapsed() < FOR * 10, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

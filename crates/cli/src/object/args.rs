@@ -36,7 +36,8 @@ pub(crate) struct OnArguments {
     /// The region to ask in first. Not set: the connection's. Where S3 names another one, that is asked.
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// How long one request is tried, from its first failure on: 30s, 5m, 1h. 0 tries once.
+    /// How long one request may go on without success, its attempts included: 30s, 5m, 1h. A body that moves on is no failure. 0
+    /// tries once, for as long as an answer may take.
     #[arg(long, global = true, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     pub(crate) retry_for: Duration,
     /// How the result looks on stdout.
