@@ -376,6 +376,53 @@ async fn the_time_for_a_request_bounds_an_attempt_that_is_never_answered() {
 }
 
 #[tokio::test]
+async fn an_answer_without_an_end_is_read_no_further_and_a_long_object_is_whole() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let desk = Desk::new().await;
+    for (status, longest) in [("200 OK", 16 * MIB), ("403 Forbidden", MIB)] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = Some(format!("http://{}", listener.local_addr().unwrap()));
+        let (told, mut sent) = tokio::sync::mpsc::channel(8);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let told = told.clone();
+                tokio::spawn(async move {
+                    assert!(stream.read(&mut [0; 16 << 10]).await.unwrap() > 0);
+                    let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/xml\r\n\r\n<A>");
+                    let (block, mut sent) = (vec![b'x'; 64 << 10], 0);
+                    let mut outcome = stream.write_all(head.as_bytes()).await;
+                    while outcome.is_ok() {
+                        outcome = stream.write_all(&block).await;
+                        sent += block.len() as u64;
+                    }
+                    told.send(sent).await
+                });
+            }
+        });
+        let s3 = S3Options { endpoint, ..desk.world.options() };
+        let once = BucketOptions { tries_for: Duration::ZERO, ..BucketOptions::new(s3) };
+        let bucket = desk.world.bucket_as("all", None, once);
+        let list = bucket.list(ListOptions::default()).unwrap().next().await;
+        let content = std::io::Cursor::new(b"123".to_vec());
+        let put = bucket.put_reader(&key("k"), content, Traits::default(), false, &Transfer::new()).await;
+        let delete = bucket.delete(&[Doomed { key: key("k"), version: None }]).await;
+        for (error, longest) in [(list.err(), longest), (put.err(), MIB), (delete.err(), longest)] {
+            let error = error.expect("no answer is read");
+            if status.starts_with("200") {
+                let text = format!("longer than {} MiB", longest / MIB);
+                assert!(fault::Chain(&error).to_string().contains(&text), "{}", fault::Chain(&error));
+            }
+            // What was read, and what lay in the sockets.
+            assert!(sent.recv().await.unwrap() < longest + 64 * MIB);
+        }
+    }
+    // The longest streams are objects.
+    let long = bytes(SIZE);
+    desk.put("long", &long).await;
+    assert!(desk.content("long").await == long);
+}
+
+#[tokio::test]
 async fn a_put_that_is_refused_half_way_is_taken_back() {
     let desk = Desk::new().await;
     let path = desk.file("big", SIZE);
