@@ -287,7 +287,7 @@ pub(crate) struct TagPutArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArguments {
-    /// Objects, as s3://BUCKET/KEY; with --recursive one s3://BUCKET/PREFIX. All in one bucket.
+    /// Objects, as s3://BUCKET/KEY; with --recursive one s3://BUCKET/FOLDER. All in one bucket.
     #[arg(value_name = "ADDRESS")]
     pub(crate) addresses: Vec<String>,
     #[command(flatten)]
@@ -295,7 +295,7 @@ pub(crate) struct DeleteArguments {
     /// A file of whole keys, one a line, or - for standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["recursive", "key", "file_name", "folder", "prefix", "version_id"])]
     pub(crate) from_file: Option<PathBuf>,
-    /// All objects whose keys begin with the prefix.
+    /// All objects below the folder of the address, or whose keys begin with --prefix.
     #[arg(long, conflicts_with_all = ["key", "file_name", "version_id"])]
     pub(crate) recursive: bool,
     /// The version, which is gone for good then.
