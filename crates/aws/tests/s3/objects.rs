@@ -264,6 +264,26 @@ async fn a_put_that_must_be_new_and_whose_answer_is_lost_is_known_for_our_own() 
 }
 
 #[tokio::test]
+async fn a_copy_that_must_be_new_and_whose_answer_is_lost_is_known_for_our_own() {
+    let desk = Desk::new().await;
+    desk.put("from", b"ours").await;
+    let (from, to) = (key("from"), key("to"));
+    let copy = async || {
+        let source = Source { bucket: &desk.bucket, key: &from, reading: Reading::default() };
+        let options = CopyOptions { only_new: true, ..CopyOptions::default() };
+        desk.bucket.copy(&source, &to, &options, &Transfer::new()).await
+    };
+    desk.world.fault("CopyObject", Effect::Reset { applied: true });
+    copy().await.unwrap();
+    assert_eq!(copy().await.unwrap_err().code(), "object.exists");
+    // Somebody else's is none of ours, however often was asked.
+    desk.put("to", b"else").await;
+    desk.world.fault("CopyObject", Effect::Reset { applied: false });
+    assert_eq!(copy().await.unwrap_err().code(), "object.exists");
+    assert_eq!(desk.content("to").await, b"else");
+}
+
+#[tokio::test]
 async fn an_interrupt_does_not_say_that_nothing_was_written_once_s3_was_asked_for_the_object() {
     let desk = Desk::new().await;
     let path = desk.file("big", SIZE);
