@@ -13,6 +13,7 @@ use identity::Connection;
 use tokio::time::Instant;
 
 use crate::Clients;
+use crate::bounded;
 use crate::failure::{Failure, Loss};
 use crate::s3::error::{Error, Refusal};
 use crate::s3::operation::Operation;
@@ -193,10 +194,7 @@ impl S3Probe {
             let request = request.set_request_payer(requester_pays.then_some(RequestPayer::Requester));
             let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
             let id = answer.request_id().map(str::to_owned);
-            match answer.body.collect().await {
-                Ok(body) => Ok((body.into_bytes(), id)),
-                Err(error) => Err(Failure::Lost(Loss::Connection(Arc::new(error)))),
-            }
+            Ok((bounded::whole(answer.body, bounded::ASKED_FOR).await?, id))
         })
         .await
     }

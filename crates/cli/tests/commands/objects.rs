@@ -352,6 +352,15 @@ fn a_recursive_delete_never_takes_more_than_was_named() {
         assert!(text(&output.stderr).contains("named twice"), "{}", text(&output.stderr));
     }
     assert_eq!(desk.keys(), ["in/b/1", "in/c"]);
+    // An address is a folder, with or without its slash; any beginning of keys is named by an option.
+    for name in ["b-old/1", "b"] {
+        assert_eq!(desk.with_input(&["object", "put", "-", "--file-name", name], b"x").status.code(), Some(0));
+    }
+    let tried = desk.json(&["object", "delete", "--recursive", "--dry-run", "--prefix", "in/b-"]);
+    assert_eq!(tried["would_delete"], json!([{"key": "in/b-old/1"}]));
+    let done = desk.json(&["object", "delete", "--recursive", "--yes", "s3://lake/in/b"]);
+    assert_eq!((&done["deleted"], &done["failed"]), (&json!(1), &json!([])));
+    assert_eq!(desk.keys(), ["in/b", "in/b-old/1", "in/c"]);
 }
 
 #[test]
