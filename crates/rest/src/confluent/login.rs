@@ -48,9 +48,11 @@ async fn log_in(knock: Knock) -> Outcome {
             Problem::new(StatusCode::FORBIDDEN, "user_unauthorized", "the address or the password is wrong")
         }
         // It has failed too often.
-        Refusal::Busy { .. } => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many logins have failed; try again in a minute")
-        }
+        Refusal::Busy { .. } => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "too many logins have failed; try again in a minute",
+        ),
         other => other.into(),
     })?;
     let Login { token, refresh_token, user, expires_at: _ } = login;

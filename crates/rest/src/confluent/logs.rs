@@ -106,7 +106,9 @@ struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     fn read(body: &'a Body) -> Result<Self, Problem> {
         let time = |pointer| {
-            let parse = |text: &str| text.parse().map_err(|_| Problem::field(pointer, "must be a time as 2026-01-31T12:00:00Z"));
+            let parse = |text: &str| {
+                text.parse().map_err(|_| Problem::field(pointer, "must be a time as 2026-01-31T12:00:00Z"))
+            };
             body.text(pointer)?.map(parse).transpose()
         };
         let levels = match body.at("/search/level") {
@@ -166,7 +168,9 @@ mod tests {
             let at = Timestamp::from_second(i64::try_from(number).unwrap()).unwrap();
             LogLine { number, at, level, text: text.to_owned() }
         };
-        [(1, "INFO", "began"), (2, "ERROR", "Refused"), (4, "ERROR", "gone"), (7, "WARN", "refused again")].map(line).into()
+        [(1, "INFO", "began"), (2, "ERROR", "Refused"), (4, "ERROR", "gone"), (7, "WARN", "refused again")]
+            .map(line)
+            .into()
     }
 
     fn numbers(body: &str, from: Option<u64>, size: usize) -> (Vec<u64>, Option<u64>) {
@@ -193,7 +197,9 @@ mod tests {
 
     #[test]
     fn a_name_in_a_resource_name_may_hold_anything() {
-        let place = Place::read("crn://confluent.cloud/organization=o/environment=env-a/cloud-cluster=lkc-a/connector=a/b%20c").unwrap();
+        let place =
+            Place::read("crn://confluent.cloud/organization=o/environment=env-a/cloud-cluster=lkc-a/connector=a/b%20c")
+                .unwrap();
         assert_eq!((place.organization, place.environment, place.cluster), ("o", "env-a", "lkc-a"));
         assert_eq!(place.name(), "a/b c");
         for text in ["", "crn://", "crn://confluent.cloud/organization=o/environment=env-a", "organization=o"] {

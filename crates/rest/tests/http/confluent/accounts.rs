@@ -81,8 +81,10 @@ async fn a_service_account_gets_a_key_and_a_role() {
     let connectors = scene.c("/connectors");
     let asked = || scene.harness.ask(Method::GET, &connectors).basic(key_id, secret).send();
     assert_eq!(asked().await.status, 404, "it may not even know of the cluster");
-    let crn = format!("crn://confluent.cloud/organization={}/environment={}/cloud-cluster={}", scene.organization,
-        scene.environment, scene.cluster);
+    let crn = format!(
+        "crn://confluent.cloud/organization={}/environment={}/cloud-cluster={}",
+        scene.organization, scene.environment, scene.cluster
+    );
     let body = json!({ "principal": format!("User:{id}"), "role_name": "CloudClusterAdmin", "crn_pattern": crn });
     let binding = scene.terraform(Method::POST, "/iam/v2/role-bindings", Some(&body.to_string())).await;
     assert_eq!(binding.status, 201, "{:?}", binding.body);
@@ -90,7 +92,9 @@ async fn a_service_account_gets_a_key_and_a_role() {
     assert_eq!(binding["role_name"], "CloudClusterAdmin");
     assert_eq!(asked().await.json(), json!([]));
 
-    let filter = format!("/iam/v2/role-bindings?crn_pattern={crn}&principal=User%3A{id}&role_name=CloudClusterAdmin&page_size=100");
+    let filter = format!(
+        "/iam/v2/role-bindings?crn_pattern={crn}&principal=User%3A{id}&role_name=CloudClusterAdmin&page_size=100"
+    );
     let list = scene.cli(Method::GET, &filter, None).await.json();
     assert_eq!(list["data"][0]["id"], binding["id"]);
     let at = format!("/iam/v2/role-bindings/{}", binding["id"].as_str().unwrap());
@@ -113,7 +117,9 @@ async fn lists_have_pages_that_follow_one_another() {
     loop {
         let page = scene.terraform(Method::GET, &path, None).await.json();
         assert_eq!(page["metadata"]["total_size"], 5);
-        names.extend(page["data"].as_array().unwrap().iter().map(|one| one["display_name"].as_str().unwrap().to_owned()));
+        names.extend(
+            page["data"].as_array().unwrap().iter().map(|one| one["display_name"].as_str().unwrap().to_owned()),
+        );
         let Some(next) = page["metadata"].get("next") else { break };
         let next = next.as_str().expect("never null");
         path = next[next.find("/iam").unwrap()..].to_owned();

@@ -55,7 +55,11 @@ async fn a_connector_lives_as_the_cli_and_terraform_ask() {
     let mut shown = config(&scene, "orders-1");
     shown.insert("aws.secret.access.key".into(), MASK.into());
     let returned: BTreeMap<String, String> = serde_json::from_value(one["info"]["config"].clone()).unwrap();
-    assert_eq!(returned.keys().collect::<Vec<_>>(), shown.keys().collect::<Vec<_>>(), "the keys that were sent, and no other");
+    assert_eq!(
+        returned.keys().collect::<Vec<_>>(),
+        shown.keys().collect::<Vec<_>>(),
+        "the keys that were sent, and no other"
+    );
     assert_eq!(returned["aws.secret.access.key"], MASK);
     let terraforms = scene.terraform(Method::GET, &scene.c("/connectors?expand=info%2Cstatus%2Cid"), None).await;
     assert_eq!(terraforms.json(), all);

@@ -44,11 +44,20 @@ async fn paths_and_methods_that_are_not_there_have_each_ones_shape() {
 async fn bodies_that_cannot_be_read_are_clear_refusals() {
     let scene = Scene::start().await;
     let deep = "[".repeat(100_000);
-    for body in ["", "{", "[]", "null", "\"x\"", "{\"config\":1}", "{\"config\":{}}", deep.as_str(), "{\"a\":1,\"a\":2}"] {
-        for path in ["/pim/v1/integrations", "/pim/v2/integrations", "/pim/v2/integrations:validate", "/iam/v2/api-keys",
-            "/iam/v2/service-accounts", "/iam/v2/role-bindings", "/org/v2/environments", "/logs/v1/search",
-            &scene.c("/connectors")]
-        {
+    for body in
+        ["", "{", "[]", "null", "\"x\"", "{\"config\":1}", "{\"config\":{}}", deep.as_str(), "{\"a\":1,\"a\":2}"]
+    {
+        for path in [
+            "/pim/v1/integrations",
+            "/pim/v2/integrations",
+            "/pim/v2/integrations:validate",
+            "/iam/v2/api-keys",
+            "/iam/v2/service-accounts",
+            "/iam/v2/role-bindings",
+            "/org/v2/environments",
+            "/logs/v1/search",
+            &scene.c("/connectors"),
+        ] {
             let answer = scene.terraform(Method::POST, path, Some(body)).await;
             assert!([400, 422].contains(&answer.status.as_u16()), "{path} {body:.20}: {answer:?}");
         }

@@ -29,18 +29,23 @@ pub(crate) fn origin() -> Origin {
 
 impl Scene {
     pub(crate) async fn start() -> Self {
-        Self::with(|_, _, _| ()).await
+        Self::with(|_, _, _, _| ()).await
     }
 
-    pub(crate) async fn with(change: impl FnOnce(&mut Settings, &mut ServerOptions, &Aws)) -> Self {
-        let harness = Harness::start_with(|settings, options, aws| {
+    pub(crate) async fn with(
+        change: impl FnOnce(&mut Settings, &mut ServerOptions, &Aws, &local::aws::NewUser),
+    ) -> Self {
+        let harness = Harness::start_with(|settings, options, aws, user| {
             settings.open = Openness::Closed;
             settings.principal = Some("arn:aws:iam::111111111111:user/app".to_owned());
-            change(settings, options, aws);
+            change(settings, options, aws, user);
         })
         .await;
-        let new =
-            NewUser { email: EMAIL.to_owned(), full_name: "Ada King Lovelace".to_owned(), password: Secret::new(PASSWORD) };
+        let new = NewUser {
+            email: EMAIL.to_owned(),
+            full_name: "Ada King Lovelace".to_owned(),
+            password: Secret::new(PASSWORD),
+        };
         let user = harness.plane.init(new, origin()).await.expect("a first user");
         let principal = Principal::User(user.id.clone());
         let caller = Caller { principal: principal.clone(), only_cluster: None, origin: origin() };
@@ -113,6 +118,8 @@ impl Scene {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("{name} was never {state}"))
+        tokio::time::timeout(std::time::Duration::from_secs(60), asking)
+            .await
+            .unwrap_or_else(|_| panic!("{name} was never {state}"))
     }
 }
