@@ -12,6 +12,7 @@ mod login;
 mod offsets;
 mod refusal;
 mod settings;
+mod testing;
 mod views;
 
 use std::sync::Arc;
