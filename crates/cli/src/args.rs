@@ -6,8 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use identity::KeyRule;
 use local::aws::Effect;
 
+use crate::connector::ConnectorArguments;
+use crate::context::ContextArguments;
 use crate::doctor::DoctorArguments;
 use crate::integration::{IntegrationArguments, StoreArguments};
+use crate::manage::{
+    AuditCommand, ClusterVerb, EnvironmentVerb, KeyVerb, Managed, RoleBindingVerb, ServiceAccountVerb, UserVerb,
+};
 use crate::object::{BucketArguments, ObjectArguments};
 use crate::policy::PolicyArguments;
 
@@ -48,6 +53,30 @@ pub(crate) enum Command {
     /// Look at, test and import the connections to AWS that connectors name.
     #[command(subcommand)]
     Connection(ConnectionCommand),
+    /// Create, change, watch and move the connectors of a server.
+    Connector(ConnectorArguments),
+    /// Keep servers with credentials, by name.
+    Context(ContextArguments),
+    /// Environments of a server: what one tenant has.
+    Environment(Managed<EnvironmentVerb>),
+    /// Kafka clusters of a server.
+    Cluster(Managed<ClusterVerb>),
+    /// People who log in to a server.
+    User(Managed<UserVerb>),
+    /// Programs' accounts of a server.
+    ServiceAccount(Managed<ServiceAccountVerb>),
+    /// API keys of a server.
+    #[command(visible_alias = "api-key")]
+    Key(Managed<KeyVerb>),
+    /// Who may do what on a server.
+    RoleBinding(Managed<RoleBindingVerb>),
+    /// Who did what on a server.
+    Audit(Managed<AuditCommand>),
+    /// Print what a shell completes commands by: tidegate completion bash > /etc/bash_completion.d/tidegate
+    Completion {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
     /// See it all work with no AWS account and no Kafka: embedded broker, embedded AWS, the real way between them.
     Demo(DemoArguments),
     /// Try each step from here to AWS and Kafka, name the cause of what fails, and print what to paste.
