@@ -73,14 +73,17 @@ pub(super) async fn policy(ask: Ask) -> Result<Reply, Trouble> {
     let IntegrationUse { integration, .. } = one(&ask).await?;
     let trust = integration.trust_policy(ask.now());
     let asked = ask.parameter("role_name").unwrap_or("tidegate");
-    let role = integration.role.as_ref().and_then(iam::Arn::role_name).unwrap_or(asked);
+    let subject = match integration.role.as_ref().and_then(iam::Arn::role_name) {
+        Some(role) => Subject::RoleTrust { role, trust: &trust },
+        None => Subject::Role { role: asked, trust: &trust, permission: None },
+    };
     let (form, kind) = match ask.parameter("format") {
         Some("terraform") => (Form::Terraform, "text/plain; charset=utf-8"),
         Some("cloudformation") => (Form::CloudFormation, "text/plain; charset=utf-8"),
         Some("cli") => (Form::AwsCli, "text/plain; charset=utf-8"),
         _ => (Form::Json, "application/json"),
     };
-    let text = render(Subject::Role { role, trust: &trust, permission: None }, form);
+    let text = render(subject, form);
     let text = text.map_err(|error| Trouble::flaw("role_name", Some(asked), error.to_string()))?;
     Ok(Reply::text(kind, text))
 }
