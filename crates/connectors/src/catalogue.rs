@@ -24,6 +24,8 @@ pub struct ConnectorClass {
     pub name: &'static str,
     /// The version whose contract is kept.
     pub version: &'static str,
+    /// The class of its tasks, as Kafka Connect's REST API names it.
+    pub task_class: &'static str,
     keys: &'static [KeyDef],
     prefixes: &'static [&'static str],
     plan: PlanSink,
@@ -32,6 +34,7 @@ pub struct ConnectorClass {
 static CLASSES: &[ConnectorClass] = &[ConnectorClass {
     name: aiven::CLASS,
     version: aiven::VERSION,
+    task_class: aiven::TASK_CLASS,
     keys: aiven::AIVEN_KEYS,
     prefixes: aiven::PREFIXES,
     plan: aiven::plan,
@@ -80,6 +83,7 @@ pub fn plan(file: &ConnectorFile, worker: &WorkerConfig) -> Result<ConnectorPlan
         !["aws.access.key.id", "aws_access_key_id"].iter().any(|key| config.get(key) == Some(*secret))
     });
     found.hide(&secrets);
+    found.in_order_of(&class.map_or_else(Vec::new, |class| class.keys().map(|def| def.name).collect()));
     let Findings { faults, warnings } = found;
     match made {
         Some(mut parts) if faults.is_empty() => {

@@ -167,6 +167,12 @@ impl Findings {
         }
     }
 
+    /// Puts the faults into the order of `keys`, where Kafka Connect tells them: faults of one key in the order in which they
+    /// were found, those of other keys behind.
+    pub(crate) fn in_order_of(&mut self, keys: &[&str]) {
+        self.faults.sort_by_key(|fault| keys.iter().position(|key| *key == fault.key).unwrap_or(keys.len()));
+    }
+
     /// Takes secrets out of every text: whoever puts a password into the wrong key should not find it in a log.
     pub(crate) fn hide(&mut self, secrets: &[&str]) {
         let hide = |text: &mut String| {

@@ -47,5 +47,5 @@ pub use plan::{
     TopicSelection,
 };
 pub use report::CheckReport;
-pub use validation::{KeyReport, KeyText, Validation, definitions, validate};
+pub use validation::{KeyReport, KeyText, Plugin, PluginKind, Validation, definitions, plugins, validate};
 pub use worker::{WorkerConfig, WorkerRefusal};

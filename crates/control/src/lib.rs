@@ -28,6 +28,7 @@ mod ids;
 mod integration;
 mod integration_id;
 mod integrations;
+mod logs;
 mod plane;
 mod probe;
 mod proof;
@@ -47,6 +48,7 @@ pub use ids::{ClusterId, ConnectorId, EnvironmentId, InvalidId, RoleBindingId, S
 pub use integration::{Integration, IssuedId, NewIntegration, State};
 pub use integration_id::IntegrationId;
 pub use integrations::Integrations;
+pub use logs::{LogLayer, LogLine, Logs};
 pub use plane::*;
 pub use probe::{Outcome, Probe, ProbeKind};
 pub use proof::{Proof, Verdict};

@@ -1,6 +1,8 @@
 //! Topics and offsets from the outside: creating and deleting topics, where partitions begin and end, what a group has
 //! committed.
 
+mod group_offsets;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -14,8 +16,11 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
+pub use group_offsets::Outsider;
+
 use crate::ErrorCode;
-use crate::cluster::{Cluster, CoordinatorKey, Error, Leader, Purpose};
+use crate::cluster::{Cluster, Error, Leader, Purpose};
+use crate::net::Connection;
 
 /// A topic to create.
 #[derive(Debug, Clone)]
@@ -227,20 +232,7 @@ impl Cluster {
 
     /// Everything that a group has committed, from outside the group.
     pub async fn committed(&self, group: &str) -> Result<HashMap<TopicPartition, Committed>, Error> {
-        let key = CoordinatorKey::Group(group.into());
-        self.administer(async || {
-            let node = self.coordinator(&key).await?;
-            let result = match self.node(node, Purpose::Control).await {
-                Ok(connection) => committed_of(&connection, group).await,
-                Err(error) => Err(error),
-            };
-            result.inspect_err(|error| {
-                if error.kafka_code().is_none_or(ErrorCode::is_stale_coordinator) {
-                    self.forget_coordinator(&key, node);
-                }
-            })
-        })
-        .await
+        self.of_group(group, async |connection: Arc<Connection>| committed_of(&connection, group).await).await
     }
 
     /// Tries again what can be retried, after a look at who is controller and leader now.
@@ -269,10 +261,7 @@ fn check(what: String, code: i16, message: Option<&str>) -> Result<(), Error> {
     ErrorCode::check(code).map_err(|code| Error::refused(what, code, message))
 }
 
-async fn committed_of(
-    connection: &crate::net::Connection,
-    group: &str,
-) -> Result<HashMap<TopicPartition, Committed>, Error> {
+async fn committed_of(connection: &Connection, group: &str) -> Result<HashMap<TopicPartition, Committed>, Error> {
     let group_id = GroupId(StrBytes::from_string(group.to_owned()));
     let what = format!("committed offsets of group {group}");
     // Version 8 asks about several groups at once (KIP-709, Kafka 3.0). `require_stable`: what a transaction is about to

@@ -33,6 +33,8 @@ impl ErrorCode {
     pub const GROUP_AUTHORIZATION_FAILED: Self = Self(30);
     /// `GROUP_ID_NOT_FOUND`: there is no such group, or none of this kind.
     pub const GROUP_ID_NOT_FOUND: Self = Self(69);
+    /// `GROUP_SUBSCRIBED_TO_TOPIC`: a member reads the topic whose offset is to be deleted.
+    pub const GROUP_SUBSCRIBED_TO_TOPIC: Self = Self(86);
     /// `ILLEGAL_GENERATION`: the group has moved on without us.
     pub const ILLEGAL_GENERATION: Self = Self(22);
     /// `ILLEGAL_SASL_STATE`: a login where none is expected.
@@ -55,6 +57,8 @@ impl ErrorCode {
     pub const MEMBER_ID_REQUIRED: Self = Self(79);
     /// `MESSAGE_TOO_LARGE`.
     pub const MESSAGE_TOO_LARGE: Self = Self(10);
+    /// `NON_EMPTY_GROUP`: the group that is to be deleted has members.
+    pub const NON_EMPTY_GROUP: Self = Self(68);
     /// `NOT_CONTROLLER`.
     pub const NOT_CONTROLLER: Self = Self(41);
     /// `NOT_COORDINATOR`: the group's coordinator is elsewhere now.
@@ -195,6 +199,8 @@ mod tests {
             (ErrorCode::FENCED_MEMBER_EPOCH, "FENCED_MEMBER_EPOCH"),
             (ErrorCode::FETCH_SESSION_ID_NOT_FOUND, "FETCH_SESSION_ID_NOT_FOUND"),
             (ErrorCode::GROUP_AUTHORIZATION_FAILED, "GROUP_AUTHORIZATION_FAILED"),
+            (ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC, "GROUP_SUBSCRIBED_TO_TOPIC"),
+            (ErrorCode::NON_EMPTY_GROUP, "NON_EMPTY_GROUP"),
             (ErrorCode::ILLEGAL_GENERATION, "ILLEGAL_GENERATION"),
             (ErrorCode::INVALID_FETCH_SESSION_EPOCH, "INVALID_FETCH_SESSION_EPOCH"),
             (ErrorCode::INVALID_PRODUCER_EPOCH, "INVALID_PRODUCER_EPOCH"),

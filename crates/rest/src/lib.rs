@@ -14,8 +14,12 @@
 
 mod confluent;
 mod connect;
+mod log_levels;
 mod own;
 mod request;
 mod server;
+mod surface;
+mod surfaces;
 
-pub use server::{Server, ServerError, ServerOptions};
+pub use log_levels::LogLevels;
+pub use server::{Cors, Server, ServerError, ServerOptions, TlsError, TlsFiles};

@@ -1,15 +1,20 @@
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use connectors::ConnectorPlan;
-use fault::{Blame, Fault, Retry};
+use fault::{Blame, Code, Diagnose, Fault, Retry};
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use transit::{Offset, TaskError, TaskStats, TopicPartition};
 
 use crate::backoff::full_jitter;
+use crate::gate::Ticket;
 use crate::open;
 use crate::process::Process;
 use crate::state::{Failure, Slot, State, StateCell};
@@ -24,6 +29,8 @@ pub struct Connector {
     state: StateCell,
     stats: Arc<TaskStats>,
     live: Arc<Slot<open::Live>>,
+    failure: Arc<Slot<Failure>>,
+    retries: Arc<AtomicU64>,
     stop: watch::Sender<bool>,
     supervisor: JoinHandle<()>,
 }
@@ -36,22 +43,59 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 const OPERATOR_WAIT: Duration = Duration::from_mins(1);
 /// A task that ran this long was healthy: the next failure is the first of a new row.
 const HEALTHY: Duration = Duration::from_mins(1);
+/// How long one whose cluster does not answer keeps those behind it from being opened.
+const TURN: Duration = Duration::from_secs(5);
+/// What leaving the group and closing connections may take after the last cut.
+const LEAVING: Duration = Duration::from_secs(30);
+
+/// A bug in one connector is not the end of the others.
+#[derive(Debug, thiserror::Error)]
+#[error("the connector panicked: {0}")]
+struct Panicked(String);
+
+impl Diagnose for Panicked {
+    fn code(&self) -> Code {
+        "connector.panicked"
+    }
+    fn blame(&self) -> Blame {
+        Blame::Bug
+    }
+    fn retry(&self) -> Retry {
+        Retry::Never
+    }
+    fn hint(&self) -> Option<std::borrow::Cow<'static, str>> {
+        Some("restart the connector; if it comes back, report it with the log's lines before this one".into())
+    }
+}
 
 impl Connector {
-    /// Starts `plan`. With `drain_to`, partitions are cut as soon as they reach those offsets.
+    /// Starts `plan`, within the span of the caller. With `drain_to`, partitions are cut as soon as they reach those offsets.
     pub fn start(process: &Process, plan: Arc<ConnectorPlan>, drain_to: HashMap<TopicPartition, Offset>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (state, counters, live) = (StateCell::default(), Arc::<TaskStats>::default(), Arc::default());
+        let (failure, retries) = (Arc::<Slot<Failure>>::default(), Arc::<AtomicU64>::default());
         let run = Supervision {
             process: process.clone(),
             plan: Arc::clone(&plan),
             state: state.clone(),
             stats: Arc::clone(&counters),
             live: Arc::clone(&live),
+            failure: Arc::clone(&failure),
+            retries: Arc::clone(&retries),
             stopped,
             drain_to,
         };
-        Self { plan, state, stats: counters, live, stop, supervisor: tokio::spawn(run.run()) }
+        let ticket = process.opening().queue();
+        Self {
+            plan,
+            state,
+            stats: counters,
+            live,
+            failure,
+            retries,
+            stop,
+            supervisor: tokio::spawn(run.run(ticket).in_current_span()),
+        }
     }
 
     /// Its name.
@@ -67,6 +111,16 @@ impl Connector {
     /// What it is doing.
     pub fn state(&self) -> State {
         self.state.get()
+    }
+
+    /// How it has failed last, until it runs again: also while it is being tried again.
+    pub fn failure(&self) -> Option<Failure> {
+        self.failure.get()
+    }
+
+    /// How often it was opened again by itself after a failure.
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
     }
 
     /// Sees every later state.
@@ -89,6 +143,18 @@ impl Connector {
         self.stop.send_replace(true);
     }
 
+    /// Has it end, and waits until it has. One that does not come to its end within its patience and the time that
+    /// leaving takes is broken off: what it has not committed is for its next run.
+    pub async fn end(&self) {
+        self.stop();
+        if tokio::time::timeout(self.plan.patience() + LEAVING, self.stopped()).await.is_err() {
+            tracing::warn!(connector = self.name(), "did not end in time, and was broken off");
+            self.supervisor.abort();
+            self.live.set(None);
+            self.state.set(State::Stopped);
+        }
+    }
+
     /// Waits until it has ended after [`Connector::stop`].
     pub async fn stopped(&self) {
         let mut state = self.watch();
@@ -109,6 +175,8 @@ struct Supervision {
     state: StateCell,
     stats: Arc<TaskStats>,
     live: Arc<Slot<open::Live>>,
+    failure: Arc<Slot<Failure>>,
+    retries: Arc<AtomicU64>,
     stopped: watch::Receiver<bool>,
     drain_to: HashMap<TopicPartition, Offset>,
 }
@@ -120,13 +188,21 @@ enum Ended {
 }
 
 impl Supervision {
-    async fn run(mut self) {
+    async fn run(mut self, ticket: Ticket) {
         let mut attempts = 0;
         let mut since = None;
+        let mut ticket = Some(ticket);
         loop {
             self.set(State::Starting);
             let begun = Instant::now();
-            let ended = self.run_once().await;
+            let ticket = ticket.take().unwrap_or_else(|| {
+                self.retries.fetch_add(1, Ordering::Relaxed);
+                self.process.opening().queue()
+            });
+            let ended = AssertUnwindSafe(self.run_once(ticket)).catch_unwind().await;
+            let ended = ended.unwrap_or_else(|panic| Some(Ended::Fault(Arc::new(Fault::new(told(&*panic))))));
+            // A panic may have come before the task could tell.
+            self.stats.ended();
             self.live.set(None);
             let Some(ended) = ended else { break };
             if begun.elapsed() >= HEALTHY {
@@ -162,13 +238,13 @@ impl Supervision {
     }
 
     /// `None`: it was stopped.
-    async fn run_once(&mut self) -> Option<Ended> {
-        let opening = open::open(&self.process, &self.plan, Arc::clone(&self.stats), self.drain_to.clone());
+    async fn run_once(&mut self, ticket: Ticket) -> Option<Ended> {
         let mut stopped = self.stopped.clone();
         let opened = tokio::select! {
-            opened = opening => opened,
+            opened = self.open(ticket) => opened,
             _ = stopped.wait_for(|stop| *stop) => return None,
         };
+        self.process.starts().note(self.plan.tasks_max(), opened.is_ok());
         let opened = match opened {
             Ok(opened) => opened,
             Err(fault) => return Some(Ended::Fault(Arc::new(fault))),
@@ -182,8 +258,27 @@ impl Supervision {
         }
     }
 
+    /// Opens source and sink when it is its turn.
+    async fn open(&self, ticket: Ticket) -> Result<open::Opened, Fault> {
+        let pass = ticket.turn().await;
+        let opening = open::open(&self.process, &self.plan, Arc::clone(&self.stats), self.drain_to.clone());
+        let mut opening = std::pin::pin!(opening);
+        match tokio::time::timeout(TURN, &mut opening).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                drop(pass);
+                opening.await
+            }
+        }
+    }
+
     /// Changes the state, and says so once per change.
     fn set(&self, state: State) {
+        match &state {
+            State::Starting => {}
+            State::Failed(failure) => self.failure.set(Some(failure.clone())),
+            State::Running | State::Stopped => self.failure.set(None),
+        }
         if !self.state.set(state.clone()) {
             return;
         }
@@ -203,6 +298,12 @@ impl Supervision {
             }
         }
     }
+}
+
+fn told(panic: &(dyn std::any::Any + Send)) -> Panicked {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    Panicked(text.unwrap_or_else(|| "without a word".to_owned()))
 }
 
 fn wait_after(retry: Retry, attempts: u32) -> Duration {

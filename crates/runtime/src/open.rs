@@ -120,7 +120,7 @@ impl Encoders for TextEncoders {
     }
 }
 
-fn s3_options(plan: &ConnectorPlan) -> S3Options {
+pub(crate) fn s3_options(plan: &ConnectorPlan) -> S3Options {
     let s3 = plan.s3();
     S3Options {
         endpoint: s3.endpoint.clone(),

@@ -8,7 +8,9 @@ use rand::distr::{Alphanumeric, SampleString};
 use transit::{Budget, Compute};
 use world::{Clock, Environment};
 
+use crate::gate::Gate;
 use crate::msk::{self, Tokens};
+use crate::starts::Starts;
 
 /// What all connectors of a process share. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -22,6 +24,8 @@ struct Inner {
     environment: Environment,
     clients: aws::Clients,
     explain: OnceLock<Explain>,
+    opening: Gate,
+    starts: Starts,
 }
 
 /// Tells from the text of a failure what may have caused it, the likeliest first.
@@ -38,6 +42,10 @@ impl fmt::Debug for Explain {
 /// The part of the memory that is left to what the budget cannot see: an allocator rounds sizes up (jemalloc by 10 % on
 /// average), and the compute threads hold one decompressed batch each. Measured with `bench/run outage`.
 const SLACK: usize = 8;
+
+/// How many connectors are opened at once: each asks Kafka for its brokers, its topics and its coordinator, and AWS for a
+/// session. With 16 a broker that answers within 10 ms has 500 of them behind it in two seconds.
+const OPENING: usize = 16;
 
 impl Process {
     /// A process with `memory` bytes of budget and `threads` compute threads (0: one per core).
@@ -64,6 +72,8 @@ impl Process {
             clock,
             environment,
             explain: OnceLock::new(),
+            opening: Gate::new(OPENING),
+            starts: Starts::default(),
         })))
     }
 
@@ -90,6 +100,16 @@ impl Process {
     /// The AWS clients, and the sessions that they share.
     pub fn clients(&self) -> &aws::Clients {
         &self.0.clients
+    }
+
+    /// Where connectors stand in line to be opened.
+    pub(crate) fn opening(&self) -> &Gate {
+        &self.0.opening
+    }
+
+    /// What became of the starts of connectors so far.
+    pub fn starts(&self) -> &Starts {
+        &self.0.starts
     }
 
     /// From now on, failures that a person must mend are shown with what `explain` makes of their texts. Only the first one

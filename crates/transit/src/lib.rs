@@ -48,7 +48,7 @@ pub use mark::is_later;
 pub use mend::TornCut;
 pub use place::{Assignment, Span};
 pub use protocol::WriteMode;
-pub use recover::IntentUnreadable;
+pub use recover::{IntentUnreadable, Settled, settle};
 pub use route::{GroupIndex, Lanes, Route, Routed, Router};
 pub use sink::{Finished, IntentObject, ObjectName, PartTag, Sink, UploadId};
 pub use source::{Assigned, Commit, CommitOutcome, Committer, Fetched, PoisonBatch, Revoked, Source, SourceEvent};

@@ -19,25 +19,41 @@ pub(crate) enum Recovered {
     Torn(Box<Mend>),
     /// The assignment is over already.
     Fenced,
-    /// It cannot go on.
-    Failed(Arc<Fault>),
 }
 
-/// Finishes the intent of `assigned`, if there is one. `recipe` is the one by which this task makes objects.
-pub(crate) async fn recover<K: Sink, C: Committer>(
+/// What became of an intent that was dealt with by one who reads nothing afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Nothing is left of it: there was none, or it is finished and committed, or nothing that was to be visible is.
+    Done,
+    /// Some of its objects are visible and the uploads of the others are gone: only a task that reads its records again can
+    /// make it whole.
+    Torn {
+        /// Where its records begin.
+        from: Offset,
+    },
+    /// Somebody else has the partition by now, and deals with it.
+    Fenced,
+}
+
+/// Finishes the intent of `assigned` as its next owner would, for one who is about to move the group's offsets: from then
+/// on nobody would know of it. `recipe` is the one by which the connector makes objects.
+pub async fn settle<K: Sink, C: Committer>(
     assigned: &Assigned,
     sink: &K,
     committer: &C,
     recipe: Option<&Arc<str>>,
     lanes: Lanes,
-) -> Recovered {
-    match resolve(assigned, sink, committer, recipe, lanes).await {
-        Ok(recovered) => recovered,
-        Err(fault) => Recovered::Failed(Arc::new(fault)),
-    }
+) -> Result<Settled, Fault> {
+    Ok(match recover(assigned, sink, committer, recipe, lanes).await? {
+        Recovered::At { .. } => Settled::Done,
+        Recovered::Torn(mend) => Settled::Torn { from: mend.from },
+        Recovered::Fenced => Settled::Fenced,
+    })
 }
 
-async fn resolve<K: Sink, C: Committer>(
+/// Finishes the intent of `assigned`, if there is one. `ours` is the recipe by which this task makes objects.
+pub(crate) async fn recover<K: Sink, C: Committer>(
     assigned: &Assigned,
     sink: &K,
     committer: &C,

@@ -1,6 +1,6 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use data::{Offset, TopicPartition};
@@ -32,7 +32,15 @@ pub struct TaskStats {
     pub dead_letters: AtomicU64,
     /// Time that cuts took from sealing to commit, in microseconds, all together.
     pub cut_micros: AtomicU64,
-    partitions: Mutex<HashMap<TopicPartition, Progress>>,
+    partitions: Mutex<HashMap<TopicPartition, Held>>,
+    topics: Mutex<BTreeSet<Arc<str>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    progress: Progress,
+    /// Whether its topic is among those that records came from.
+    is_known: bool,
 }
 
 /// How far a partition is.
@@ -51,18 +59,23 @@ impl TaskStats {
     }
 
     pub(crate) fn assigned(&self, partition: &TopicPartition, at: Offset) {
-        self.lock().insert(partition.clone(), Progress { position: at, committed: at });
+        self.lock()
+            .insert(partition.clone(), Held { progress: Progress { position: at, committed: at }, is_known: false });
     }
 
     pub(crate) fn moved(&self, partition: &TopicPartition, position: Offset) {
-        if let Some(progress) = self.lock().get_mut(partition) {
-            progress.position = position;
+        if let Some(held) = self.lock().get_mut(partition) {
+            if position > held.progress.position && !held.is_known {
+                held.is_known = true;
+                self.lock_topics().insert(Arc::clone(&partition.topic));
+            }
+            held.progress.position = position;
         }
     }
 
     pub(crate) fn committed(&self, partition: &TopicPartition, committed: Offset) {
-        if let Some(progress) = self.lock().get_mut(partition) {
-            progress.committed = committed;
+        if let Some(held) = self.lock().get_mut(partition) {
+            held.progress.committed = committed;
         }
     }
 
@@ -71,7 +84,7 @@ impl TaskStats {
     }
 
     /// The task is over, and with it everything that it held.
-    pub(crate) fn ended(&self) {
+    pub fn ended(&self) {
         self.lock().clear();
     }
 
@@ -84,10 +97,26 @@ impl TaskStats {
 
     /// How far each assigned partition is.
     pub fn partitions(&self) -> Vec<(TopicPartition, Progress)> {
-        self.lock().iter().map(|(partition, progress)| (partition.clone(), *progress)).collect()
+        self.lock().iter().map(|(partition, held)| (partition.clone(), held.progress)).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TopicPartition, Progress>> {
+    /// The topics that records came from, by name.
+    pub fn topics(&self) -> BTreeSet<Arc<str>> {
+        self.lock_topics().clone()
+    }
+
+    /// Forgets them: those that records come from later are noted anew.
+    pub fn forget_topics(&self) {
+        let mut partitions = self.lock();
+        partitions.values_mut().for_each(|held| held.is_known = false);
+        self.lock_topics().clear();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TopicPartition, Held>> {
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_topics(&self) -> std::sync::MutexGuard<'_, BTreeSet<Arc<str>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

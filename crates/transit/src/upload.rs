@@ -5,6 +5,7 @@ use fault::Fault;
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use crate::intent::HeldObject;
 use crate::{IntentObject, ObjectName, PartTag, Permit, Sink, TopicPartition, UploadId};
@@ -43,7 +44,8 @@ impl<K: Sink> Upload<K> {
             let (sink, name, marker) = (Arc::clone(&sink), Arc::clone(&name), Arc::clone(&marker));
             // In a task of its own: a `Shared` moves only while somebody awaits it, and an object that is dropped at
             // this moment must still learn its upload's id, or it could not abort it.
-            let task = tokio::spawn(async move { sink.begin(&name, &marker).await.map_err(Arc::new) });
+            let task =
+                tokio::spawn(async move { sink.begin(&name, &marker).await.map_err(Arc::new) }.in_current_span());
             async move {
                 match task.await {
                     Ok(result) => result,
@@ -61,7 +63,7 @@ impl<K: Sink> Upload<K> {
         let number = i32::try_from(self.parts.len() + 1).expect("an object has at most 10,000 parts");
         let (sink, name, begun) = (Arc::clone(&self.sink), Arc::clone(&self.name), self.begun.clone());
         let failures = self.failures.clone();
-        self.parts.push(AbortOnDrop(tokio::spawn(async move {
+        let upload = async move {
             let _permit = permit;
             let result = async {
                 let upload = begun.await?;
@@ -73,7 +75,8 @@ impl<K: Sink> Upload<K> {
                 failures.try_send(Arc::clone(fault)).ok();
             }
             result
-        })));
+        };
+        self.parts.push(AbortOnDrop(tokio::spawn(upload.in_current_span())));
     }
 
     /// How many parts were handed over.

@@ -18,6 +18,8 @@ use crate::worker::WorkerConfig;
 pub(crate) const CLASS: &str = "io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector";
 /// The version whose contract is kept.
 pub(crate) const VERSION: &str = "3.4.2";
+/// The class of its tasks there.
+pub(crate) const TASK_CLASS: &str = "io.aiven.kafka.connect.s3.S3SinkTask";
 /// Prefixes of keys that it reads without listing them; they are for avro and parquet.
 pub(crate) const PREFIXES: &[&str] = &["connect.parquet.", "avro."];
 

@@ -159,5 +159,6 @@ pub(crate) const AIVEN_KEYS: &[KeyDef] = &[
         .importance(Importance::Low)
         .width(Width::Short),
     KeyDef::new("kafka.retry.backoff.ms", Kind::Long, "Accepted; has no effect, as in Aiven's connector.")
-        .check(Check::Rule(checks::retry_backoff)),
+        .check(Check::Rule(checks::retry_backoff))
+        .unlisted(),
 ];

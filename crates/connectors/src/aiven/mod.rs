@@ -8,7 +8,7 @@ mod keys;
 mod names;
 mod region;
 
-pub(crate) use class::{CLASS, PREFIXES, VERSION, plan};
+pub(crate) use class::{CLASS, PREFIXES, TASK_CLASS, VERSION, plan};
 pub(crate) use keys::AIVEN_KEYS;
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub struct KeyDef {
     pub doc: &'static str,
     /// The key to use instead of this one.
     pub replaced_by: Option<&'static str>,
+    /// Whether it is left out where keys are listed: upstream reads it without defining it.
+    pub(crate) unlisted: bool,
 }
 
 /// How a text is read (Kafka's `ConfigDef.Type`).
@@ -132,6 +134,7 @@ impl KeyDef {
             recommended: &[],
             doc,
             replaced_by: None,
+            unlisted: false,
         }
     }
 
@@ -174,6 +177,11 @@ impl KeyDef {
 
     pub(crate) const fn recommended(mut self, recommended: &'static [&'static str]) -> Self {
         self.recommended = recommended;
+        self
+    }
+
+    pub(crate) const fn unlisted(mut self) -> Self {
+        self.unlisted = true;
         self
     }
 

@@ -28,9 +28,10 @@ pub use offsets::{OffsetRequest, OffsetRequestState};
 pub use refusal::Refusal;
 pub use settings::Settings;
 pub use views::{
-    ConnectorView, Doing, Explanation, MASK, NewConnector, Page, PartitionOffset, Restart, Status, Target,
+    ConnectorView, Doing, Explanation, MASK, NewConnector, Page, PartitionOffset, Readiness, Restart, Status, Target,
 };
 
+use crate::Caller;
 use crate::supervisor::Supervisor;
 
 /// What `serve` holds. Cloning shares it.
@@ -58,6 +59,23 @@ impl ControlPlane {
     /// How it was opened.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// Whether the store works and what is wanted runs: for `/readyz`, which anybody may ask, so it names nothing.
+    pub async fn readiness(&self) -> Readiness {
+        todo!("store")
+    }
+
+    /// The id that the default cluster calls itself by, once one of our clients has heard it. Does not wait.
+    pub fn kafka_cluster_id(&self) -> Option<String> {
+        todo!("supervisor")
+    }
+
+    /// Lets through who may do everything (`Operator`, `OrganizationAdmin`): for what is about the process, such as the
+    /// levels of its log.
+    pub async fn require_admin(&self, caller: &Caller, action: &'static str, resource: &str) -> Result<(), Refusal> {
+        let _ = (caller, action, resource);
+        todo!("store")
     }
 
     /// Stops everything that runs, within each connector's patience, and closes the store.

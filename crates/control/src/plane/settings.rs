@@ -19,6 +19,8 @@ pub struct Settings {
     /// Hosts that configurations of tenants may name as endpoints (`aws.s3.endpoint`, brokers, schema registries), each a
     /// host name, or a suffix with a leading full stop. The operator's own environment is not limited.
     pub allowed_endpoints: Vec<String>,
+    /// The last log lines of connectors: an empty one, or the one that hears the process's log.
+    pub logs: crate::Logs,
     /// The time.
     pub clock: Clock,
     /// The process's environment.

@@ -142,6 +142,19 @@ pub struct Restart {
     pub only_failed: bool,
 }
 
+/// How much of what is wanted works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readiness {
+    /// Whether the store can be read.
+    pub store: bool,
+    /// How many connectors shall run.
+    pub wanted: usize,
+    /// How many of them have been opened.
+    pub opened: usize,
+    /// How many of them have failed.
+    pub failed: usize,
+}
+
 /// A page of a list.
 #[derive(Debug, Clone)]
 pub struct Page<T> {

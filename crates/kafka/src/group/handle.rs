@@ -6,6 +6,7 @@ use data::TopicPartition;
 use fault::Fault;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 use transit::{Assignment, Commit, CommitOutcome, Committer};
 
 use super::driver::{self, Command};
@@ -38,7 +39,7 @@ impl Group {
         let options = Arc::new(options);
         let mailbox = Arc::new(Mailbox::default());
         let (commands, received) = mpsc::channel(COMMANDS);
-        let task = tokio::spawn(driver::run(cluster, options.clone(), received, mailbox.clone()));
+        let task = tokio::spawn(driver::run(cluster, options.clone(), received, mailbox.clone()).in_current_span());
         Self { options, commands, mailbox, task }
     }
 

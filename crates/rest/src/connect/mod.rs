@@ -3,8 +3,10 @@
 use axum::Router;
 use control::ControlPlane;
 
+use crate::LogLevels;
+
 /// The routes of this surface.
-pub(crate) fn router(plane: ControlPlane) -> Router {
-    let _ = plane;
+pub(crate) fn router(plane: ControlPlane, log_levels: Option<LogLevels>) -> Router {
+    let _ = (plane, log_levels);
     Router::new()
 }

@@ -142,7 +142,7 @@ enum Event<K: Sink> {
     },
     Recovered {
         assigned: Assigned,
-        recovered: Recovered,
+        recovered: Result<Recovered, Fault>,
     },
     #[expect(dead_code, reason = "ties the type to its sink")]
     Never(std::convert::Infallible, std::marker::PhantomData<K>),
@@ -308,21 +308,21 @@ impl<S: Source, K: Sink, D: DeadLetters> Task<S, K, D> {
             Event::Recovered { assigned, .. }
                 if self.recovering.get(&assigned.partition) != Some(&assigned.assignment) => {}
             Event::Recovered { assigned, recovered } => match recovered {
-                Recovered::At { offset, finished } => {
+                Ok(Recovered::At { offset, finished }) => {
                     if finished {
                         TaskStats::add(&self.parts.stats.recovered_cuts, 1);
                     }
                     self.recovering.remove(&assigned.partition);
                     self.begin(&assigned, offset, None);
                 }
-                Recovered::Torn(mend) => {
+                Ok(Recovered::Torn(mend)) => {
                     self.torn.push_back((assigned, mend));
                     self.mend_next();
                 }
-                Recovered::Fenced => {
+                Ok(Recovered::Fenced) => {
                     self.recovering.remove(&assigned.partition);
                 }
-                Recovered::Failed(fault) => return Err(TaskError::Fault(fault)),
+                Err(fault) => return Err(TaskError::Fault(Arc::new(fault))),
             },
             Event::Never(never, _) => match never {},
         }
