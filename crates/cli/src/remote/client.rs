@@ -27,8 +27,8 @@ const LARGEST: usize = 64 << 20;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long an answer may take: an examination at depth write takes three minutes at most.
-const ANSWER: Duration = Duration::from_mins(4);
+/// How long an answer may take: the server ends what takes longer than a minute and a half.
+const ANSWER: Duration = Duration::from_mins(2);
 
 /// What is left as it is in a segment of a path (RFC 3986, unreserved).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

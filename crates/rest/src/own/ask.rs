@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::State;
 use super::paging::Paging;
 use super::trouble::Trouble;
+use crate::server::Closing;
 
 /// What a handler is.
 pub(super) type Handler = fn(Ask) -> BoxFuture<'static, Result<Reply, Trouble>>;
@@ -32,6 +33,8 @@ pub(super) struct Ask {
     pub(super) body: Value,
     /// The revision of `If-Match`.
     pub(super) expected: Option<u64>,
+    /// Tells when the server closes.
+    pub(super) closing: Option<Closing>,
 }
 
 impl Ask {

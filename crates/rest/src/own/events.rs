@@ -21,6 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::State;
 use super::ask::{Ask, Reply};
 use super::trouble::Trouble;
+use crate::server::Closing;
 
 /// How many clients are told at once.
 pub(super) const CLIENTS: usize = 64;
@@ -46,7 +47,7 @@ pub(super) async fn stream(ask: Ask) -> Result<Reply, Trouble> {
     };
     let (sender, receiver) = mpsc::channel(QUEUE);
     let watch = Watch { state: ask.state.clone(), caller: ask.caller, cluster, known: BTreeMap::new(), sender };
-    tokio::spawn(watch.run(first, turn));
+    tokio::spawn(watch.run(first, turn, ask.closing));
     let events = stream::unfold(receiver, |mut receiver| async move {
         let event: Bytes = receiver.recv().await?;
         Some((Ok::<_, Infallible>(event), receiver))
@@ -78,8 +79,18 @@ enum End {
 }
 
 impl Watch {
-    async fn run(mut self, first: Vec<ConnectorView>, turn: OwnedSemaphorePermit) {
-        if let Err(End::Again(why)) = self.watch(first).await {
+    async fn run(mut self, first: Vec<ConnectorView>, turn: OwnedSemaphorePermit, closing: Option<Closing>) {
+        let closed = async {
+            match closing {
+                Some(mut closing) => closing.wait().await,
+                None => std::future::pending().await,
+            }
+        };
+        let end = tokio::select! {
+            end = self.watch(first) => end.err(),
+            () = closed => Some(End::Again("the server closes; come again")),
+        };
+        if let Some(End::Again(why)) = end {
             self.send("end", &json!({ "why": why })).ok();
         }
         drop(turn);

@@ -82,9 +82,10 @@ async fn answer(state: Arc<State>, request: Request) -> Response {
 
 async fn answered(state: &Arc<State>, request: Request) -> Result<Response, Trouble> {
     let caller = read::caller(&request)?;
+    let closing = request.extensions().get().cloned();
     let Read { route, path, query, body, bytes, expected, key, target } = read::read(request).await?;
     let principal = format!("{} {:?}", caller.principal, caller.only_cluster);
-    let ask = Ask { state: state.clone(), caller, path, query, body, expected };
+    let ask = Ask { state: state.clone(), caller, path, query, body, expected, closing };
     let Some(key) = key else { return (route.run)(ask).await.map(respond) };
     let make = async { (route.run)(ask).await.map(Reply::whole) };
     let request: [&[u8]; 3] = [route.method.as_bytes(), target.as_bytes(), &bytes];

@@ -15,7 +15,7 @@ use super::idempotency::LONGEST;
 use super::shape::Kind;
 use super::table::{ROUTES, Route};
 use super::trouble::{Flaw, Trouble};
-use crate::request::{Asker, RequestId};
+use crate::request::{Asker, RequestId, read_json};
 
 /// The largest body: no configuration comes near it.
 const LARGEST: usize = 1 << 20;
@@ -205,7 +205,7 @@ async fn read_body(headers: &HeaderMap, body: axum::body::Body) -> Result<(Value
             });
         }
     };
-    let value = serde_json::from_slice(&bytes).map_err(|error| Trouble::NotJson { why: error.to_string() })?;
+    let value = read_json(&bytes).map_err(|error| Trouble::NotJson { why: error.0 })?;
     Ok((value, bytes))
 }
 

@@ -49,7 +49,7 @@ pub(crate) enum Trouble {
         flaws: Vec<Flaw>,
     },
     /// The body is no JSON.
-    #[error("the body is no JSON: {why}")]
+    #[error("{why}")]
     NotJson {
         /// Where it stops being so.
         why: String,
@@ -325,7 +325,7 @@ impl Diagnose for Trouble {
         Some(match self {
             Self::Refused(refusal) => return refusal.hint(),
             Self::Invalid { flaws } => return flaws.iter().find_map(|flaw| flaw.hint.clone()).map(Cow::Owned),
-            Self::NotJson { .. } => "send one JSON object in UTF-8, nested less than 128 deep".into(),
+            Self::NotJson { .. } => "send one JSON object in UTF-8, no member twice, nested at most 64 deep".into(),
             Self::MediaType { .. } => "send Content-Type: application/json".into(),
             Self::TooLarge { .. } => "send less: no object of this surface is that large".into(),
             Self::NoRoute { near: Some(near), .. } => format!("did you mean {near}?").into(),
