@@ -71,19 +71,19 @@ pub fn plan(file: &ConnectorFile, worker: &WorkerConfig) -> Result<ConnectorPlan
     let mut found = file.findings();
     let mut config = file.config().clone();
     worker.providers().resolve(&mut config, &mut found);
+    if let Some(restrictions) = &worker.reach().restrictions {
+        restrictions.check(&config, worker.config(), &mut found);
+    }
     let made = assemble(&config, worker, &mut found);
-    let class = config.get("connector.class").map(str::trim).and_then(ConnectorClass::find);
-    let is_password = |key: &str| {
-        is_secret(key)
-            || class.is_some_and(|class| class.keys().any(|def| def.name == key && def.kind == Kind::Password))
-    };
-    let mut secrets = secrets(&config, is_password);
+    let class = config.get("connector.class");
+    let mut secrets = secrets(&config, |key| is_secret_key(class, key));
     // The identifier of a key is PASSWORD to upstream. It is no secret: refusals name it, so that one can look it up.
     secrets.retain(|secret| {
         !["aws.access.key.id", "aws_access_key_id"].iter().any(|key| config.get(key) == Some(*secret))
     });
     found.hide(&secrets);
-    found.in_order_of(&class.map_or_else(Vec::new, |class| class.keys().map(|def| def.name).collect()));
+    let known = class.map(str::trim).and_then(ConnectorClass::find);
+    found.in_order_of(&known.map_or_else(Vec::new, |class| class.keys().map(|def| def.name).collect()));
     let Findings { faults, warnings } = found;
     match made {
         Some(mut parts) if faults.is_empty() => {
@@ -97,6 +97,12 @@ pub fn plan(file: &ConnectorFile, worker: &WorkerConfig) -> Result<ConnectorPlan
         }
         _ => Err(ConfigFaults::new(config.get("name").unwrap_or(file.origin()), faults, warnings)),
     }
+}
+
+/// Whether the value of a key is a secret: by its name, or because the class says so.
+pub fn is_secret_key(class: Option<&str>, key: &str) -> bool {
+    let class = class.map(str::trim).and_then(ConnectorClass::find);
+    is_secret(key) || class.is_some_and(|class| class.keys().any(|def| def.name == key && def.kind == Kind::Password))
 }
 
 /// The settings of a connector's Kafka clients, whatever else is wrong with it: so that faults that only the clients can

@@ -45,11 +45,12 @@ impl fmt::Debug for ClientProperties {
     }
 }
 
-/// The settings that Kafka's clients define as PASSWORD, and whatever else is called like them.
+/// The settings that Kafka's clients define as PASSWORD, and whatever else is called like them; those of clients of schema
+/// registries that hold a user with a password, or a token.
 pub(crate) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     // Certificates are PASSWORD to Kafka because they come with keys; a chain may hold one.
-    ["password", "passphrase", "secret", "jaas.config", "keystore.key", "certificate"]
+    ["password", "passphrase", "secret", "jaas.config", "keystore.key", "certificate", "auth.user.info", "bearer.auth.token"]
         .iter()
         .any(|word| key.contains(word))
 }

@@ -31,10 +31,11 @@ mod own;
 mod pattern;
 mod plan;
 mod report;
+mod restrictions;
 mod validation;
 mod worker;
 
-pub use catalogue::{ConnectorClass, check, check_all, classes, client_properties, plan, plan_all};
+pub use catalogue::{ConnectorClass, check, check_all, classes, client_properties, is_secret_key, plan, plan_all};
 pub use clients::{ClientProperties, Clients};
 pub use config::Config;
 pub use define::{Importance, KeyDef, Kind, Width};
@@ -47,5 +48,6 @@ pub use plan::{
     TopicSelection,
 };
 pub use report::CheckReport;
+pub use restrictions::Restrictions;
 pub use validation::{KeyReport, KeyText, Plugin, PluginKind, Validation, definitions, plugins, validate};
 pub use worker::{WorkerConfig, WorkerRefusal};

@@ -8,9 +8,10 @@ use world::Environment;
 use crate::clients::is_secret;
 use crate::config::Config;
 use crate::define::{Check, Importance, KeyDef, Kind, Values, Width, evaluate, warn_unknown};
-use crate::faults::{ConfigFaults, ConfigWarning, Findings, secrets};
+use crate::faults::{ConfigFaults, ConfigWarning, Findings, HIDDEN, secrets};
 use crate::load::{LoadError, Providers, read_properties, read_text};
 use crate::naming::Zone;
+use crate::restrictions::Restrictions;
 
 /// What holds for every connector of a process: the worker properties of Kafka Connect's standalone mode.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub(crate) struct Reach {
     pub(crate) connections: Option<Arc<Connections>>,
     pub(crate) integrations: Option<Arc<dyn Integrations>>,
     pub(crate) keys: KeyRule,
+    pub(crate) restrictions: Option<Restrictions>,
 }
 
 /// Why a worker's settings are refused, and what is left of them.
@@ -254,6 +256,35 @@ impl WorkerConfig {
     pub fn with_keys(mut self, keys: KeyRule) -> Self {
         self.reach.keys = keys;
         self
+    }
+
+    /// The same, whose connectors are a tenant's: what is the machine's is not theirs, config providers least of all.
+    #[must_use]
+    pub fn with_restrictions(mut self, restrictions: Restrictions) -> Self {
+        self.reach.restrictions = Some(restrictions);
+        self.without_providers()
+    }
+
+    /// The same, which resolves no reference: whoever may only look at what a class takes learns no secret by it.
+    #[must_use]
+    pub fn without_providers(mut self) -> Self {
+        self.providers = Providers::default();
+        self
+    }
+
+    /// The connections that connectors may refer to.
+    pub fn connections(&self) -> Option<&Connections> {
+        self.reach.connections.as_deref()
+    }
+
+    /// All settings as they may be shown.
+    pub fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.config.iter().map(|(key, value)| (key, if is_secret(key) { HIDDEN } else { value }))
+    }
+
+    /// What limits its connectors, if they are a tenant's.
+    pub fn restrictions(&self) -> Option<&Restrictions> {
+        self.reach.restrictions.as_ref()
     }
 
     pub(crate) fn reach(&self) -> &Reach {

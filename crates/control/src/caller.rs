@@ -29,6 +29,19 @@ impl fmt::Display for Principal {
     }
 }
 
+/// As it is printed.
+impl std::str::FromStr for Principal {
+    type Err = crate::InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "Operator" {
+            return Ok(Self::Operator);
+        }
+        let id = text.strip_prefix("User:").unwrap_or(text);
+        if id.starts_with("sa-") { id.parse().map(Self::ServiceAccount) } else { id.parse().map(Self::User) }
+    }
+}
+
 impl Serialize for Principal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

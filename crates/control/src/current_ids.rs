@@ -22,6 +22,14 @@ impl CurrentIds {
         Self { integrations, opened: Mutex::new(opened.collect()) }
     }
 
+    /// Connections were opened with these, too.
+    pub fn note(&self, opened: impl IntoIterator<Item = (IntegrationId, String)>) {
+        let mut known = self.lock();
+        for (id, opened_with) in opened {
+            known.entry(opened_with.clone()).or_insert((id, opened_with));
+        }
+    }
+
     async fn look(&self, opened_with: &str) -> Option<String> {
         let (id, last) = self.lock().get(opened_with).cloned()?;
         let current = match self.integrations.get(&id).await {

@@ -61,6 +61,28 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Another process serves from the same directory.
+    #[error("the data directory {dir} is held by another process", dir = dir.display())]
+    Held {
+        /// Which one.
+        dir: PathBuf,
+    },
+    /// The file that opens the secrets in the store is not there, or is another one.
+    #[error("the key file {path} does not open the secrets of the store: {reason}", path = path.display())]
+    Key {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Connectors name the integration.
+    #[error("integration {id} is used by {count} connectors")]
+    InUse {
+        /// Which one.
+        id: IntegrationId,
+        /// How many do.
+        count: usize,
+    },
     /// A text that is no integration's name.
     #[error("{id:?} is no integration id")]
     InvalidId {
@@ -158,6 +180,9 @@ impl Diagnose for Error {
             Self::Foreign { .. } => "integration.store-foreign",
             Self::Newer { .. } => "integration.store-newer",
             Self::Damaged { .. } => "integration.store-damaged",
+            Self::Held { .. } => "control.held",
+            Self::Key { .. } => "control.key",
+            Self::InUse { .. } => "control.in-use",
             Self::InvalidId { .. } => "integration.invalid-id",
             Self::Unknown { .. } => "integration.unknown",
             Self::Flawed { .. } => "integration.flawed",
@@ -182,6 +207,9 @@ impl Diagnose for Error {
             | Self::Foreign { .. }
             | Self::Newer { .. }
             | Self::Damaged { .. }
+            | Self::Held { .. }
+            | Self::Key { .. }
+            | Self::InUse { .. }
             | Self::InvalidId { .. }
             | Self::Unknown { .. }
             | Self::Flawed { .. }
@@ -204,6 +232,9 @@ impl Diagnose for Error {
             | Self::Foreign { .. }
             | Self::Newer { .. }
             | Self::Damaged { .. }
+            | Self::Held { .. }
+            | Self::Key { .. }
+            | Self::InUse { .. }
             | Self::InvalidId { .. }
             | Self::Unknown { .. }
             | Self::Flawed { .. }
@@ -225,6 +256,9 @@ impl Diagnose for Error {
             Self::Store { trouble, .. } => trouble.hint().into(),
             Self::Foreign { .. } => "give another file with --store or TIDEGATE_STORE".into(),
             Self::Newer { .. } => "use the release that wrote it, or a later one".into(),
+            Self::Held { .. } => "end the other tidegate serve, or give this one a directory of its own with --data-dir".into(),
+            Self::Key { .. } => "put back the tidegate.key that belongs to the store: without it, the secrets in it cannot be had by anybody".into(),
+            Self::InUse { id, .. } => format!("delete those connectors first, or have them use another one than {id}").into(),
             Self::InvalidId { .. } => "write it as cspi-4xg0qa; tidegate integration list shows them".into(),
             Self::Unknown { .. } => "tidegate integration list shows all that there are".into(),
             Self::RoleTaken { by, .. } => format!("use integration {by}, or make a role of its own for this one").into(),

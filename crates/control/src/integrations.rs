@@ -32,6 +32,11 @@ impl Integrations {
         Ok(Self { store: Store::in_memory().await?, clock })
     }
 
+    /// Those of a store that is open already.
+    pub(crate) fn over(store: Store, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
     /// Where the store is.
     pub fn path(&self) -> &Path {
         self.store.path()

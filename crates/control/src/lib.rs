@@ -28,6 +28,7 @@ mod ids;
 mod integration;
 mod integration_id;
 mod integrations;
+mod known;
 mod logs;
 mod plane;
 mod probe;
@@ -48,6 +49,7 @@ pub use ids::{ClusterId, ConnectorId, EnvironmentId, InvalidId, RoleBindingId, S
 pub use integration::{Integration, IssuedId, NewIntegration, State};
 pub use integration_id::IntegrationId;
 pub use integrations::Integrations;
+pub use known::{ConnectionOf, Known};
 pub use logs::{LogLayer, LogLine, Logs};
 pub use plane::*;
 pub use probe::{Outcome, Probe, ProbeKind};

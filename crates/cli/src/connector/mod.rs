@@ -11,11 +11,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use fault::printable;
 use serde_json::{Value, json};
 use world::Environment;
 
 use crate::args::{Exit, seconds};
 use crate::remote::{Api, Column, Failure, Form, ServerArguments, confirmed, end, list, one, say, segment, told};
+use crate::run::Signals;
 use crate::screen::Screen;
 
 #[derive(Debug, Args)]
@@ -98,13 +100,18 @@ enum Verb {
         #[arg(short, long)]
         yes: bool,
     },
-    /// Tell what connectors do as it happens: changes of status, and why.
+    /// Show the last lines of a connector's log, and go on (--follow).
     Logs {
-        /// Only this one.
-        name: Option<String>,
+        /// Its name.
+        name: String,
         /// Go on until stopped.
         #[arg(short, long)]
         follow: bool,
+    },
+    /// Tell what connectors do as it happens: changes of status, and why.
+    Watch {
+        /// Only this one.
+        name: Option<String>,
     },
     /// Move connectors over from a running Kafka Connect cluster, offsets kept.
     Import(import::ImportArguments),
@@ -212,7 +219,8 @@ async fn act(arguments: &ConnectorArguments, environment: &Environment, screen: 
         }
         Verb::Delete { names, yes } => delete(&at, names, *yes, screen).await,
         Verb::Offsets { name, set, reset, yes } => offsets(&at, name, set, *reset, *yes, screen).await,
-        Verb::Logs { name, follow } => wait::follow(&at, name.as_deref(), *follow).await,
+        Verb::Logs { name, follow } => logs(&at, name, *follow).await,
+        Verb::Watch { name } => wait::watch(&at, name.as_deref()).await,
         Verb::Import(arguments) => import::import(&at, arguments, environment, screen).await,
     }
 }
@@ -351,6 +359,39 @@ async fn offsets(
     ];
     list("offsets", &offsets, columns, at.form)?;
     Ok(Exit::Done)
+}
+
+async fn logs(at: &At, name: &str, follow: bool) -> Result<Exit, Failure> {
+    let mut signals =
+        Signals::new().map_err(|error| Failure::failed(format!("could not listen for signals: {error}")))?;
+    let mut since: Option<String> = None;
+    loop {
+        let mut path = at.path(name, "/logs");
+        if let Some(since) = &since {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            path = format!("{path}{joint}since={}", segment(since));
+        }
+        let found = at.api.get(&path).await?.body;
+        for line in found["lines"].as_array().into_iter().flatten() {
+            match at.form {
+                Form::Table => {
+                    let [at, level, said] = ["at", "level", "text"].map(|key| text(&line[key]));
+                    say(&format!("{at} {level:5} {}\n", printable(&said)))?;
+                }
+                // A line each, so that what reads them need not wait for an end.
+                Form::Json => say(&format!("{line}\n"))?,
+                Form::Yaml => one(line, Form::Yaml)?,
+            }
+            since = line["at"].as_str().map(ToOwned::to_owned);
+        }
+        if !follow {
+            return Ok(Exit::Done);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait::EVERY) => {}
+            () = signals.next() => return Ok(Exit::Done),
+        }
+    }
 }
 
 /// `orders:3=1200`, `orders:3=earliest`

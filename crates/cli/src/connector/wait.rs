@@ -11,7 +11,7 @@ use crate::run::Signals;
 use crate::screen::Screen;
 
 /// How often is looked: people do not see less.
-const EVERY: Duration = Duration::from_millis(300);
+pub(super) const EVERY: Duration = Duration::from_millis(300);
 
 /// Waits until a connector does what it shall; without a time, not at all.
 pub(super) async fn wait(
@@ -47,8 +47,8 @@ pub(super) async fn wait(
     }
 }
 
-/// Tells what connectors do; with `follow`, each change as it happens.
-pub(super) async fn follow(at: &At, name: Option<&str>, follow: bool) -> Result<Exit, Failure> {
+/// Tells what connectors do, and each change as it happens.
+pub(super) async fn watch(at: &At, name: Option<&str>) -> Result<Exit, Failure> {
     let mut signals =
         Signals::new().map_err(|error| Failure::failed(format!("could not listen for signals: {error}")))?;
     let mut known: BTreeMap<String, Value> = BTreeMap::new();
@@ -72,9 +72,6 @@ pub(super) async fn follow(at: &At, name: Option<&str>, follow: bool) -> Result<
                 ))?,
             }
             known.insert(name, now);
-        }
-        if !follow {
-            return Ok(Exit::Done);
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}

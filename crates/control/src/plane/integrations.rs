@@ -1,6 +1,9 @@
 use super::{ControlPlane, Page, Refusal};
 use crate::{Caller, EnvironmentId, Integration, IntegrationId, Proof};
 
+/// The environment that `tidegate integration` puts its own in, which has no id: it is the operator's.
+pub(crate) const BEFORE_SERVE: &str = "default";
+
 /// An integration, and the connectors that use it.
 #[derive(Debug, Clone)]
 pub struct IntegrationUse {

@@ -1,9 +1,14 @@
 use jiff::Timestamp;
+use rusqlite::{Row, params};
 use serde::Serialize;
+use serde_json::json;
 use world::Secret;
 
-use super::{ControlPlane, Page, Refusal};
-use crate::{Caller, ClusterId, Principal, RoleBindingId};
+use super::accounts::description;
+use super::gate::{At, Deed};
+use super::tokens::{drawn, print_of};
+use super::{ControlPlane, Refusal, time};
+use crate::{Caller, ClusterId, Error, Principal};
 
 /// What an API key is good for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,66 +43,77 @@ pub struct IssuedKey {
     pub secret: Secret,
 }
 
-/// The roles that there are (confluent.md 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub enum RoleName {
-    /// Everything, everywhere.
-    OrganizationAdmin,
-    /// Everything in an environment.
-    EnvironmentAdmin,
-    /// Connectors of a cluster: create, configure, pause, restart, delete.
-    CloudClusterAdmin,
-    /// Everything with one thing (a connector, an integration), and giving roles on it.
-    ResourceOwner,
-    /// Using an integration in a connector, and nothing else.
-    Assigner,
-    /// Reading connectors and their logs, pausing, resuming, restarting.
-    ConnectManager,
-    /// Reading configurations and status.
-    DeveloperRead,
-    /// Reading and configuring.
-    DeveloperWrite,
-    /// Reading status.
-    Operator,
+const KEYS: &str = "SELECT id, owner, cluster, description, created_at FROM api_keys";
+
+fn read_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
+    let cluster: Option<String> = row.get(2)?;
+    Ok(ApiKey {
+        id: row.get(0)?,
+        owner: super::id(row, 1)?,
+        scope: match cluster {
+            None => KeyScope::Cloud,
+            Some(_) => KeyScope::Cluster(super::id(row, 2)?),
+        },
+        description: row.get(3)?,
+        created_at: time(row.get(4)?),
+    })
 }
 
-/// A role that a principal has on what a pattern of resource names (CRN) matches.
-#[derive(Debug, Clone, Serialize)]
-pub struct RoleBinding {
-    /// Its id.
-    pub id: RoleBindingId,
-    /// Who.
-    pub principal: Principal,
-    /// What.
-    pub role: RoleName,
-    /// Where: `crn://../organization=../environment=../cloud-cluster=../connector=*`.
-    pub crn_pattern: String,
-    /// When it was given.
-    pub created_at: Timestamp,
+fn no_key(id: &str) -> Refusal {
+    Refusal::NotFound { kind: "api key", id: id.to_owned() }
 }
 
-/// A role to be given.
-#[derive(Debug, Clone)]
-pub struct NewBinding {
-    /// To whom: `User:u-..` or `User:sa-..`.
-    pub principal: String,
-    /// Its name.
-    pub role: String,
-    /// Where.
-    pub crn_pattern: String,
+/// Sixteen capitals and digits: 82 bits, and no secret.
+fn draw_key() -> String {
+    crate::ids::draw(16).to_ascii_uppercase()
+}
+
+impl At<'_> {
+    /// Whether the caller may see and take away keys of `owner`: their own, and those of accounts that they manage.
+    fn keeps(&self, key: &ApiKey) -> Result<bool, Error> {
+        if self.rights.is_admin() {
+            return Ok(true);
+        }
+        if self.caller.only_cluster.is_some() {
+            return Ok(false);
+        }
+        if self.caller.principal == key.owner {
+            return Ok(true);
+        }
+        match &key.owner {
+            Principal::ServiceAccount(id) => self.manages(id),
+            Principal::User(_) | Principal::Operator => Ok(false),
+        }
+    }
+
+    fn key(&self, id: &str) -> Result<ApiKey, Refusal> {
+        let found = self.table.first(&format!("{KEYS} WHERE id = ?1"), [id], read_key)?;
+        match found {
+            Some(key) if self.keeps(&key)? => Ok(key),
+            _ => Err(no_key(id)),
+        }
+    }
 }
 
 impl ControlPlane {
-    /// The keys that the caller may see.
+    /// The keys that the caller may see, oldest first.
     pub async fn api_keys(&self, caller: &Caller) -> Result<Vec<ApiKey>, Refusal> {
-        let _ = caller;
-        todo!("store")
+        self.look(caller, |at| {
+            let mut seen = Vec::new();
+            for key in at.table.rows(&format!("{KEYS} ORDER BY created_at, id"), [], read_key)? {
+                if at.keeps(&key)? {
+                    seen.push(key);
+                }
+            }
+            Ok(seen)
+        })
+        .await
     }
 
     /// One.
     pub async fn api_key(&self, caller: &Caller, id: &str) -> Result<ApiKey, Refusal> {
-        let _ = (caller, id);
-        todo!("store")
+        let id = id.to_owned();
+        self.look(caller, move |at| at.key(&id)).await
     }
 
     /// Makes one for `owner`: oneself, or a service account that one may manage.
@@ -108,43 +124,82 @@ impl ControlPlane {
         scope: KeyScope,
         description: &str,
     ) -> Result<IssuedKey, Refusal> {
-        let _ = (caller, owner, scope, description);
-        todo!("store")
+        let description = self::description(description)?;
+        let secret = Secret::new(drawn::<48>());
+        let print = print_of(secret.expose());
+        let mut deed = Deed::new("api-key.create", format!("an API key of {owner}"));
+        if let KeyScope::Cluster(cluster) = &scope {
+            deed.resource = format!("{} for {cluster}", deed.resource);
+        }
+        let made = self.change(caller, deed, move |at, deed| {
+            // A key makes no key: whoever stole one for a cluster would have one for all.
+            if at.caller.only_cluster.is_some() {
+                return Err(at.forbidden("create", "an API key"));
+            }
+            if at.caller.principal != owner {
+                let missing = |kind, id: String| Refusal::NotFound { kind, id };
+                let is_seen = at.principal_exists(&owner)? && at.sees_principal(&owner)?;
+                match &owner {
+                    Principal::ServiceAccount(id) if !is_seen => {
+                        return Err(missing("service account", id.to_string()));
+                    }
+                    Principal::User(id) if !is_seen => return Err(missing("user", id.to_string())),
+                    Principal::ServiceAccount(id) if at.manages(id)? => {}
+                    Principal::User(_) if at.rights.is_admin() => {}
+                    Principal::ServiceAccount(_) | Principal::User(_) | Principal::Operator => {
+                        return Err(at.forbidden("create", format!("an API key of {owner}")));
+                    }
+                }
+            }
+            let environment = match &scope {
+                KeyScope::Cloud => None,
+                KeyScope::Cluster(cluster) => Some(at.cluster(cluster)?),
+            };
+            let at_risk = owner != Principal::Operator && super::login::is_empty(at.table)?;
+            if at_risk && !super::gate::rights_of_principal(at.table, &owner, at.organization)?.is_admin() {
+                return Err(Refusal::Flawed {
+                    field: "owner".to_owned(),
+                    value: owner.to_string(),
+                    rule: "would have the only credentials, and may not administrate: make a user first, with \
+                           tidegate serve --init"
+                        .to_owned(),
+                });
+            }
+            let id = at.new_id(draw_key)?;
+            let cluster = match &scope {
+                KeyScope::Cloud => None,
+                KeyScope::Cluster(cluster) => Some(cluster.as_str().to_owned()),
+            };
+            let query = "INSERT INTO api_keys (id, owner, cluster, description, secret, created_at)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            at.table.write(query, params![id, owner.to_string(), cluster, description, print, at.now])?;
+            let made = at.table.first(&format!("{KEYS} WHERE id = ?1"), [&id], read_key)?.ok_or_else(|| no_key(&id))?;
+            (deed.after, deed.environment) = (Some(json!(made)), environment);
+            Ok(made)
+        });
+        Ok(IssuedKey { key: made.await?, secret })
+    }
+
+    /// Says what a key is for.
+    pub async fn describe_api_key(&self, caller: &Caller, id: &str, description: &str) -> Result<ApiKey, Refusal> {
+        let (id, description) = (id.to_owned(), self::description(description)?);
+        self.change(caller, Deed::new("api-key.update", format!("API key {id}")), move |at, deed| {
+            deed.before = Some(json!(at.key(&id)?));
+            at.table.write("UPDATE api_keys SET description = ?2 WHERE id = ?1", [&id, &description])?;
+            let changed = at.key(&id)?;
+            deed.after = Some(json!(changed));
+            Ok(changed)
+        })
+        .await
     }
 
     /// Takes one away; it is refused from the next request on.
     pub async fn delete_api_key(&self, caller: &Caller, id: &str) -> Result<(), Refusal> {
-        let _ = (caller, id);
-        todo!("store")
-    }
-
-    /// The bindings that the caller may see, on `crn_pattern` and below if it is given.
-    pub async fn role_bindings(
-        &self,
-        caller: &Caller,
-        crn_pattern: Option<&str>,
-        page: Option<&str>,
-        size: usize,
-    ) -> Result<Page<RoleBinding>, Refusal> {
-        let _ = (caller, crn_pattern, page, size);
-        todo!("store")
-    }
-
-    /// One.
-    pub async fn role_binding(&self, caller: &Caller, id: &RoleBindingId) -> Result<RoleBinding, Refusal> {
-        let _ = (caller, id);
-        todo!("store")
-    }
-
-    /// Gives a role. Nobody gives what they may not give: see docs/security.md.
-    pub async fn create_role_binding(&self, caller: &Caller, new: NewBinding) -> Result<RoleBinding, Refusal> {
-        let _ = (caller, new);
-        todo!("store")
-    }
-
-    /// Takes one away; the last `OrganizationAdmin` stays.
-    pub async fn delete_role_binding(&self, caller: &Caller, id: &RoleBindingId) -> Result<RoleBinding, Refusal> {
-        let _ = (caller, id);
-        todo!("store")
+        let id = id.to_owned();
+        self.change(caller, Deed::new("api-key.delete", format!("API key {id}")), move |at, deed| {
+            deed.before = Some(json!(at.key(&id)?));
+            Ok(at.table.write("DELETE FROM api_keys WHERE id = ?1", [&id]).map(drop)?)
+        })
+        .await
     }
 }

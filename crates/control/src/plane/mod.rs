@@ -2,53 +2,134 @@
 //! written into the audit log in the same transaction as what it changes.
 
 mod accounts;
+mod attempts;
 mod audit;
+mod bindings;
+mod claims;
+mod clusters;
+mod configure;
 mod connections;
 mod connectors;
+mod crn;
 mod environments;
+mod first;
+mod gate;
+mod ground;
+mod insight;
 mod integrations;
+mod kept;
+mod kept_connector;
 mod keys;
 mod login;
 mod offsets;
+mod page;
+mod passwords;
 mod refusal;
+mod rights;
 mod settings;
-mod testing;
+mod steer;
+
+mod tokens;
+mod vault;
 mod views;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use ::connectors::ConnectorPlan;
+use jiff::Timestamp;
 
 pub use accounts::{NewUser, ServiceAccount, User};
 pub use audit::{AuditEntry, AuditQuery};
+pub use bindings::{NewBinding, RoleBinding, RoleName};
+pub use clusters::{Cluster, NewCluster};
 pub use connections::ConnectionView;
-pub use environments::{Cluster, Environment, NewCluster, Organization};
+pub use environments::{Environment, Organization};
 pub use integrations::{IntegrationUse, NewTrust};
-pub use keys::{ApiKey, IssuedKey, KeyScope, NewBinding, RoleBinding, RoleName};
+pub use keys::{ApiKey, IssuedKey, KeyScope};
 pub use login::Login;
 pub use offsets::{OffsetRequest, OffsetRequestState};
 pub use refusal::Refusal;
-pub use settings::Settings;
+pub use settings::{AuditKeeping, Openness, Settings};
 pub use views::{
     ConnectorView, Doing, Explanation, MASK, NewConnector, Page, PartitionOffset, Readiness, Restart, Status, Target,
 };
 
-use crate::Caller;
+use self::attempts::Attempts;
+use self::claims::Claims;
+use self::first::Beginning;
+use self::passwords::Passwords;
+use self::vault::Vault;
+use crate::store::Store;
 use crate::supervisor::Supervisor;
+use crate::{Caller, ClusterId, ConnectorId, CurrentIds, EnvironmentId, Integrations};
 
 /// What `serve` holds. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct ControlPlane(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     settings: Settings,
     supervisor: Supervisor,
+    store: Store,
+    integrations: Integrations,
+    organization: Arc<str>,
+    own: EnvironmentId,
+    default_cluster: ClusterId,
+    vault: Vault,
+    passwords: Passwords,
+    attempts: Attempts,
+    claims: Claims,
+    /// What each connector was last planned as, or why it could not be.
+    plans: Mutex<BTreeMap<ConnectorId, Result<Arc<ConnectorPlan>, String>>>,
+    /// Counts changes of what connectors may name: a plan that was made before one is made again.
+    epoch: AtomicU64,
+    /// Once sessions are had: the external IDs that they are exchanged with.
+    current_ids: OnceLock<Arc<CurrentIds>>,
+}
+
+/// Reads what the store keeps as a text.
+pub(crate) fn id<T>(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let text: String = row.get(at)?;
+    let wrong = |error| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(error));
+    text.parse().map_err(wrong)
+}
+
+/// What the store keeps as milliseconds.
+pub(crate) fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MIN)
 }
 
 impl ControlPlane {
     /// Opens the store of `settings`, and starts what is wanted to run.
     pub async fn open(settings: Settings, supervisor: Supervisor) -> Result<Self, Refusal> {
-        let _ = (&settings, &supervisor);
-        todo!("store")
+        let store = Store::open_alone(settings.data_dir.clone()).await?;
+        let Beginning { organization, own, default_cluster, vault } = Beginning::of(&store, &settings).await?;
+        let integrations = Integrations::over(store.clone(), settings.clock.clone());
+        let plane = Self(Arc::new(Inner {
+            passwords: ground::blocking(Passwords::new).await?,
+            settings,
+            supervisor,
+            store,
+            integrations,
+            organization,
+            own,
+            default_cluster,
+            vault,
+            attempts: Attempts::default(),
+            claims: Claims::default(),
+            plans: Mutex::default(),
+            epoch: AtomicU64::new(0),
+            current_ids: OnceLock::new(),
+        }));
+        plane.want_all().await?;
+        Ok(plane)
     }
 
     /// What runs.
@@ -63,7 +144,16 @@ impl ControlPlane {
 
     /// Whether the store works and what is wanted runs: for `/readyz`, which anybody may ask, so it names nothing.
     pub async fn readiness(&self) -> Readiness {
-        todo!("store")
+        let query = "SELECT id FROM connectors WHERE target = 'running'";
+        let read = |row: &rusqlite::Row<'_>| id::<ConnectorId>(row, 0);
+        let wanted = self.0.store.read(move |table| Ok::<_, Refusal>(table.rows(query, [], read)?)).await;
+        let Ok(wanted) = wanted else { return Readiness { store: false, wanted: 0, opened: 0, failed: 0 } };
+        let doing: Vec<_> = wanted
+            .iter()
+            .map(|id| self.0.supervisor.status(id).map_or(Doing::Unassigned, |status| status.connector))
+            .collect();
+        let count = |one: Doing| doing.iter().filter(|doing| **doing == one).count();
+        Readiness { store: true, wanted: wanted.len(), opened: count(Doing::Running), failed: count(Doing::Failed) }
     }
 
     /// The id that the default cluster calls itself by, once one of our clients has heard it. Does not wait.
@@ -74,18 +164,21 @@ impl ControlPlane {
     /// Lets through who may do everything (`Operator`, `OrganizationAdmin`): for what is about the process, such as the
     /// levels of its log.
     pub async fn require_admin(&self, caller: &Caller, action: &'static str, resource: &str) -> Result<(), Refusal> {
-        let _ = (caller, action, resource);
-        todo!("store")
+        let resource = resource.to_owned();
+        self.look(caller, move |at| if at.rights.is_admin() { Ok(()) } else { Err(at.forbidden(action, resource)) })
+            .await
     }
 
     /// Stops everything that runs, within each connector's patience, and closes the store.
     pub async fn close(&self) {
-        todo!("store")
+        self.0.supervisor.close().await;
+        if let Err(error) = self.0.store.settle().await {
+            tracing::warn!("the store was not settled: {}", fault::Chain(&error));
+        }
     }
 
     /// Writes a copy of the store to `path`, while it is being used (SQLite's online backup). The file must not be there.
     pub async fn backup(&self, path: &std::path::Path) -> Result<(), Refusal> {
-        let _ = path;
-        todo!("store")
+        Ok(self.0.store.copy_to(path.to_owned()).await?)
     }
 }

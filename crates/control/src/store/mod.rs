@@ -1,5 +1,6 @@
-//! The SQLite file that integrations are kept in.
+//! The SQLite file that everything is kept in.
 
+mod alone;
 mod rows;
 mod schema;
 mod trouble;
@@ -9,11 +10,12 @@ use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, Transaction, TransactionBehavior};
 use world::Clock;
 
 use crate::Error;
@@ -21,18 +23,27 @@ use crate::Error;
 pub(crate) use rows::{all, insert, one, remove, role_holder, save};
 pub use trouble::Trouble;
 
-/// The file. Cloning shares its one connection.
+/// The file. Cloning shares its connections.
 ///
 /// # Threading
 ///
-/// Every use runs on a thread for blocking work, one at a time; other processes are waited for, [`BUSY`] at most.
+/// Every use runs on a thread for blocking work. Writes come one at a time, and other processes are waited for, [`BUSY`] at
+/// most. Reads wait for no write where there are readers; else they take turns with the writes.
 #[derive(Clone)]
 pub(crate) struct Store(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
     connection: Mutex<Connection>,
+    /// Of a store that is held alone.
+    readers: Vec<Mutex<Connection>>,
+    next: AtomicUsize,
+    /// Kept while the store is.
+    _held: Option<std::fs::File>,
 }
+
+/// Lists are short: with two, one that is not does not hold up the others.
+const READERS: usize = 2;
 
 /// How long another process may hold the file. A change takes milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
@@ -91,7 +102,8 @@ impl Store {
         schema::migrate(&path, &mut connection)?;
         // Answers with the mode that it has got: in memory there is no log.
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(told)?;
-        Ok(Self(Arc::new(Inner { path, connection: Mutex::new(connection) })))
+        let (readers, next) = (Vec::new(), AtomicUsize::new(0));
+        Ok(Self(Arc::new(Inner { path, connection: Mutex::new(connection), readers, next, _held: None })))
     }
 
     /// Where it is.
@@ -100,37 +112,47 @@ impl Store {
     }
 
     /// Runs `work` in a transaction that nobody else writes beside; what it has done holds if it succeeds.
-    pub(crate) async fn with<T: Send + 'static>(
+    pub(crate) async fn with<T: Send + 'static, E: From<Error> + Send + 'static>(
         &self,
-        work: impl FnOnce(&Table<'_>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        self.within(TransactionBehavior::Immediate, work).await
+        work: impl FnOnce(&Table<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let store = self.clone();
+        blocking(move || store.within(TransactionBehavior::Immediate, work)).await
     }
 
     /// Runs `work`, which only reads, on what holds at one moment.
-    pub(crate) async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static, E: From<Error> + Send + 'static>(
         &self,
-        work: impl FnOnce(&Table<'_>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        self.within(TransactionBehavior::Deferred, work).await
+        work: impl FnOnce(&Table<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let store = self.clone();
+        blocking(move || store.within(TransactionBehavior::Deferred, work)).await
     }
 
-    async fn within<T: Send + 'static>(
+    fn within<T, E: From<Error>>(
         &self,
         behavior: TransactionBehavior,
-        work: impl FnOnce(&Table<'_>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let store = self.clone();
-        blocking(move || {
-            let mut connection = store.0.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let told = |source| failed(store.path(), &source);
-            let transaction = connection.transaction_with_behavior(behavior).map_err(told)?;
-            let table = Table { path: store.path(), transaction };
-            let result = work(&table)?;
-            table.transaction.commit().map_err(told)?;
-            Ok(result)
-        })
-        .await
+        work: impl FnOnce(&Table<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = match behavior {
+            TransactionBehavior::Deferred => self.reader(),
+            _ => self.0.connection.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        let told = |source| failed(self.path(), &source);
+        let transaction = connection.transaction_with_behavior(behavior).map_err(told)?;
+        let table = Table { path: self.path(), transaction };
+        let result = work(&table)?;
+        table.transaction.commit().map_err(told)?;
+        Ok(result)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        let readers = &self.0.readers;
+        let one = match readers.len() {
+            0 => &self.0.connection,
+            count => &readers[self.0.next.fetch_add(1, Ordering::Relaxed) % count],
+        };
+        one.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -149,6 +171,54 @@ pub(crate) struct Table<'a> {
 impl Table<'_> {
     fn failed(&self) -> impl Fn(rusqlite::Error) -> Error {
         |source| failed(self.path, &source)
+    }
+
+    /// Writes; how many rows were.
+    pub(crate) fn write(&self, query: &str, values: impl Params) -> Result<usize, Error> {
+        let mut statement = self.transaction.prepare_cached(query).map_err(self.failed())?;
+        statement.execute(values).map_err(self.failed())
+    }
+
+    /// The first row, if there is one.
+    pub(crate) fn first<T>(
+        &self,
+        query: &str,
+        values: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        let mut statement = self.transaction.prepare_cached(query).map_err(self.failed())?;
+        statement.query_row(values, read).optional().map_err(self.failed())
+    }
+
+    /// All rows.
+    pub(crate) fn rows<T>(
+        &self,
+        query: &str,
+        values: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        let mut statement = self.transaction.prepare_cached(query).map_err(self.failed())?;
+        let rows = statement.query_map(values, read).map_err(self.failed())?;
+        rows.collect::<Result<_, _>>().map_err(self.failed())
+    }
+
+    /// Whether there is such a row.
+    pub(crate) fn has(&self, query: &str, values: impl Params) -> Result<bool, Error> {
+        Ok(self.first(query, values, |_| Ok(()))?.is_some())
+    }
+
+    /// Takes back what `work` has written if it fails, and nothing of what was written before.
+    pub(crate) fn attempt<T, E: From<Error>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.transaction.execute_batch("SAVEPOINT attempt").map_err(self.failed())?;
+        let result = work();
+        let end = if result.is_ok() { "RELEASE attempt" } else { "ROLLBACK TO attempt; RELEASE attempt" };
+        self.transaction.execute_batch(end).map_err(self.failed())?;
+        result
+    }
+
+    /// A row that says what it cannot.
+    pub(crate) fn damaged(&self, what: impl Into<String>, reason: impl std::fmt::Display) -> Error {
+        Error::Damaged { path: self.path.to_owned(), what: what.into(), reason: reason.to_string() }
     }
 }
 
@@ -170,8 +240,10 @@ fn make(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Abandoned))
+async fn blocking<T: Send + 'static, E: From<Error> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Abandoned.into()))
 }
 
 /// The time now in whole milliseconds, which is what the store keeps.

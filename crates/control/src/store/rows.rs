@@ -91,6 +91,11 @@ pub(crate) fn save(table: &Table<'_>, changed: &Integration) -> Result<(), Error
 
 /// Takes an integration away. Its name and its external IDs stay taken.
 pub(crate) fn remove(table: &Table<'_>, id: &IntegrationId, now: Timestamp) -> Result<(), Error> {
+    let users = "SELECT count(*) FROM connector_uses WHERE kind = 'integration' AND name = ?1";
+    match table.first(users, [id.as_str()], |row| row.get::<_, i64>(0))?.unwrap_or_default() {
+        0 => {}
+        count => return Err(Error::InUse { id: id.clone(), count: count as usize }),
+    }
     let query = "UPDATE integrations SET deleted_at = ?2, revision = revision + 1 WHERE id = ?1 AND deleted_at IS NULL";
     match table.transaction.execute(query, params![id.as_str(), now.as_millisecond()]).map_err(table.failed())? {
         0 => Err(Error::Unknown { id: id.clone() }),

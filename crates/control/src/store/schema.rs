@@ -7,7 +7,7 @@ use crate::Error;
 
 /// The steps from nothing to the tables of today; each is applied once, and none is ever changed. The file's
 /// `user_version` counts those that were.
-const STEPS: [&str; 1] = [
+const STEPS: [&str; 2] = [
     // 1: integrations, their external IDs, their proofs.
     // Nothing is deleted: a name or an external ID that was handed out is never handed out again.
     "CREATE TABLE integrations (
@@ -41,6 +41,7 @@ const STEPS: [&str; 1] = [
         proof       TEXT    NOT NULL -- JSON
      ) STRICT;
      CREATE INDEX proofs_by_integration ON proofs (integration, number);",
+    include_str!("step2.sql"),
 ];
 
 fn is_current(connection: &Connection) -> rusqlite::Result<bool> {

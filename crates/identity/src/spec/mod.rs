@@ -102,6 +102,22 @@ impl Connections {
         self.by_name.keys().map(String::as_str)
     }
 
+    /// These and `others`, whose names come second where both have one.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        for (name, spec) in others.by_name {
+            self.by_name.entry(name).or_insert(spec);
+        }
+        self
+    }
+
+    /// Those whose names `keep` lets through.
+    #[must_use]
+    pub fn only(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.by_name.retain(|name, _| keep(name));
+        self
+    }
+
     /// The name that was probably meant.
     pub fn suggest(&self, name: &str) -> Option<&str> {
         ::fault::suggest(name, self.names())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use connectors::KeyReport;
 use control::{ConnectorView, NewConnector, PartitionOffset, Restart, Target};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::ask::{Ask, Reply, as_json, segment};
@@ -125,6 +126,15 @@ pub(super) async fn reset_offsets(ask: Ask) -> Result<Reply, Trouble> {
     let (cluster, name) = (ask.cluster().await?, ask.part("name"));
     ask.plane().reset_offsets(&ask.caller, &cluster, name).await?;
     Ok(Reply::done())
+}
+
+pub(super) async fn logs(ask: Ask) -> Result<Reply, Trouble> {
+    let (cluster, name) = (ask.cluster().await?, ask.part("name"));
+    let mut lines = ask.plane().connector_logs(&ask.caller, &cluster, name).await?;
+    if let Some(since) = ask.parameter("since").and_then(|text| text.parse::<Timestamp>().ok()) {
+        lines.retain(|line| line.at > since);
+    }
+    Ok(Reply::shown(json!({ "lines": lines })))
 }
 
 pub(super) async fn topics(ask: Ask) -> Result<Reply, Trouble> {

@@ -247,6 +247,22 @@ pub(super) static TOPICS: Shape = Shape {
     members: &[must("topics", Kind::List(&TEXT), "By name.")],
 };
 
+pub(super) static LOGS: Shape = Shape {
+    name: "Logs",
+    doc: "The last lines of a connector's log, in memory.",
+    members: &[must("lines", Kind::List(&Kind::Object(&LOG_LINE)), "The oldest first.")],
+};
+
+static LOG_LINE: Shape = Shape {
+    name: "LogLine",
+    doc: "A line of a connector's log.",
+    members: &[
+        must("at", Kind::Time, ""),
+        must("level", Kind::Choice(&["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]), ""),
+        must("text", TEXT, ""),
+    ],
+};
+
 pub(super) static VALIDATION: Shape = Shape {
     name: "Validation",
     doc: "What is wrong with a configuration.",

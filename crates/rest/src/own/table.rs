@@ -268,6 +268,9 @@ pub(super) static ROUTES: &[Route] = &[
         run!(connectors::reset_offsets),
     )
     .query(&[CLUSTER]),
+    get("/v1/connectors/{name}/logs", "getConnectorLogs", "The last lines of its log", run!(connectors::logs))
+        .query(&[CLUSTER, SINCE])
+        .answers(object(&s::LOGS)),
     get(
         "/v1/connectors/{name}/topics",
         "getConnectorTopics",

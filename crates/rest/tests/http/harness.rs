@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use connectors::{Config, WorkerConfig};
-use control::{ControlPlane, Settings, Supervisor};
+use control::{ControlPlane, Openness, Settings, Supervisor};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -37,10 +37,10 @@ pub(crate) struct Harness {
 impl Harness {
     /// One that asks for no credentials, as on a developer's machine.
     pub(crate) async fn open() -> Self {
-        Self::start(|settings, _| settings.open = true).await
+        Self::start(|settings, _| settings.open = Openness::WhileEmpty).await
     }
 
-    /// One with other settings than `open: false` and the defaults.
+    /// One with other settings than a closed door and the defaults.
     pub(crate) async fn start(change: impl FnOnce(&mut Settings, &mut ServerOptions)) -> Self {
         let broker = Broker::start(BrokerOptions::default()).await.expect("a free port");
         let aws = Aws::start(AwsOptions::default()).await.expect("a free port");
@@ -58,17 +58,10 @@ impl Harness {
         ]
         .into_iter()
         .collect();
-        let mut settings = Settings {
-            data_dir: data_dir.path().to_owned(),
-            worker: WorkerConfig::from_config(worker, &environment).expect("a worker"),
-            worker_id: "127.0.0.1:8083".to_owned(),
-            open: false,
-            integrations_per_organization: 100,
-            allowed_endpoints: Vec::new(),
-            logs: control::Logs::default(),
-            clock: clock.clone(),
-            environment: environment.clone(),
-        };
+        let worker = WorkerConfig::from_config(worker, &environment).expect("a worker");
+        let (here, at) = (data_dir.path(), "127.0.0.1:8083");
+        let mut settings = Settings::new(here, worker, at, clock.clone(), environment.clone());
+        settings.open = Openness::Closed;
         let mut options = ServerOptions::new(([127, 0, 0, 1], 0).into());
         change(&mut settings, &mut options);
         let process = Process::start(64 << 20, 1, clock, environment).expect("threads");

@@ -1,0 +1,101 @@
+//! A store that one process holds for itself: its lock, its readers, its integrity, its copies.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{FlockOperation, flock};
+
+use super::{BUSY, READERS, Store, blocking, failed, make};
+use crate::{Error, Trouble};
+
+impl Store {
+    /// Opens `tidegate.db` in `dir`, and makes both if they are not there, for this process alone among those that open it
+    /// so; others may read and write it by [`Store::open`]. What is damaged is refused.
+    pub(crate) async fn open_alone(dir: PathBuf) -> Result<Self, Error> {
+        blocking(move || {
+            let path = dir.join("tidegate.db");
+            make(&path).map_err(|source| Error::File { path: path.clone(), source: Arc::new(source) })?;
+            let held = hold(&dir)?;
+            let connection = Connection::open(&path).map_err(|source| failed(&path, &source))?;
+            check(&path, &connection)?;
+            let store = Self::prepare(path.clone(), connection)?;
+            let mut inner = Arc::into_inner(store.0).expect("nobody else has it yet");
+            for _ in 0..READERS {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let told = |source| failed(&path, &source);
+                let reader = Connection::open_with_flags(&path, flags).map_err(told)?;
+                reader.busy_timeout(BUSY).map_err(told)?;
+                reader.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;").map_err(told)?;
+                inner.readers.push(Mutex::new(reader));
+            }
+            inner._held = Some(held);
+            Ok(Self(Arc::new(inner)))
+        })
+        .await
+    }
+
+    /// Writes a copy of what the store holds at one moment to `path`, where nothing may be.
+    pub(crate) async fn copy_to(&self, path: PathBuf) -> Result<(), Error> {
+        let store = self.clone();
+        blocking(move || {
+            let file = |source| Error::File { path: path.clone(), source: Arc::new(source) };
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(file)?;
+            let copied = store.copy(&path);
+            if copied.is_err() {
+                // Half a copy helps nobody, and somebody may take it for a whole one.
+                std::fs::remove_file(&path).ok();
+            }
+            copied
+        })
+        .await
+    }
+
+    fn copy(&self, path: &Path) -> Result<(), Error> {
+        let mut copy = Connection::open(path).map_err(|source| failed(path, &source))?;
+        let reader = self.0.readers.first().unwrap_or(&self.0.connection);
+        let from = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        // All pages in one step: a few MiB, and nobody writes between two of them.
+        let backup = Backup::new(&from, &mut copy).map_err(|source| failed(path, &source))?;
+        backup.step(-1).map_err(|source| failed(path, &source))?;
+        drop(backup);
+        check(path, &copy)
+    }
+
+    /// Writes everything from the log into the file.
+    pub(crate) async fn settle(&self) -> Result<(), Error> {
+        let store = self.clone();
+        blocking(move || {
+            let connection = store.0.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let told = |source| failed(store.path(), &source);
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(told)
+        })
+        .await
+    }
+}
+
+/// Takes the lock of a data directory; it ends with the process, however that ends.
+fn hold(dir: &Path) -> Result<File, Error> {
+    let path = dir.join("tidegate.lock");
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = opened.map_err(|source| Error::File { path: path.clone(), source: Arc::new(source) })?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Held { dir: dir.to_owned() }),
+        Err(errno) => Err(Error::File { path, source: Arc::new(errno.into()) }),
+    }
+}
+
+/// Whether the pages of a file agree with each other, and its rows with those that they name.
+fn check(path: &Path, connection: &Connection) -> Result<(), Error> {
+    let told = |source| failed(path, &source);
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(told)?;
+    let mut orphans = connection.prepare("PRAGMA foreign_key_check").map_err(told)?;
+    if found == "ok" && !orphans.exists([]).map_err(told)? {
+        return Ok(());
+    }
+    Err(Error::Store { path: path.to_owned(), trouble: Trouble::Damaged })
+}

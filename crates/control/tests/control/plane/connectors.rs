@@ -1,0 +1,65 @@
+use control::{MASK, Refusal, Target};
+use fault::Diagnose as _;
+
+use super::{Plane, new, operator, sink};
+
+#[tokio::test]
+async fn a_connector_is_made_shown_without_its_secrets_and_there_after_a_restart() {
+    let world = Plane::new().await;
+    let caller = operator();
+    let cluster = world.plane.default_cluster(&caller).await.unwrap();
+    let made = world.plane.create_connector(&caller, &cluster, new(" orders ", sink(&[]))).await.unwrap();
+    assert_eq!((made.name.as_str(), made.kind, made.target), ("orders", "sink", Target::Stopped));
+    assert_eq!(made.config["aws.secret.access.key"], MASK);
+    assert_eq!(made.config["name"], "orders");
+    let again = world.plane.create_connector(&caller, &cluster, new("orders", sink(&[]))).await;
+    assert!(matches!(again, Err(Refusal::Exists { .. })));
+    let invalid = world.plane.create_connector(&caller, &cluster, new("orders", sink(&[("tasks.max", "x")]))).await;
+    assert!(matches!(invalid, Err(Refusal::Config(_))), "an invalid one is invalid before it is taken");
+    // What is shown and sent back is what there was.
+    let (same, is_new) =
+        world.plane.put_config(&caller, &cluster, "orders", made.config.clone(), Some(1)).await.unwrap();
+    assert_eq!((same.revision, is_new), (2, false));
+    let stale = world.plane.put_config(&caller, &cluster, "orders", made.config, Some(1)).await;
+    assert!(matches!(stale, Err(Refusal::Changed { now: 2, .. })));
+    let patch = [("tasks.max".to_owned(), Some("3".to_owned())), ("aws.s3.region".to_owned(), None)];
+    let patched = world.plane.patch_config(&caller, &cluster, "orders", patch.into(), None).await.unwrap();
+    assert_eq!(patched.config.get("tasks.max").map(String::as_str), Some("3"));
+    assert!(!patched.config.contains_key("aws.s3.region"));
+    world.plane.set_target(&caller, &cluster, "orders", Target::Paused).await.unwrap();
+
+    let world = world.reopen().await;
+    let shown = world.plane.connector(&caller, &cluster, "orders").await.unwrap();
+    assert_eq!((shown.id, shown.revision, shown.target), (patched.id, 4, Target::Paused));
+    assert_eq!(shown.config, patched.config);
+    let store = std::fs::read(world.dir().join("tidegate.db")).unwrap();
+    assert!(!String::from_utf8_lossy(&store).contains("s3cr3t-of-the-key"));
+    world.plane.delete_connector(&caller, &cluster, "orders", None).await.unwrap();
+    let gone = world.plane.connector(&caller, &cluster, "orders").await.unwrap_err();
+    assert_eq!(gone.code(), "control.not-found");
+}
+
+#[tokio::test]
+async fn a_mask_without_a_secret_and_a_group_of_another_are_refused() {
+    let world = Plane::new().await;
+    let caller = operator();
+    let cluster = world.plane.default_cluster(&caller).await.unwrap();
+    let masked = sink(&[("aws.secret.access.key", MASK)]);
+    let refused = world.plane.create_connector(&caller, &cluster, new("a", masked)).await.unwrap_err();
+    assert!(refused.to_string().contains("none is stored"), "{refused}");
+    world.plane.create_connector(&caller, &cluster, new("a", sink(&[]))).await.unwrap();
+    let thief = sink(&[("consumer.override.group.id", "connect-a")]);
+    let refused = world.plane.create_connector(&caller, &cluster, new("b", thief)).await.unwrap_err();
+    assert!(refused.to_string().contains("is that of connector a already"), "{refused}");
+    let renamed = sink(&[("name", "c")]);
+    let refused = world.plane.put_config(&caller, &cluster, "a", renamed, None).await.unwrap_err();
+    assert!(matches!(refused, Refusal::NameMismatch { .. }));
+}
+
+#[tokio::test]
+async fn a_second_serve_on_the_same_directory_is_refused() {
+    let world = Plane::new().await;
+    let refused = super::open(world.settings()).await.unwrap_err();
+    assert_eq!(refused.code(), "control.held");
+    assert!(refused.hint().is_some_and(|hint| hint.contains("--data-dir")));
+}
