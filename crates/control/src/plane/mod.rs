@@ -15,6 +15,7 @@ mod environments;
 mod first;
 mod gate;
 mod ground;
+mod insight;
 mod integrations;
 mod kept;
 mod kept_connector;
@@ -28,6 +29,7 @@ mod refusal;
 mod rights;
 mod settings;
 mod steer;
+
 mod tokens;
 mod vault;
 mod views;
