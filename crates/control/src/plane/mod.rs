@@ -21,7 +21,6 @@ mod kept;
 mod kept_connector;
 mod keys;
 mod login;
-mod logs;
 mod offsets;
 mod page;
 mod passwords;

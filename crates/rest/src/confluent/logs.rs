@@ -41,7 +41,8 @@ async fn search(ask: Ask) -> Outcome {
     if ask.plane.cluster(&ask.caller, &cluster).await?.environment.as_str() != place.environment {
         return Err(not_found("cluster", place.cluster));
     }
-    let (id, lines) = ask.plane.connector_logs(&ask.caller, &cluster, &place.name()).await?;
+    let lines = ask.plane.connector_logs(&ask.caller, &cluster, &place.name()).await?;
+    let id = ask.plane.connector(&ask.caller, &cluster, &place.name()).await?.id;
     let of_it = wanted.id.is_none_or(|wanted| wanted == id.as_str());
     let lines = if of_it { lines } else { Vec::new() };
     let (page, next) = wanted.page(lines, from, size);
