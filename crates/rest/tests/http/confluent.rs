@@ -4,6 +4,6 @@
 mod accounts;
 mod connectors;
 mod errors;
-
+mod integrations;
 mod login;
 mod scene;
