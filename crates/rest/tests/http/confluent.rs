@@ -6,4 +6,5 @@ mod connectors;
 mod errors;
 mod integrations;
 mod login;
+mod logs;
 mod scene;
