@@ -9,6 +9,7 @@
 //! ```
 
 mod backoff;
+mod cluster_id;
 mod connector;
 mod consumer;
 mod dead_letters;
@@ -24,11 +25,12 @@ mod server;
 mod starts;
 mod state;
 
+pub use cluster_id::cluster_id;
 pub use connector::Connector;
 pub use consumer::check_clients;
 pub use drain::Drain;
 pub use kafka_clients::KafkaClients;
-pub use metrics::{Metrics, Readings};
+pub use metrics::{Dialect, Metrics, Readings, Shown};
 pub use offsets::{Offsets, OffsetsError};
 pub use process::Process;
 pub use server::Server;

@@ -7,7 +7,7 @@ use aws::{Clients, MskTokenError};
 use connectors::{ClientProperties, ConnectorPlan};
 use fault::{Blame, Code, Diagnose, Fault, Retry};
 use futures_util::future::BoxFuture;
-use identity::{AssumeRole, AwsClock, Base, Connection, Identity, Profile, Purpose, StsEndpoint};
+use identity::{AssumeRole, AwsClock, Base, Connection, ConnectionSpec, Identity, Profile, Purpose, StsEndpoint};
 use kafka::config::IamLogin;
 use kafka::net::{Token, TokenProvider};
 
@@ -23,16 +23,27 @@ pub(crate) fn tokens(
     plan: &ConnectorPlan,
     properties: &ClientProperties,
 ) -> Result<Tokens, Fault> {
+    tokens_for(plan.name(), plan.kafka_connection(), clients, environment, properties)
+}
+
+/// The same for a client that is called `name` and that signs as `connection`, if there is one.
+pub(crate) fn tokens_for(
+    name: &str,
+    connection: Option<&Arc<ConnectionSpec>>,
+    clients: &Clients,
+    environment: &Environment,
+    properties: &ClientProperties,
+) -> Result<Tokens, Fault> {
     let Some(login) = IamLogin::of(properties.as_map()) else { return Ok(None) };
     let servers = properties.get("bootstrap.servers").unwrap_or_default();
     let by_server = servers.split(',').find_map(region_of).map(str::to_owned);
     let by_environment = || environment.get("AWS_REGION").or_else(|| environment.get("AWS_DEFAULT_REGION"));
-    let (connection, home) = if let Some(spec) = plan.kafka_connection() {
-        (spec.bind(plan.name(), Purpose::Kafka), spec.region.clone())
+    let (connection, home) = if let Some(spec) = connection {
+        (spec.bind(name, Purpose::Kafka), spec.region.clone())
     } else {
         let region = login.sts_region.clone().or_else(|| by_server.clone()).or_else(by_environment);
         let region = region.ok_or_else(|| MskError::Region { address: servers.to_owned() })?;
-        (of_login(&login, plan.name(), region.clone()), region)
+        (of_login(&login, name, region.clone()), region)
     };
     let identity = clients.sessions().open(&connection)?;
     let fallback = by_server.unwrap_or(home);

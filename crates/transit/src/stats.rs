@@ -32,6 +32,8 @@ pub struct TaskStats {
     pub dead_letters: AtomicU64,
     /// Time that cuts took from sealing to commit, in microseconds, all together.
     pub cut_micros: AtomicU64,
+    /// The longest of these times, in microseconds.
+    pub longest_cut_micros: AtomicU64,
     partitions: Mutex<HashMap<TopicPartition, Held>>,
     topics: Mutex<BTreeSet<Arc<str>>>,
 }
@@ -92,7 +94,9 @@ impl TaskStats {
         Self::add(&self.cuts, 1);
         Self::add(&self.committed_records, records);
         Self::add(&self.objects, objects as u64);
-        Self::add(&self.cut_micros, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        Self::add(&self.cut_micros, micros);
+        self.longest_cut_micros.fetch_max(micros, Ordering::Relaxed);
     }
 
     /// How far each assigned partition is.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::kept::Kept;
 use super::rights::Action;
 use super::{ControlPlane, Refusal, time};
-use crate::{Caller, ClusterId, LogLine};
+use crate::{Caller, ClusterId};
 
 /// A configuration that a connector has, or has had.
 #[derive(Debug, Clone, Serialize)]
@@ -47,21 +47,5 @@ impl ControlPlane {
             Ok(at.table.rows(query, [found.id.as_str()], read)?)
         })
         .await
-    }
-
-    /// The last lines of a connector's log, oldest first.
-    pub async fn connector_log(
-        &self,
-        caller: &Caller,
-        cluster: &ClusterId,
-        name: &str,
-    ) -> Result<Vec<LogLine>, Refusal> {
-        let (cluster, name) = (cluster.clone(), name.to_owned());
-        let found = self.look(caller, move |at| {
-            let found = at.connector(&cluster, &name)?;
-            at.require(Action::Logs, "read the log of", &found.resource())?;
-            Ok(found.id)
-        });
-        Ok(self.0.settings.logs.of(&found.await?))
     }
 }

@@ -18,6 +18,7 @@ mod gate;
 mod ground;
 mod history;
 mod idempotency;
+mod insight;
 mod integrations;
 mod kept;
 mod kept_connector;
@@ -186,7 +187,8 @@ impl ControlPlane {
     /// levels of its log.
     pub async fn require_admin(&self, caller: &Caller, action: &'static str, resource: &str) -> Result<(), Refusal> {
         let resource = resource.to_owned();
-        self.look(caller, move |at| if at.rights.is_admin() { Ok(()) } else { Err(at.forbidden(action, resource)) }).await
+        self.look(caller, move |at| if at.rights.is_admin() { Ok(()) } else { Err(at.forbidden(action, resource)) })
+            .await
     }
 
     /// Stops everything that runs, within each connector's patience, and closes the store.

@@ -17,10 +17,11 @@ mod offsets;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
-use ::connectors::ConnectorPlan;
-use runtime::{Metrics, Process};
+use ::connectors::{ConnectorPlan, WorkerConfig};
+use runtime::{Metrics, Process, Shown};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
@@ -41,6 +42,7 @@ struct Inner {
     process: Process,
     worker_id: Arc<str>,
     hands: Mutex<Hands>,
+    cluster_id: OnceLock<Arc<str>>,
 }
 
 #[derive(Default)]
@@ -88,9 +90,21 @@ pub struct Wanted {
 impl Supervisor {
     /// One that runs nothing yet. `worker_id` is what it is called in every status; what it runs is shown in `metrics`.
     pub fn new(process: Process, metrics: &Metrics, worker_id: impl Into<Arc<str>>) -> Self {
-        let inner = Arc::new(Inner { process, worker_id: worker_id.into(), hands: Mutex::default() });
-        let _ = metrics;
+        let (hands, cluster_id) = (Mutex::default(), OnceLock::new());
+        let inner = Arc::new(Inner { process, worker_id: worker_id.into(), hands, cluster_id });
+        let roster = Arc::downgrade(&inner);
+        metrics.show(move || roster.upgrade().map(|inner| inner.roster()).unwrap_or_default());
         Self(inner)
+    }
+
+    /// Finds out what the cluster of `worker` calls itself, in the background: it may not be up yet.
+    pub fn learn_cluster_id(&self, worker: WorkerConfig) {
+        tokio::spawn(learn_cluster_id(Arc::downgrade(&self.0), self.0.process.clone(), worker));
+    }
+
+    /// What the default cluster calls itself, once it has been asked ([`Supervisor::learn_cluster_id`]).
+    pub fn kafka_cluster_id(&self) -> Option<Arc<str>> {
+        self.0.cluster_id.get().cloned()
     }
 
     /// What all connectors share.
@@ -197,6 +211,33 @@ impl Inner {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Everyone as the metrics show them, by name.
+    fn roster(&self) -> Vec<Shown> {
+        let hands = self.hands();
+        let mut roster: Vec<_> = hands
+            .by_id
+            .values()
+            .filter_map(|hand| {
+                let order = hand.orders.borrow();
+                let wanted = Some(&order.wanted).filter(|_| !order.is_gone)?;
+                let status = hand.face.status(&self.worker_id);
+                Some(Shown {
+                    name: Arc::clone(&wanted.name),
+                    cluster: Some(wanted.cluster.to_string()),
+                    kind: "sink",
+                    class: wanted.plan.as_ref().ok().map(|plan| plan.class()),
+                    state: word(status.connector),
+                    tasks: u32::try_from(status.tasks.len()).unwrap_or(u32::MAX),
+                    restarts: hand.face.restarts(),
+                    running: hand.face.running(),
+                })
+            })
+            .collect();
+        drop(hands);
+        roster.sort_by(|a, b| (&a.name, &a.cluster).cmp(&(&b.name, &b.cluster)));
+        roster
+    }
+
     /// Forgets a connector that has ended, unless it is wanted again.
     fn remove(&self, id: &ConnectorId, number: u64) -> bool {
         let mut hands = self.hands();
@@ -222,6 +263,26 @@ impl Hand {
         async move {
             // An error means that the keeper is gone, and with it what it ran.
             settled.wait_for(|settled| *settled >= number).await.map(drop).unwrap_or_default();
+        }
+    }
+}
+
+/// How long a cluster that does not answer is left alone.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+async fn learn_cluster_id(supervisor: Weak<Inner>, process: Process, worker: WorkerConfig) {
+    while supervisor.strong_count() > 0 {
+        match runtime::cluster_id(&process, &worker).await {
+            Ok(id) => {
+                if let (Some(id), Some(supervisor)) = (id, supervisor.upgrade()) {
+                    supervisor.cluster_id.get_or_init(|| id);
+                }
+                return;
+            }
+            Err(fault) => {
+                tracing::debug!("the cluster was not asked for its id: {}", fault::Chain(fault.as_error()));
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
         }
     }
 }

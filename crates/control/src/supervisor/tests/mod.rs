@@ -1,5 +1,6 @@
 //! Against the embedded broker and the embedded AWS.
 
+mod metrics;
 mod offsets;
 mod scene;
 

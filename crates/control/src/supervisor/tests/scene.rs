@@ -74,12 +74,16 @@ impl Scene {
         for (key, value) in more {
             config[*key] = (*value).into();
         }
+        let worker = self.worker();
+        let file = ConnectorFile::from_json("test", &config.to_string()).unwrap();
+        Arc::new(::connectors::plan(&file, &worker).unwrap())
+    }
+
+    pub(super) fn worker(&self) -> WorkerConfig {
         let mut worker = Config::new();
         worker.set("bootstrap.servers", self.broker.bootstrap());
         worker.set("offset.flush.interval.ms", "60000");
-        let worker = WorkerConfig::from_config(worker, &Environment::of::<String, String>([])).unwrap();
-        let file = ConnectorFile::from_json("test", &config.to_string()).unwrap();
-        Arc::new(::connectors::plan(&file, &worker).unwrap())
+        WorkerConfig::from_config(worker, &Environment::of::<String, String>([])).unwrap()
     }
 
     fn wanted(&self, id: &ConnectorId, revision: u64, target: Target) -> Wanted {
@@ -96,6 +100,10 @@ impl Scene {
 
     pub(super) fn want(&self, id: &ConnectorId, revision: u64, target: Target) {
         self.supervisor.want(self.wanted(id, revision, target));
+    }
+
+    pub(super) fn want_as(&self, name: &str, id: &ConnectorId, revision: u64, target: Target) {
+        self.supervisor.want(Wanted { name: name.into(), ..self.wanted(id, revision, target) });
     }
 
     pub(super) fn want_unplanned(&self, id: &ConnectorId, revision: u64, why: &str) {

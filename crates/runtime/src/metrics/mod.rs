@@ -1,3 +1,7 @@
+mod connect;
+mod rates;
+mod shown;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,15 +11,34 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetri
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+pub use connect::Dialect;
+pub use shown::Shown;
+
 use crate::connector::Connector;
 use crate::process::Process;
+use connect::Board;
+use rates::Rates;
+use shown::Labels;
 
 /// What `/metrics` shows: read from the counters at the moment of asking, so that counting costs one atomic addition.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     process: Process,
     connectors: Arc<RwLock<Vec<Arc<Connector>>>>,
+    roster: Arc<RwLock<Option<Roster>>>,
     gauges: Arc<RwLock<Vec<Gauge>>>,
+    dialect: Dialect,
+    rates: Arc<Rates>,
+}
+
+/// Who is there now, where connectors come and go.
+#[derive(Clone)]
+struct Roster(Arc<dyn Fn() -> Vec<Shown> + Send + Sync>);
+
+impl fmt::Debug for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Roster")
+    }
 }
 
 /// Values of a gauge with their labels.
@@ -35,12 +58,37 @@ impl fmt::Debug for Gauge {
     }
 }
 
-type Of = [(&'static str, String); 1];
-
 impl Metrics {
     /// The metrics of `process`, with no connector yet.
     pub fn new(process: Process) -> Self {
-        Self { process, connectors: Arc::default(), gauges: Arc::default() }
+        Self {
+            process,
+            connectors: Arc::default(),
+            roster: Arc::default(),
+            gauges: Arc::default(),
+            dialect: Dialect::default(),
+            rates: Arc::default(),
+        }
+    }
+
+    /// Shows what Kafka Connect shows by the names of `dialect`.
+    #[must_use]
+    pub fn with_dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Shows from now on whoever `roster` names at the moment of asking, besides those that were added. It must not wait
+    /// for anything, and no two of them have the same name and cluster.
+    pub fn show(&self, roster: impl Fn() -> Vec<Shown> + Send + Sync + 'static) {
+        *self.roster.write().unwrap_or_else(PoisonError::into_inner) = Some(Roster(Arc::new(roster)));
+    }
+
+    fn shown(&self) -> Vec<Shown> {
+        let added = self.connectors.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let roster = self.roster.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = roster.map(|roster| (roster.0)()).unwrap_or_default();
+        added.into_iter().map(Shown::of).chain(known).collect()
     }
 
     /// Shows `connector` from now on.
@@ -59,9 +107,9 @@ impl Metrics {
         self.gauges.write().unwrap_or_else(PoisonError::into_inner).push(gauge);
     }
 
-    /// The connectors that are shown.
+    /// The connectors that are shown and run.
     pub fn connectors(&self) -> Vec<Arc<Connector>> {
-        self.connectors.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shown().into_iter().filter_map(|shown| shown.running).collect()
     }
 
     /// The text that Prometheus scrapes (OpenMetrics 1.0).
@@ -114,10 +162,12 @@ fn put<L: EncodeLabelSet>(
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
-        let connectors = self.connectors();
-        counters(encoder, &connectors)?;
-        partitions(encoder, &connectors)?;
-        states(encoder, &connectors)?;
+        let shown = self.shown();
+        counters(encoder, &shown)?;
+        partitions(encoder, &shown)?;
+        states(encoder, &shown)?;
+        restarts(encoder, &shown)?;
+        Board { dialect: self.dialect, encoder, shown: &shown }.encode(self.process.starts(), &self.rates)?;
         sessions(encoder, &self.process)?;
         requests(encoder, &self.process)?;
         let gauges = self.gauges.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -144,7 +194,12 @@ impl Collector for Metrics {
     }
 }
 
-fn counters(encoder: &mut DescriptorEncoder<'_>, connectors: &[Arc<Connector>]) -> fmt::Result {
+/// Those that run, with their run.
+fn running(shown: &[Shown]) -> impl Iterator<Item = (&Shown, &Arc<Connector>)> {
+    shown.iter().filter_map(|one| Some((one, one.running.as_ref()?)))
+}
+
+fn counters(encoder: &mut DescriptorEncoder<'_>, shown: &[Shown]) -> fmt::Result {
     type Read = fn(&transit::TaskStats) -> &AtomicU64;
     let all: [(&str, &str, f64, Read); 10] = [
         ("tidegate_records", "Records put into objects", 1.0, |s| &s.records),
@@ -159,29 +214,23 @@ fn counters(encoder: &mut DescriptorEncoder<'_>, connectors: &[Arc<Connector>]) 
         ("tidegate_cut_seconds", "Time from sealing to commit, all cuts together", 1e6, |s| &s.cut_micros),
     ];
     for (name, help, divisor, read) in all {
-        let samples = connectors
-            .iter()
-            .map(|connector| {
+        let samples = running(shown)
+            .map(|(one, connector)| {
                 let value = read(connector.stats()).load(Ordering::Relaxed) as f64 / divisor;
-                Sample([("connector", connector.name().to_owned())], value)
+                Sample(one.labels([]), value)
             })
-            .collect::<Vec<Sample<Of>>>();
+            .collect::<Vec<Sample<Labels>>>();
         put(encoder, MetricType::Counter, name, help, samples)?;
     }
     Ok(())
 }
 
-fn partitions(encoder: &mut DescriptorEncoder<'_>, connectors: &[Arc<Connector>]) -> fmt::Result {
+fn partitions(encoder: &mut DescriptorEncoder<'_>, shown: &[Shown]) -> fmt::Result {
     let (mut lags, mut uncommitted) = (Vec::new(), Vec::new());
-    for connector in connectors {
+    for (one, connector) in running(shown) {
         for (partition, progress) in connector.stats().partitions() {
-            let labels = || {
-                [
-                    ("connector", connector.name().to_owned()),
-                    ("topic", partition.topic.to_string()),
-                    ("partition", partition.partition.to_string()),
-                ]
-            };
+            let labels =
+                || one.labels([("topic", partition.topic.to_string()), ("partition", partition.partition.to_string())]);
             if let Some(end) = connector.end_offset(&partition) {
                 lags.push(Sample(labels(), (end.0 - progress.committed.0).max(0) as f64));
             }
@@ -204,16 +253,21 @@ fn partitions(encoder: &mut DescriptorEncoder<'_>, connectors: &[Arc<Connector>]
     )
 }
 
-fn states(encoder: &mut DescriptorEncoder<'_>, connectors: &[Arc<Connector>]) -> fmt::Result {
+fn states(encoder: &mut DescriptorEncoder<'_>, shown: &[Shown]) -> fmt::Result {
     let mut samples = Vec::new();
-    for connector in connectors {
+    for (one, connector) in running(shown) {
         let now = connector.state().name();
         for state in ["starting", "running", "failed", "stopped"] {
-            let labels = [("connector", connector.name().to_owned()), ("state", state.to_owned())];
-            samples.push(Sample(labels, f64::from(u8::from(state == now))));
+            samples.push(Sample(one.labels([("state", state.to_owned())]), f64::from(u8::from(state == now))));
         }
     }
     put(encoder, MetricType::Gauge, "tidegate_connector_state", "1 for the state that the connector is in", samples)
+}
+
+fn restarts(encoder: &mut DescriptorEncoder<'_>, shown: &[Shown]) -> fmt::Result {
+    let samples = shown.iter().map(|one| Sample(one.labels([]), one.restarts as f64)).collect();
+    let help = "How often the connector was started anew: by itself after a failure, or because somebody asked";
+    put(encoder, MetricType::Counter, "tidegate_connector_restarts", help, samples)
 }
 
 fn sessions(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Result {
@@ -254,6 +308,7 @@ fn requests(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Resu
     let permissions = counters.permissions().into_iter().flat_map(|permission| {
         [("allowed", true), ("refused", false)].map(|(state, is_allowed)| {
             let labels = [
+                ("identity", permission.identity.clone()),
                 ("bucket", permission.bucket.clone()),
                 ("operation", permission.operation.to_owned()),
                 ("state", state.to_owned()),
