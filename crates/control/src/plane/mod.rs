@@ -15,6 +15,7 @@ mod environments;
 mod first;
 mod gate;
 mod ground;
+mod insight;
 mod integrations;
 mod kept;
 mod kept_connector;
@@ -27,6 +28,7 @@ mod refusal;
 mod rights;
 mod settings;
 mod steer;
+
 mod tokens;
 mod vault;
 mod views;
@@ -163,7 +165,8 @@ impl ControlPlane {
     /// levels of its log.
     pub async fn require_admin(&self, caller: &Caller, action: &'static str, resource: &str) -> Result<(), Refusal> {
         let resource = resource.to_owned();
-        self.look(caller, move |at| if at.rights.is_admin() { Ok(()) } else { Err(at.forbidden(action, resource)) }).await
+        self.look(caller, move |at| if at.rights.is_admin() { Ok(()) } else { Err(at.forbidden(action, resource)) })
+            .await
     }
 
     /// Stops everything that runs, within each connector's patience, and closes the store.
