@@ -48,9 +48,10 @@ impl Known {
 
     /// The external IDs that connections are opened with, by their integrations.
     pub fn opened(&self) -> impl Iterator<Item = (IntegrationId, String)> {
-        self.roles.iter().flatten().filter_map(|(id, role)| {
-            Some((id.parse().ok()?, role.as_ref().ok()?.external_id.clone()?))
-        })
+        self.roles
+            .iter()
+            .flatten()
+            .filter_map(|(id, role)| Some((id.parse().ok()?, role.as_ref().ok()?.external_id.clone()?)))
     }
 }
 

@@ -256,7 +256,12 @@ impl ControlPlane {
             let is_first = super::login::is_empty(at.table)?;
             let user = insert_user(at, &email, &full_name, &hash)?;
             if is_first {
-                super::bindings::insert_binding(at, &Principal::User(user.id.clone()), RoleName::OrganizationAdmin, None)?;
+                super::bindings::insert_binding(
+                    at,
+                    &Principal::User(user.id.clone()),
+                    RoleName::OrganizationAdmin,
+                    None,
+                )?;
             }
             deed.after = Some(json!(user));
             Ok(user)

@@ -64,7 +64,9 @@ impl Attempts {
         if known.len() + 3 > KNOWN {
             known.retain(|_, failed| now < failed.last + FORGOTTEN);
         }
-        if known.len() + 3 > KNOWN && let Some(middle) = middle(&known) {
+        if known.len() + 3 > KNOWN
+            && let Some(middle) = middle(&known)
+        {
             known.retain(|_, failed| failed.last > middle);
         }
         for who in keys(account, address) {

@@ -129,7 +129,8 @@ impl ControlPlane {
     ) -> Result<Page<RoleBinding>, Refusal> {
         let (wanted, page) = (crn_pattern.map(str::to_owned), page.map(str::to_owned));
         self.look(caller, move |at| {
-            let within = wanted.as_deref().map(|text| at.pattern(text.strip_suffix("/*").unwrap_or(text))).transpose()?;
+            let within =
+                wanted.as_deref().map(|text| at.pattern(text.strip_suffix("/*").unwrap_or(text))).transpose()?;
             let found = at.table.rows(&format!("{BINDINGS} ORDER BY created_at, id"), [], read_binding)?;
             let is_within = |pattern: &str| {
                 let read = || Pattern::read(pattern, at.organization).ok();

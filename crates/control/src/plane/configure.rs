@@ -322,7 +322,11 @@ fn write(
         updated_at: at.now,
         id,
     };
-    if before.is_some() { kept.update(at.table)? } else { kept.insert(at.table)? }
+    if before.is_some() {
+        kept.update(at.table)?
+    } else {
+        kept.insert(at.table)?
+    }
     kept.remember(at.table, &ready.uses, &at.caller.principal.to_string())?;
     Ok(kept)
 }

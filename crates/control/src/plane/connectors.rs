@@ -230,7 +230,8 @@ impl ControlPlane {
             let may = |action| at.rights.may_somewhere(action, &environment, &id);
             let may_write = may(Action::Create) || may(Action::Configure);
             // A mask stands for the secret of the connector that the configuration is about, if the caller may change it.
-            let before = config.get("name").map(|name| KeptConnector::named(at.table, &id, name)).transpose()?.flatten();
+            let before =
+                config.get("name").map(|name| KeptConnector::named(at.table, &id, name)).transpose()?.flatten();
             let before = before.filter(|before| at.may(Action::Configure, &before.resource()));
             let stored = before.and_then(|before| before.open(&plane.0.vault).ok());
             let class = config.get("connector.class").cloned();

@@ -298,7 +298,9 @@ mod tests {
             assert!(pattern.covers(&of(&env, &lkc)), "{name}");
             assert!(!pattern.covers(&of(&other, &lkc)) && !pattern.covers(&of(&env, &there)));
             assert!(!pattern.covers(&Resource::Connector(&env, &lkc, &format!("{name}x"))));
-            assert!(!pattern.covers(&Resource::Cluster(&env, &lkc)) && pattern.reaches_into(&Resource::Cluster(&env, &lkc)));
+            assert!(
+                !pattern.covers(&Resource::Cluster(&env, &lkc)) && pattern.reaches_into(&Resource::Cluster(&env, &lkc))
+            );
         }
     }
 

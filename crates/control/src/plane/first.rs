@@ -49,7 +49,8 @@ impl Beginning {
                 let missing = |what: &str| table.damaged(what, "it is not there");
                 let organization = setting(table, "organization")?.ok_or_else(|| missing("the organization"))?;
                 let own = "SELECT id FROM environments WHERE is_own = 1";
-                let own = table.first(own, [], |row| super::id(row, 0))?.ok_or_else(|| missing("the own environment"))?;
+                let own =
+                    table.first(own, [], |row| super::id(row, 0))?.ok_or_else(|| missing("the own environment"))?;
                 let cluster = "SELECT id FROM clusters WHERE is_default = 1";
                 let cluster = table.first(cluster, [], |row| super::id(row, 0))?;
                 let default_cluster = cluster.ok_or_else(|| missing("the default cluster"))?;
@@ -63,7 +64,8 @@ fn make(table: &Table<'_>, now: i64, key: &str) -> Result<(), Error> {
     set(table, "key", key)?;
     set(table, "organization", &uuid())?;
     let own = new_id(table, EnvironmentId::random)?;
-    let query = "INSERT INTO environments (id, display_name, is_own, revision, created_at) VALUES (?1, 'default', 1, 1, ?2)";
+    let query =
+        "INSERT INTO environments (id, display_name, is_own, revision, created_at) VALUES (?1, 'default', 1, 1, ?2)";
     table.write(query, params![own.as_str(), now])?;
     let cluster = new_id(table, ClusterId::random)?;
     let query = "INSERT INTO clusters (id, environment, display_name, is_default, config, revision, created_at)

@@ -92,10 +92,11 @@ pub(crate) fn new_id<T: std::fmt::Display>(table: &Table<'_>, draw: impl Fn() ->
 }
 
 pub(crate) fn environment_of(table: &Table<'_>, cluster: &ClusterId) -> Result<Option<EnvironmentId>, Error> {
-    let found = table.first("SELECT environment FROM clusters WHERE id = ?1", [cluster.as_str()], |row| {
-        row.get::<_, String>(0)
-    })?;
-    found.map(|id| id.parse().map_err(|error| table.damaged(format!("the environment of {cluster}"), error))).transpose()
+    let found = table
+        .first("SELECT environment FROM clusters WHERE id = ?1", [cluster.as_str()], |row| row.get::<_, String>(0))?;
+    found
+        .map(|id| id.parse().map_err(|error| table.damaged(format!("the environment of {cluster}"), error)))
+        .transpose()
 }
 
 /// How a resource is called in the audit log and in refusals.
@@ -230,7 +231,8 @@ pub(crate) fn bindings_of(
     organization: &str,
 ) -> Result<Vec<(RoleName, Pattern)>, Error> {
     let query = "SELECT id, role, crn_pattern FROM role_bindings WHERE principal = ?1";
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
+    let read =
+        |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
     let rows = table.rows(query, [principal], read)?;
     let parse = |(id, role, pattern): (String, String, String)| {
         let damaged = |reason: String| table.damaged(format!("role binding {id}"), reason);

@@ -124,7 +124,8 @@ impl ControlPlane {
         rights: Option<Rights>,
     ) -> Result<(WorkerConfig, Ground), Refusal> {
         let (plane, cluster) = (self.clone(), cluster.clone());
-        let ground = self.0.store.read(move |table| Ok::<_, Refusal>(Ground::read(table, &plane.0, &cluster, rights.as_ref())?));
+        let ground =
+            self.0.store.read(move |table| Ok::<_, Refusal>(Ground::read(table, &plane.0, &cluster, rights.as_ref())?));
         let ground = ground.await?;
         let plane = self.clone();
         blocking(move || Ok((ground.worker(&plane.0)?, ground))).await

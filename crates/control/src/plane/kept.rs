@@ -25,9 +25,10 @@ pub(crate) fn is_mask(value: &str) -> bool {
 
 /// Whether a value only says where a secret is: `${file:/etc/secrets:password}`.
 fn is_reference(value: &str) -> bool {
-    value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|inner| {
-        inner.contains(':') && !inner.contains(['{', '}', '$'])
-    })
+    value
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|inner| inner.contains(':') && !inner.contains(['{', '}', '$']))
 }
 
 /// Whether a URL carries a password.
@@ -151,7 +152,9 @@ pub(crate) fn mask_spec(spec: &Value) -> Value {
 pub(crate) fn seal_spec(spec: &Value, place: &str, vault: &Vault) -> Value {
     each_secret(spec, |key, value| match (key, value) {
         ("access_key_id", value) => value.clone(),
-        (key, Value::String(text)) if !text.is_empty() => json!({ "sealed": vault.seal(&format!("{place}/{key}"), text) }),
+        (key, Value::String(text)) if !text.is_empty() => {
+            json!({ "sealed": vault.seal(&format!("{place}/{key}"), text) })
+        }
         (_, other) => other.clone(),
     })
 }
@@ -244,7 +247,10 @@ mod tests {
         let sent = config(&[("password", "**"), ("pattern", "**"), ("one", "*")]);
         assert_eq!(unmask(sent.clone(), None, is_secret), Err(vec!["password".to_owned()]));
         let stored = config(&[("password", "p"), ("pattern", "q")]);
-        assert_eq!(unmask(sent, Some(&stored), is_secret).unwrap(), config(&[("password", "p"), ("pattern", "**"), ("one", "*")]));
+        assert_eq!(
+            unmask(sent, Some(&stored), is_secret).unwrap(),
+            config(&[("password", "p"), ("pattern", "**"), ("one", "*")])
+        );
     }
 
     #[test]

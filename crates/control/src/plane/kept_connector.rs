@@ -60,7 +60,8 @@ impl Target {
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<KeptConnector> {
-    let wrong = |at: usize| rusqlite::Error::InvalidColumnType(at, "unreadable".to_owned(), rusqlite::types::Type::Text);
+    let wrong =
+        |at: usize| rusqlite::Error::InvalidColumnType(at, "unreadable".to_owned(), rusqlite::types::Type::Text);
     let (config, target, kind): (String, String, String) = (row.get(5)?, row.get(9)?, row.get(4)?);
     Ok(KeptConnector {
         id: super::id(row, 0)?,
@@ -172,7 +173,8 @@ impl KeptConnector {
 
     /// Writes what was changed down.
     pub(crate) fn update(&self, table: &Table<'_>) -> Result<(), Error> {
-        let query = "UPDATE connectors SET kind = ?2, config = ?3, config_revision = ?4, consumer_group = ?5, tasks = ?6,
+        let query =
+            "UPDATE connectors SET kind = ?2, config = ?3, config_revision = ?4, consumer_group = ?5, tasks = ?6,
                             target = ?7, revision = ?8, updated_at = ?9, has_tasks = ?10 WHERE id = ?1";
         let values = params![
             self.id.as_str(),

@@ -140,7 +140,9 @@ impl ControlPlane {
                 let missing = |kind, id: String| Refusal::NotFound { kind, id };
                 let is_seen = at.principal_exists(&owner)? && at.sees_principal(&owner)?;
                 match &owner {
-                    Principal::ServiceAccount(id) if !is_seen => return Err(missing("service account", id.to_string())),
+                    Principal::ServiceAccount(id) if !is_seen => {
+                        return Err(missing("service account", id.to_string()));
+                    }
                     Principal::User(id) if !is_seen => return Err(missing("user", id.to_string())),
                     Principal::ServiceAccount(id) if at.manages(id)? => {}
                     Principal::User(_) if at.rights.is_admin() => {}

@@ -187,8 +187,10 @@ impl ControlPlane {
         let caller = self.by_token(token, origin).await?;
         let print = print_of(token.expose());
         let deed = Deed::new("login.delete", caller.principal.to_string());
-        self.change(&caller, deed, move |at, _| Ok(at.table.write("DELETE FROM logins WHERE token = ?1", [print]).map(drop)?))
-            .await
+        self.change(&caller, deed, move |at, _| {
+            Ok(at.table.write("DELETE FROM logins WHERE token = ?1", [print]).map(drop)?)
+        })
+        .await
     }
 }
 

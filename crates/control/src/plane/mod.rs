@@ -156,14 +156,15 @@ impl ControlPlane {
 
     /// The id that the default cluster calls itself by, once one of our clients has heard it. Does not wait.
     pub fn kafka_cluster_id(&self) -> Option<String> {
-        todo!("supervisor")
+        self.0.supervisor.kafka_cluster_id().map(|id| id.to_string())
     }
 
     /// Lets through who may do everything (`Operator`, `OrganizationAdmin`): for what is about the process, such as the
     /// levels of its log.
     pub async fn require_admin(&self, caller: &Caller, action: &'static str, resource: &str) -> Result<(), Refusal> {
         let resource = resource.to_owned();
-        self.look(caller, move |at| if at.rights.is_admin() { Ok(()) } else { Err(at.forbidden(action, resource)) }).await
+        self.look(caller, move |at| if at.rights.is_admin() { Ok(()) } else { Err(at.forbidden(action, resource)) })
+            .await
     }
 
     /// Stops everything that runs, within each connector's patience, and closes the store.

@@ -116,7 +116,11 @@ impl Passwords {
     }
 
     async fn slowly<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-        let busy = || Refusal::Busy { kind: "login", id: "of this server".to_owned(), doing: "too many passwords are being checked" };
+        let busy = || Refusal::Busy {
+            kind: "login",
+            id: "of this server".to_owned(),
+            doing: "too many passwords are being checked",
+        };
         let _place = Place::take(&self.waiting).ok_or_else(busy)?;
         let _permit = self.permits.acquire().await.map_err(|_| busy())?;
         tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Store(Error::Abandoned))
@@ -128,9 +132,8 @@ struct Place<'a>(&'a AtomicUsize);
 
 impl<'a> Place<'a> {
     fn take(waiting: &'a AtomicUsize) -> Option<Self> {
-        let taken = waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
-            (count < WAITING + AT_ONCE).then_some(count + 1)
-        });
+        let taken = waiting
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| (count < WAITING + AT_ONCE).then_some(count + 1));
         taken.ok().map(|_| Self(waiting))
     }
 }

@@ -169,9 +169,8 @@ impl Rights {
 
     /// Whether they allow `action` on `on`.
     pub(crate) fn may(&self, action: Action, on: &Resource<'_>) -> bool {
-        let given = |(role, pattern): &(RoleName, Pattern)| {
-            pattern.covers(on) && role.actions(on.level()).contains(&action)
-        };
+        let given =
+            |(role, pattern): &(RoleName, Pattern)| pattern.covers(on) && role.actions(on.level()).contains(&action);
         self.is_in_reach(action, on) && (self.all || self.bindings.iter().any(given))
     }
 

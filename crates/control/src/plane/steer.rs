@@ -75,7 +75,8 @@ impl ControlPlane {
     /// Plans a connector anew, because what it names has changed or its plan could not be made, and tells the supervisor.
     pub(crate) async fn replan(&self, id: &ConnectorId) -> Result<(), Refusal> {
         let id = id.clone();
-        let find = |id: ConnectorId| self.0.store.read(move |table| Ok::<_, Refusal>(KeptConnector::by_id(table, &id)?));
+        let find =
+            |id: ConnectorId| self.0.store.read(move |table| Ok::<_, Refusal>(KeptConnector::by_id(table, &id)?));
         let Some(found) = find(id.clone()).await? else { return Ok(()) };
         let _claim = self.0.claims.take(&found.cluster, &found.name).await?;
         // It may have been changed while its claim was waited for.

@@ -106,7 +106,8 @@ fn zeroize_vec(bytes: Vec<u8>) -> zeroize::Zeroizing<Vec<u8>> {
 /// Whole or not at all, and on the disk before anything is sealed with it.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let part = path.with_extension("key.part");
-    std::fs::remove_file(&part).or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    std::fs::remove_file(&part)
+        .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
     file.write_all(bytes)?;
     file.sync_all()?;

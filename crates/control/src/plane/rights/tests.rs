@@ -87,7 +87,8 @@ fn each_role_allows_what_its_row_says_and_nothing_else() {
         let word = |may: &[(Action, char)], on: &Resource<'_>| -> String {
             may.iter().filter(|(action, _)| rights.may(*action, on)).map(|(_, letter)| letter).collect()
         };
-        let connectors = [(Read, 'r'), (Status, 's'), (Create, 'c'), (Configure, 'l'), (Lifecycle, 'm'), (Delete, 'd'), (Logs, 'g')];
+        let connectors =
+            [(Read, 'r'), (Status, 's'), (Create, 'c'), (Configure, 'l'), (Lifecycle, 'm'), (Delete, 'd'), (Logs, 'g')];
         assert_eq!(word(&connectors, &connector), of_connector, "{role:?}");
         assert_eq!(word(&[(Assign, 'a'), (Configure, 'c'), (Delete, 'd')], &integration), of_integration, "{role:?}");
     }
@@ -105,7 +106,9 @@ fn places_on_the_way_to_a_right_are_seen_and_nothing_beside_them() {
     assert!(reader.sees(&Resource::Environment(&env)) && reader.sees(&Resource::Cluster(&env, &lkc)));
     assert!(!reader.sees(&Resource::Environment(&other)) && !reader.sees(&Resource::Cluster(&env, &there)));
     assert!(reader.sees(&Resource::Connector(&env, &lkc, "orders-eu")));
-    assert!(!reader.sees(&Resource::Connector(&env, &lkc, "stock")) && !reader.may(Read, &Resource::Cluster(&env, &lkc)));
+    assert!(
+        !reader.sees(&Resource::Connector(&env, &lkc, "stock")) && !reader.may(Read, &Resource::Cluster(&env, &lkc))
+    );
     assert!(!rights(&[]).sees(&Resource::Environment(&env)));
 }
 

@@ -17,7 +17,8 @@ async fn a_connector_is_made_shown_without_its_secrets_and_there_after_a_restart
     let invalid = world.plane.create_connector(&caller, &cluster, new("orders", sink(&[("tasks.max", "x")]))).await;
     assert!(matches!(invalid, Err(Refusal::Config(_))), "an invalid one is invalid before it is taken");
     // What is shown and sent back is what there was.
-    let (same, is_new) = world.plane.put_config(&caller, &cluster, "orders", made.config.clone(), Some(1)).await.unwrap();
+    let (same, is_new) =
+        world.plane.put_config(&caller, &cluster, "orders", made.config.clone(), Some(1)).await.unwrap();
     assert_eq!((same.revision, is_new), (2, false));
     let stale = world.plane.put_config(&caller, &cluster, "orders", made.config, Some(1)).await;
     assert!(matches!(stale, Err(Refusal::Changed { now: 2, .. })));

@@ -68,7 +68,10 @@ impl Plane {
         .into_iter()
         .collect();
         let worker = WorkerConfig::from_config(worker, &no_environment()).unwrap();
-        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(std::time::UNIX_EPOCH + std::time::Duration::from_hours(500_000)));
+        let (dir, clock) = (
+            tempfile::tempdir().unwrap(),
+            Clock::manual(std::time::UNIX_EPOCH + std::time::Duration::from_hours(500_000)),
+        );
         let plane = open(settings(dir.path(), worker.clone(), clock.clone())).await.unwrap();
         Self { plane, broker, dir, worker, clock }
     }
