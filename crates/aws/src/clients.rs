@@ -10,6 +10,7 @@ use identity::roles_anywhere::Pairs;
 use identity::{AwsClock, Connection, Identity, KeyRule, Sessions, Signer, StsEndpoint};
 use world::{Clock, Environment};
 
+use crate::bounded::Bounded;
 use crate::counters::Counters;
 use crate::limiter::Limiter;
 use crate::objects::{Bucket, BucketOptions};
@@ -45,6 +46,7 @@ impl Clients {
     pub fn with_keys(clock: Clock, environment: Environment, keys: KeyRule) -> Self {
         let http =
             Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+        let http = SharedHttpClient::new(Bounded(http));
         let clock = AwsClock::new(clock);
         let sts = Sts { http: http.clone(), clock: clock.clone(), environment, pairs: Pairs::default(), keys };
         let sessions = Sessions::with_keys(clock.clone(), Arc::new(sts.clone()), keys);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct Counters {
     requests: Mutex<BTreeMap<(&'static str, String), u64>>,
-    permissions: Mutex<BTreeMap<(String, &'static str), bool>>,
+    permissions: Mutex<BTreeMap<(String, String, &'static str), bool>>,
     bytes_sent: AtomicU64,
     retries: AtomicU64,
 }
@@ -22,9 +22,11 @@ pub struct RequestCount {
     pub count: u64,
 }
 
-/// What the last answer about an operation in a bucket showed that is about permission.
+/// What the last answer to an identity about an operation in a bucket showed that is about permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permission {
+    /// Who asked, as messages name it: `role arn:aws:iam::111111111111:role/orders`.
+    pub identity: String,
     /// The bucket.
     pub bucket: String,
     /// `UploadPart`.
@@ -33,7 +35,8 @@ pub struct Permission {
     pub is_allowed: bool,
 }
 
-/// How many pairs of operation and code are told apart; a store that makes up codes must not fill our memory.
+/// How many pairs of operation and code are told apart; a store that makes up codes must not fill our memory. And how many
+/// of identity, bucket and operation: what comes after them is not told.
 const PAIRS: usize = 512;
 
 impl Counters {
@@ -56,13 +59,14 @@ impl Counters {
         self.retries.load(Ordering::Relaxed)
     }
 
-    /// What traffic has shown last of what may be done, by bucket and operation. An answer that says nothing of permission
+    /// What traffic has shown last of what may be done, by identity, bucket and operation. An answer that says nothing of permission
     /// (no such key, slow down, none at all) changes nothing.
     pub fn permissions(&self) -> Vec<Permission> {
         let permissions = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
         permissions
             .iter()
-            .map(|((bucket, operation), is_allowed)| Permission {
+            .map(|((identity, bucket, operation), is_allowed)| Permission {
+                identity: identity.clone(),
                 bucket: bucket.clone(),
                 operation,
                 is_allowed: *is_allowed,
@@ -70,8 +74,8 @@ impl Counters {
             .collect()
     }
 
-    /// A request about a bucket.
-    pub(crate) fn request_of(&self, bucket: &str, operation: &'static str, code: &str) {
+    /// A request of `identity` about a bucket.
+    pub(crate) fn request_of(&self, identity: String, bucket: &str, operation: &'static str, code: &str) {
         self.request(operation, code);
         let is_allowed = match code {
             "OK" => true,
@@ -81,7 +85,7 @@ impl Counters {
         };
         let mut permissions = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
         let room = permissions.len() < PAIRS;
-        let key = (bucket.to_owned(), operation);
+        let key = (identity, bucket.to_owned(), operation);
         if let Some(held) = permissions.get_mut(&key) {
             *held = is_allowed;
         } else if room {
@@ -119,18 +123,33 @@ mod tests {
     fn the_last_answer_about_permission_counts_and_others_do_not() {
         let counters = Counters::default();
         let shown = || {
-            let told = |p: Permission| format!("{} {} {}", p.bucket, p.operation, p.is_allowed);
+            let told = |p: Permission| format!("{} {} {} {}", p.identity, p.bucket, p.operation, p.is_allowed);
             counters.permissions().into_iter().map(told).collect::<Vec<_>>()
         };
-        counters.request_of("lake", "PutObject", "SlowDown");
+        counters.request_of("orders".to_owned(), "lake", "PutObject", "SlowDown");
         assert!(shown().is_empty());
-        counters.request_of("lake", "PutObject", "OK");
-        counters.request_of("lake", "PutObject", "InternalError");
-        counters.request_of("other", "PutObject", "AccessDenied");
-        assert_eq!(shown(), ["lake PutObject true", "other PutObject false"]);
-        counters.request_of("lake", "PutObject", "403");
-        assert_eq!(shown(), ["lake PutObject false", "other PutObject false"]);
+        counters.request_of("orders".to_owned(), "lake", "PutObject", "OK");
+        counters.request_of("orders".to_owned(), "lake", "PutObject", "InternalError");
+        counters.request_of("orders".to_owned(), "other", "PutObject", "AccessDenied");
+        assert_eq!(shown(), ["orders lake PutObject true", "orders other PutObject false"]);
+        counters.request_of("orders".to_owned(), "lake", "PutObject", "403");
+        assert_eq!(shown(), ["orders lake PutObject false", "orders other PutObject false"]);
         assert_eq!(counters.requests().iter().map(|request| request.count).sum::<u64>(), 5);
+        // What one may do says nothing of another.
+        counters.request_of("bills".to_owned(), "lake", "PutObject", "OK");
+        assert_eq!(
+            shown(),
+            ["bills lake PutObject true", "orders lake PutObject false", "orders other PutObject false"]
+        );
+    }
+
+    #[test]
+    fn identities_without_end_fill_no_memory() {
+        let counters = Counters::default();
+        for i in 0..10_000 {
+            counters.request_of(format!("role {i}"), "lake", "PutObject", "OK");
+        }
+        assert_eq!(counters.permissions().len(), PAIRS);
     }
 
     #[test]

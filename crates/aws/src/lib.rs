@@ -19,6 +19,7 @@
 
 mod ambient;
 mod backoff;
+mod bounded;
 mod bridge;
 mod chain;
 mod clients;

@@ -2,8 +2,8 @@
 //! out where a bucket is.
 //!
 //! [`Bucket`] is one bucket as one identity sees it. Unlike the sink, which tries for as long as it takes, every call here
-//! has an end: [`BucketOptions::tries_for`] is how long one request may go without a success, counted from its first
-//! failure. Nothing half done stays behind that somebody could take for whole:
+//! has an end: [`BucketOptions::tries_for`] is how long one request may go without a success, its attempts
+//! included. Nothing half done stays behind that somebody could take for whole:
 //!
 //! ```text
 //! put    up to 16 MiB one PutObject; above it parts side by side, invisible until the last request

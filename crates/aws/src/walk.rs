@@ -16,6 +16,8 @@ pub struct Stop {
     pub expires_at: Option<SystemTime>,
     /// What its requests are signed with.
     pub signed_with: SignedWith,
+    /// How many percent of STS's room for them the session's policies and tags take up, where STS said so.
+    pub packed_percent: Option<u32>,
 }
 
 /// What requests are signed with.
@@ -64,7 +66,13 @@ impl Clients {
         let what = identity.name();
         let mut signer = identity.signer().await?;
         if matches!(signer, Signer::Anonymous) {
-            return Ok(Stop { what, arn: None, expires_at: None, signed_with: SignedWith::Nothing });
+            return Ok(Stop {
+                what,
+                arn: None,
+                expires_at: None,
+                signed_with: SignedWith::Nothing,
+                packed_percent: None,
+            });
         }
         let arn = match self.sts().caller(&part.sts, &signer).await {
             // As every request does: a session that AWS has dropped is asked for once more.
@@ -74,6 +82,11 @@ impl Clients {
             }
             answer => answer?,
         };
-        Ok(Stop { what, arn: Some(arn), expires_at: signer.expires_at(), signed_with: SignedWith::of(&signer) })
+        let packed_percent = match &signer {
+            Signer::Session(session) => session.packed_percent(),
+            Signer::Keys(_) | Signer::Anonymous => None,
+        };
+        let signed_with = SignedWith::of(&signer);
+        Ok(Stop { what, arn: Some(arn), expires_at: signer.expires_at(), signed_with, packed_percent })
     }
 }

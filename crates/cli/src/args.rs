@@ -6,10 +6,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use identity::KeyRule;
 use local::aws::Effect;
 
+use crate::connector::ConnectorArguments;
+use crate::context::ContextArguments;
 use crate::doctor::DoctorArguments;
 use crate::integration::{IntegrationArguments, StoreArguments};
+use crate::manage::{
+    AuditCommand, ClusterVerb, EnvironmentVerb, KeyVerb, Managed, RoleBindingVerb, ServiceAccountVerb, UserVerb,
+};
 use crate::object::{BucketArguments, ObjectArguments};
 use crate::policy::PolicyArguments;
+use crate::remote::{Form, ServerArguments};
 use crate::serve::{BackupArguments, ServeArguments};
 
 /// How every command ends.
@@ -49,6 +55,30 @@ pub(crate) enum Command {
     /// Look at, test and import the connections to AWS that connectors name.
     #[command(subcommand)]
     Connection(ConnectionCommand),
+    /// Create, change, watch and move the connectors of a server.
+    Connector(ConnectorArguments),
+    /// Keep servers with credentials, by name.
+    Context(ContextArguments),
+    /// Environments of a server: what one tenant has.
+    Environment(Managed<EnvironmentVerb>),
+    /// Kafka clusters of a server.
+    Cluster(Managed<ClusterVerb>),
+    /// People who log in to a server.
+    User(Managed<UserVerb>),
+    /// Programs' accounts of a server.
+    ServiceAccount(Managed<ServiceAccountVerb>),
+    /// API keys of a server.
+    #[command(visible_alias = "api-key")]
+    Key(Managed<KeyVerb>),
+    /// Who may do what on a server.
+    RoleBinding(Managed<RoleBindingVerb>),
+    /// Who did what on a server.
+    Audit(Managed<AuditCommand>),
+    /// Print what a shell completes commands by: tidegate completion bash > /etc/bash_completion.d/tidegate
+    Completion {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
     /// See it all work with no AWS account and no Kafka: embedded broker, embedded AWS, the real way between them.
     Demo(DemoArguments),
     /// Try each step from here to AWS and Kafka, name the cause of what fails, and print what to paste.
@@ -169,11 +199,17 @@ pub(crate) enum Output {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectionCommand {
-    /// List the connections of a file.
+    /// List the connections of a file or a server.
     List(ConnectionArguments),
+    /// Show a connection of a server; secrets masked.
+    Show(NamedConnectionArguments),
+    /// Make or replace a connection of a server: its spec as JSON, YAML or TOML.
+    Put(PutConnectionArguments),
+    /// Take a connection of a server away that no connector uses.
+    Delete(DeleteConnectionArguments),
     /// Find every fault of a file of connections, and show what one of them comes to; asks nobody.
     Check(ConnectionCheckArguments),
-    /// Go the way of a connection, stop by stop, and ask AWS at each one who we are.
+    /// Go the way of a connection of a file, stop by stop, and ask AWS at each one who we are; have a server examine its own.
     Test(ConnectionTestArguments),
     /// Turn an export of Informatica's or Boomi's S3 connection (JSON, XML) into a connection of ours, on stdout.
     Import(ImportArguments),
@@ -181,15 +217,20 @@ pub(crate) enum ConnectionCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArguments {
-    /// The file of connections, TOML or JSON.
+    /// The file of connections, TOML or JSON. Not set: those of the server that is named or in use.
     #[arg(long, value_name = "FILE", env = "TIDEGATE_CONNECTIONS")]
-    pub(crate) connections: PathBuf,
+    pub(crate) connections: Option<PathBuf>,
+    /// Which environment's of a server. Not set: the context's, or the caller's.
+    #[arg(long, value_name = "ID")]
+    pub(crate) environment: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
     /// Refuse AWS keys that never end, wherever they come from.
     #[arg(long, env = "TIDEGATE_NO_STATIC_KEYS")]
     pub(crate) no_static_keys: bool,
     /// How the result looks on stdout.
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Form,
 }
 
 impl ConnectionArguments {
@@ -217,8 +258,55 @@ pub(crate) struct ConnectionTestArguments {
     /// The connector whose name stands for {{connector}}.
     #[arg(long, default_value = "connector")]
     pub(crate) connector: String,
+    /// How deep a server examines it.
+    #[arg(long, value_enum)]
+    pub(crate) depth: Option<TestDepth>,
+    /// A bucket that a server reads or writes there.
+    #[arg(long)]
+    pub(crate) bucket: Option<String>,
+    /// What keys in the bucket begin with.
+    #[arg(long, requires = "bucket")]
+    pub(crate) prefix: Option<String>,
     #[command(flatten)]
     pub(crate) file: ConnectionArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestDepth {
+    Offline,
+    Identity,
+    Read,
+    Write,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NamedConnectionArguments {
+    /// Which one.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) at: ConnectionArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PutConnectionArguments {
+    /// What it is called.
+    pub(crate) name: String,
+    /// Its spec: the table of a file of connections. - is stdin.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) at: ConnectionArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteConnectionArguments {
+    /// Which one.
+    pub(crate) name: String,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) at: ConnectionArguments,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,8 @@ mod allocator;
 mod args;
 mod check;
 mod connection;
+mod connector;
+mod context;
 mod demo;
 mod doctor;
 mod fault;
@@ -13,9 +15,11 @@ mod keyless;
 mod load;
 mod local;
 mod logging;
+mod manage;
 mod object;
 mod place;
 mod policy;
+mod remote;
 mod run;
 mod screen;
 mod serve;
@@ -24,7 +28,7 @@ mod stdout;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use world::Environment;
 
 use crate::args::{Arguments, Command, Exit};
@@ -49,7 +53,7 @@ fn main() -> ExitCode {
         // What it finds, the doctor says itself; and what is done with objects has its own lines on stderr, or none.
         match arguments.command {
             Command::Doctor(_) => "off".clone_into(&mut log.log),
-            Command::Object(_) | Command::Bucket(_) => "warn".clone_into(&mut log.log),
+            Command::Object(_) | Command::Bucket(_) | Command::Connector(_) => "warn".clone_into(&mut log.log),
             _ => {}
         }
     }
@@ -65,6 +69,16 @@ fn main() -> ExitCode {
         Command::Backup(backup) => on_runtime(&screen, serve::backup(backup, &environment, &screen)),
         Command::Check(check) => on_runtime(&screen, check::check(check, &environment, &screen)),
         Command::Connection(command) => on_runtime(&screen, connection::connection(command, &environment, &screen)),
+        Command::Connector(arguments) => on_runtime(&screen, connector::connector(arguments, &environment, &screen)),
+        Command::Context(arguments) => on_runtime(&screen, context::context(arguments, &environment, &screen)),
+        Command::Environment(arguments) => on_runtime(&screen, manage::managed(arguments, &environment, &screen)),
+        Command::Cluster(arguments) => on_runtime(&screen, manage::managed(arguments, &environment, &screen)),
+        Command::User(arguments) => on_runtime(&screen, manage::managed(arguments, &environment, &screen)),
+        Command::ServiceAccount(arguments) => on_runtime(&screen, manage::managed(arguments, &environment, &screen)),
+        Command::Key(arguments) => on_runtime(&screen, manage::managed(arguments, &environment, &screen)),
+        Command::RoleBinding(arguments) => on_runtime(&screen, manage::managed(arguments, &environment, &screen)),
+        Command::Audit(arguments) => on_runtime(&screen, manage::managed(arguments, &environment, &screen)),
+        Command::Completion { shell } => completion(*shell, &screen).into(),
         Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
         Command::Doctor(doctor) => on_runtime(&screen, doctor::doctor(doctor, &environment, &screen)),
         Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),
@@ -80,6 +94,13 @@ fn main() -> ExitCode {
         Command::Serve(serve) => on_runtime(&screen, serve::serve(serve, &environment, &screen, &logging)),
         Command::Policy(policy) => on_runtime(&screen, policy::policy(policy, &environment, &screen)),
     }
+}
+
+/// Prints what a shell completes commands by.
+fn completion(shell: clap_complete::Shell, screen: &Screen) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "tidegate", &mut script);
+    stdout::print(&String::from_utf8_lossy(&script), Exit::Done, screen)
 }
 
 fn on_runtime(screen: &Screen, work: impl Future<Output = Exit>) -> ExitCode {

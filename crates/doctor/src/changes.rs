@@ -78,21 +78,47 @@ fn is_same(old: &CheckResult, now: &CheckResult) -> bool {
     let rows = |result: &CheckResult| {
         result.diagnoses.iter().map(|diagnosis| (diagnosis.cause.row, diagnosis.certainty)).collect::<Vec<_>>()
     };
-    old.status == now.status && old.code == now.code && rows(old) == rows(now)
+    old.status == now.status && old.code == now.code && old.threshold == now.threshold && rows(old) == rows(now)
+}
+
+/// What the examination after `now` is compared with: `now`, with what was known before in place of what it did not learn.
+///
+/// A check that was skipped is as it was last, so that it is told once when it is mended after all. And a clock that moves too
+/// slowly to be told from one examination to the next is compared with what was told last, so that its drift adds up.
+#[must_use]
+pub fn baseline(before: &Report, now: &Report) -> Report {
+    let mut base = now.clone();
+    for result in &mut base.checks {
+        if result.status == Status::Skipped
+            && let Some(old) = before.check(result.check)
+        {
+            result.clone_from(old);
+        }
+    }
+    for (name, old) in &before.facts {
+        let told = now.facts.get(name).is_some_and(|new| is_moved(name, old, new));
+        if !told {
+            base.facts.insert(name.clone(), old.clone());
+        }
+    }
+    base
+}
+
+/// Whether a fact is another than it was. Not one that is another each time: when a session ends.
+fn is_moved(name: &str, old: &serde_json::Value, new: &serde_json::Value) -> bool {
+    match (name, old.as_i64(), new.as_i64()) {
+        ("session_ends_at" | "longest_session_seconds" | "packed_policy_percent", ..) => false,
+        ("clock_offset_ms", Some(old), Some(new)) => old.abs_diff(new) >= CLOCK_MOVED_MS.unsigned_abs(),
+        _ => old != new,
+    }
 }
 
 /// Facts that differ. Not those that are other ones each time: when a session ends.
 pub fn facts(before: &Report, now: &Report) -> Vec<Change> {
-    let moved = |name: &str, old: &serde_json::Value, new: &serde_json::Value| match (name, old.as_i64(), new.as_i64())
-    {
-        ("session_ends_at" | "longest_session_seconds", ..) => false,
-        ("clock_offset_ms", Some(old), Some(new)) => old.abs_diff(new) >= CLOCK_MOVED_MS.unsigned_abs(),
-        _ => old != new,
-    };
     let differing = before.facts.iter().filter_map(|(name, old)| {
         // What could not be learnt this time is a check's to tell.
         let new = now.facts.get(name)?;
-        moved(name, old, new).then(|| Change::Fact { fact: name.clone(), before: old.clone(), now: new.clone() })
+        is_moved(name, old, new).then(|| Change::Fact { fact: name.clone(), before: old.clone(), now: new.clone() })
     });
     differing.collect()
 }
@@ -101,7 +127,7 @@ pub fn facts(before: &Report, now: &Report) -> Vec<Change> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Change, changes};
+    use super::{Change, baseline, changes};
     use crate::{Check, CheckResult, Depth, Report, Status, TargetKind, Verdict};
 
     fn report(checks: &[(&'static Check, Status)], facts: &[(&str, serde_json::Value)]) -> Report {
@@ -155,5 +181,39 @@ mod tests {
         assert_eq!(told(&first, &facts(5_100, "a", "13:00")), ["clock_offset_ms 100 -> 5100"]);
         assert_eq!(told(&first, &facts(100, "b", "13:00")), ["caller \"a\" -> \"b\""]);
         assert!(told(&first, &report(&[], &[])).is_empty());
+    }
+
+    #[test]
+    fn each_step_to_the_end_is_told_once() {
+        let mut last = report(&[(Check::CERTIFICATE, Status::Passed)], &[]);
+        let mut said = Vec::new();
+        let steps =
+            [None, Some("30 days"), Some("30 days"), Some("7 days"), Some("7 days"), Some("1 day"), Some("1 day")];
+        for step in steps {
+            let status = if step.is_some() { Status::Warning } else { Status::Passed };
+            let mut now = report(&[(Check::CERTIFICATE, status)], &[]);
+            now.checks[0].threshold = step;
+            said.push(told(&last, &now).len());
+            last = baseline(&last, &now);
+        }
+        assert_eq!(said, [0, 1, 0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn what_was_not_seen_for_a_while_is_compared_with_what_was_seen_last() {
+        use Status::{Failed, Passed, Skipped};
+        let of = |list: Status, caller: Option<&str>, offset: i64| {
+            let mut facts = vec![("clock_offset_ms", offset.into())];
+            facts.extend(caller.map(|caller| ("caller", caller.into())));
+            report(&[(Check::LIST, list)], &facts)
+        };
+        let first = of(Failed, Some("a"), 0);
+        let gap = of(Skipped, None, 3_000);
+        assert!(told(&first, &gap).is_empty());
+        let second = of(Passed, Some("b"), 6_000);
+        assert_eq!(
+            told(&baseline(&first, &gap), &second),
+            ["prefix-listable failed -> passed", "clock_offset_ms 0 -> 6000", "caller \"a\" -> \"b\""]
+        );
     }
 }

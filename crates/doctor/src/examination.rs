@@ -67,6 +67,7 @@ async fn examine_all(
     checks::elsewhere::of_bucket(&mut x).await;
     checks::reading::run(&mut x).await;
     checks::writing::run(&mut x).await;
+    checks::bucket::settle(&mut x);
     checks::bucket::look_for_reasons(&mut x).await;
     Box::pin(checks::kafka::run(&mut x)).await;
     x.report()
@@ -115,12 +116,31 @@ impl Examination<'_> {
 
     fn holds(&self, name: &str) -> bool {
         let found = self.results.iter().find(|result| result.check.name == name);
-        found.is_some_and(|result| matches!(result.status, Status::Passed | Status::Warning))
+        let settles = |result: &CheckResult| result.check == Check::BUCKET && self.may_settle();
+        found.is_some_and(|result| matches!(result.status, Status::Passed | Status::Warning) || settles(result))
+    }
+
+    /// Whether the bucket could not be looked at and may be there all the same: what comes after shows it.
+    pub(crate) fn may_settle(&self) -> bool {
+        let bucket = self.results.iter().find(|result| result.check == Check::BUCKET);
+        bucket.is_some_and(|result| result.status == Status::Unproven)
+            && self.facts.bucket.as_ref().is_some_and(crate::Trial::is_denied)
+    }
+
+    /// Writes down what a check came to in place of what it had come to before.
+    pub(crate) fn put_again(&mut self, result: CheckResult) {
+        self.results.retain(|before| before.check != result.check);
+        self.results.push(result);
     }
 
     /// Writes down what a check came to.
     pub(crate) fn put(&mut self, result: CheckResult) {
         self.results.push(result);
+    }
+
+    /// What a check has come to.
+    pub(crate) fn result(&self, check: &Check) -> Option<&CheckResult> {
+        self.results.iter().find(|result| result.check == check)
     }
 
     /// Writes down that another check stands before this one, which did not fail in every such case.
@@ -209,12 +229,19 @@ impl CheckResult {
         let reason = reason.into();
         let (code, request_id, host, identity, because_of) = (None, None, None, None, None);
         let (hints, diagnoses) = (Vec::new(), Vec::new());
-        Self { check, status, took, reason, code, request_id, host, identity, because_of, hints, diagnoses }
+        let threshold = None;
+        Self { check, status, took, reason, code, request_id, host, identity, because_of, threshold, hints, diagnoses }
     }
 
     /// The same with what to do where no cause is known.
     pub(crate) fn hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
         self.hints.extend(hints);
+        self
+    }
+
+    /// The same with the last step that it is past, where it warns in steps.
+    pub(crate) fn past(mut self, threshold: Option<&'static str>) -> Self {
+        self.threshold = threshold;
         self
     }
 
@@ -307,6 +334,7 @@ impl Facts {
         let seconds = |time: std::time::SystemTime| {
             jiff::Timestamp::try_from(time).ok().map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into())
         };
+        show("packed_policy_percent", self.packed_percent.map(Into::into));
         show("session_ends_at", self.expires_at.and_then(seconds));
         show("longest_session_seconds", self.longest.map(|longest| longest.as_secs().into()));
         show("encrypted_with", self.put_encryption.as_ref().map(|(kind, _)| kind.clone().into()));

@@ -22,6 +22,8 @@ pub struct Facts {
     pub hop_arns: Vec<String>,
     /// The first hop that did not: its place in the list and why.
     pub hop_error: Option<(usize, identity::Error)>,
+    /// How many percent of STS's room for them policies and tags of a session on the way take up: the most of all.
+    pub packed_percent: Option<u32>,
     /// When the last session ends.
     pub expires_at: Option<SystemTime>,
     /// Whether the last role lets us in without tags and source identity, where it has some.
@@ -66,7 +68,7 @@ pub struct Facts {
     pub read_back: Option<Trial>,
     /// Tagging.
     pub tag: Option<Trial>,
-    /// Deleting an object that is not there.
+    /// Deleting an object that is not there. Not tried where it could leave a mark that cannot be taken away.
     pub delete: Option<Trial>,
     /// Deleting a version that is not there.
     pub delete_version: Option<Trial>,
@@ -101,7 +103,7 @@ pub struct Facts {
     /// What the role may do, where IAM shows it. Looked at only where S3 refused something.
     pub role_grants: Option<aws::ReadGrants>,
     /// How the bucket locks every new object (`COMPLIANCE for 30 days`), `None` within if it does not; or why that is not
-    /// known.
+    /// known. Not asked of a bucket that keeps no versions: only one that does can lock.
     pub lock: Option<Result<Option<String>, Trial>>,
     /// Every place that the target can touch: `s3://lake/topics/`.
     pub touches: Vec<String>,

@@ -34,7 +34,7 @@ pub mod scenarios;
 mod target;
 
 pub use certificate_facts::CertificateFacts;
-pub use changes::{Change, changes, facts as changed_facts};
+pub use changes::{Change, baseline, changes, facts as changed_facts};
 pub use check::{Area, Check, Status};
 pub use depth::Depth;
 pub use diagnosis::{Cause, Certainty, Diagnosis, Paste, Remedy};

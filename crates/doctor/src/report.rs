@@ -32,6 +32,9 @@ pub struct CheckResult {
     /// Of a skipped one: the check that stands before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because_of: Option<&'static str>,
+    /// Of one that warns in steps: the last one that it is past, as `7 days`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<&'static str>,
     /// What to do by itself, where no known cause says it better.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,

@@ -35,12 +35,13 @@ pub struct Session {
     token: Secret,
     expires_at: SystemTime,
     principal: Option<Arc<str>>,
+    packed: Option<u32>,
 }
 
 impl Session {
     /// A session that ends at `expires_at`, in AWS's time and as AWS returned it.
     pub fn new(access_key_id: AccessKeyId, secret: Secret, token: Secret, expires_at: SystemTime) -> Self {
-        Self { access_key_id, secret, token, expires_at, principal: None }
+        Self { access_key_id, secret, token, expires_at, principal: None, packed: None }
     }
 
     /// The same session, known to act as `arn` (the assumed-role ARN of `AssumeRole`'s answer).
@@ -48,6 +49,18 @@ impl Session {
     pub fn acting_as(mut self, arn: impl Into<Arc<str>>) -> Self {
         self.principal = Some(arn.into());
         self
+    }
+
+    /// The same session, whose policies and tags take up this many percent of the room that STS has for them
+    /// (`PackedPolicySize` of the answer).
+    #[must_use]
+    pub fn packed(self, percent: Option<u32>) -> Self {
+        Self { packed: percent, ..self }
+    }
+
+    /// How many percent of the room for them its policies and tags take up, where the answer said so.
+    pub fn packed_percent(&self) -> Option<u32> {
+        self.packed
     }
 
     /// The public half of its key.

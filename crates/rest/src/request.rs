@@ -20,6 +20,10 @@ use crate::surface::Surface;
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) Arc<str>);
 
+/// Whether a request came over TLS: for addresses in answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Secure(pub(crate) bool);
+
 /// Who asks, as far as that is known: an extension of every request.
 #[derive(Debug, Clone)]
 pub(crate) struct Asker(Arc<Result<Caller, Refusal>>);

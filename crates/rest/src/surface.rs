@@ -52,8 +52,9 @@ impl Surface {
                 (
                     "application/problem+json",
                     json!({
-                        "type": format!("about:blank#{code}"), "title": title, "status": status.as_u16(), "detail": text,
-                        "code": code, "request_id": request_id,
+                        // No page of its own: the status says it (RFC 9457, 4.2.1).
+                        "type": "about:blank", "title": title, "status": status.as_u16(), "detail": text,
+                        "code": code, "hint": null, "faults": [], "request_id": request_id,
                     }),
                 )
             }

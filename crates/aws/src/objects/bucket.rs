@@ -17,8 +17,8 @@ pub struct BucketOptions {
     pub s3: S3Options,
     /// What the connection may touch. Checked here before each call, besides the session policy that AWS holds it by.
     pub fence: Fence,
-    /// How long one request is tried, counted from its first failure: five minutes, as Boomi's six attempts take about
-    /// nine. A body that moves on counts as a success.
+    /// How long one request may go on without success, all its attempts included: five minutes, as Boomi's six attempts take
+    /// about nine. A body that moves on counts as a success. Nothing tries once, for as long as such an answer may take.
     pub tries_for: Duration,
     /// The checksum that goes with what is written; `None` for stores that know none.
     pub checksum: Option<Algorithm>,

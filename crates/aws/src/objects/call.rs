@@ -60,26 +60,62 @@ pub(super) struct Tries<'a> {
     operation: Operation,
     name: &'a str,
     failures: u32,
+    /// When the attempt under way began, or last moved.
+    moved_at: Instant,
+    /// Since when nothing has succeeded or moved: the time for it runs from here.
     since: Option<Instant>,
     renewals: u32,
     clock_set: bool,
     moved: bool,
 }
 
+/// The least time that is left to an attempt, so that it can say more than that its time was over.
+const LEAST: Duration = Duration::from_secs(1);
+
 impl<'a> Tries<'a> {
     pub(super) fn new(bucket: &'a Bucket, operation: Operation, name: &'a str) -> Self {
-        Self { bucket, operation, name, failures: 0, since: None, renewals: 0, clock_set: false, moved: false }
+        let moved_at = Instant::now();
+        Self {
+            bucket,
+            operation,
+            name,
+            failures: 0,
+            moved_at,
+            since: None,
+            renewals: 0,
+            clock_set: false,
+            moved: false,
+        }
+    }
+
+    /// Begins an attempt: how long it may take, or its body stand still. `None` where nothing but the attempt's own limits
+    /// bounds it, as what is tried once is not tried in no time.
+    pub(super) fn begin(&mut self) -> Option<Duration> {
+        self.moved_at = Instant::now();
+        let limit = self.bucket.options().tries_for;
+        let spent = self.since.map_or(Duration::ZERO, |since| since.elapsed());
+        (limit > Duration::ZERO).then(|| limit.saturating_sub(spent).max(LEAST.min(limit)))
     }
 
     /// What signs the next attempt.
     pub(super) async fn signer(&mut self) -> Result<Signer, GaveUp> {
         loop {
-            match self.bucket.identity().signer().await {
+            let within = self.begin();
+            let asked = self.bucket.identity().signer();
+            let answer = match within {
+                None => Ok(asked.await),
+                Some(within) => tokio::time::timeout(within, asked).await.map_err(|_| within),
+            };
+            let answer = answer.map_err(|tried_for| {
+                let last = format!("no session came for {} s", tried_for.as_secs());
+                GaveUp::Spent { tried_for, last, answered: false }
+            })?;
+            match answer {
                 Ok(signer) => return Ok(signer),
                 Err(error) if error.retry() == Retry::Never => return Err(GaveUp::Session(error)),
                 Err(error) => {
                     let why = Chain(&error).to_string();
-                    self.pause(why, false).await?;
+                    self.pause(why, false, self.moved_at).await?;
                 }
             }
         }
@@ -87,6 +123,7 @@ impl<'a> Tries<'a> {
 
     /// Something has moved: what failed before does not count any more.
     pub(super) fn progressed(&mut self) {
+        self.moved_at = Instant::now();
         self.failures = 0;
         self.since = None;
         self.renewals = 0;
@@ -127,7 +164,15 @@ impl<'a> Tries<'a> {
             }
         }
         let answered = matches!(failure, Failure::Answered(_));
-        self.pause(failure.to_string(), answered).await
+        let since = match &failure {
+            // How long a body moved before it failed does not count, only how long it has stood still.
+            Failure::Lost(Loss::Stalled(quiet) | Loss::Silent(quiet)) if self.operation.answer_limit().is_none() => {
+                Instant::now().checked_sub(*quiet).unwrap_or(self.moved_at)
+            }
+            _ if self.operation.answer_limit().is_none() => Instant::now(),
+            _ => self.moved_at,
+        };
+        self.pause(failure.to_string(), answered, since).await
     }
 
     /// Whether S3 named another region, which is asked from now on.
@@ -144,10 +189,11 @@ impl<'a> Tries<'a> {
         true
     }
 
-    async fn pause(&mut self, why: String, answered: bool) -> Result<(), GaveUp> {
+    /// Waits for the next attempt; nothing has moved from `since` on.
+    async fn pause(&mut self, why: String, answered: bool, since: Instant) -> Result<(), GaveUp> {
         self.failures += 1;
         self.bucket.counters().retry();
-        let since = *self.since.get_or_insert_with(Instant::now);
+        let since = *self.since.get_or_insert(since);
         let limit = self.bucket.options().tries_for;
         let pause = self.bucket.options().s3.backoff.pause(self.failures);
         if since.elapsed() + pause >= limit {
@@ -173,11 +219,25 @@ impl Bucket {
     where
         Fut: Future<Output = Result<T, Failure>>,
     {
+        self.persist_sending(operation, name, |client, _| attempt(client)).await
+    }
+
+    /// The same for what sends a body, which bounds itself: it is told how long it may stand still.
+    pub(super) async fn persist_sending<T, Fut>(
+        &self,
+        operation: Operation,
+        name: &str,
+        attempt: impl Fn(Client, Option<Duration>) -> Fut,
+    ) -> Result<T, GaveUp>
+    where
+        Fut: Future<Output = Result<T, Failure>>,
+    {
         let mut tries = Tries::new(self, operation, name);
         loop {
             let signer = tries.signer().await?;
             let place = self.limiter().place().await;
-            match self.attempt(operation, attempt(self.client())).await {
+            let within = tries.begin();
+            match self.attempt(operation, within, attempt(self.client(), within)).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => {
                     drop(place);
@@ -203,15 +263,17 @@ impl Bucket {
         }
     }
 
-    /// One attempt, counted, and bounded in time where it does not bound itself.
+    /// One attempt, counted, and bounded in time where it does not bound itself: by what such an answer takes, and by what
+    /// [`Tries::begin`] leaves it.
     pub(super) async fn attempt<T>(
         &self,
         operation: Operation,
+        within: Option<Duration>,
         attempt: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         // A request of the SDK is a future of many kilobytes.
         let attempt = Box::pin(attempt);
-        let outcome = match operation.answer_limit() {
+        let outcome = match operation.answer_limit().map(|limit| within.map_or(limit, |within| within.min(limit))) {
             None => attempt.await,
             Some(limit) => match tokio::time::timeout(limit, attempt).await {
                 Ok(outcome) => outcome,
@@ -219,7 +281,7 @@ impl Bucket {
             },
         };
         let name = outcome.as_ref().err().map_or_else(|| "OK".to_owned(), Failure::name);
-        self.counters().request_of(self.name(), operation.name(), &name);
+        self.counters().request_of(self.identity().name(), self.name(), operation.name(), &name);
         if outcome.is_ok() {
             self.limiter().succeeded();
         }
@@ -271,7 +333,8 @@ impl Bucket {
             code: answer.name(),
             message: answer.message,
             request_id: answer.request_id,
-            actual_region: answer.region.filter(|actual| *actual != region),
+            actual_region: answer.region.clone().filter(|actual| *actual != region),
+            told_region: answer.region,
             region,
             bucket,
         }))

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -112,7 +112,7 @@ impl Bucket {
         loop {
             let outcome = match tries.signer().await {
                 Err(gave_up) => Err(gave_up),
-                Ok(signer) => match self.send_delete(doomed, etag).await {
+                Ok(signer) => match self.send_delete(doomed, etag, tries.begin()).await {
                     Ok(_) => return Ok(()),
                     // An attempt whose answer was lost has done it.
                     Err(Failure::Answered(answer)) if answer.status == 404 && answer.code != "NoSuchBucket" => {
@@ -171,8 +171,10 @@ impl Bucket {
         let name = target.key.as_str();
         let traits = &target.traits;
         let replaced = options.replace_metadata;
+        let attempts = AtomicU32::new(0);
         let copied = self
             .persist(operation, name, |client| {
+                attempts.fetch_add(1, Ordering::Relaxed);
                 let request = client
                     .copy_object()
                     .bucket(self.name())
@@ -217,12 +219,34 @@ impl Bucket {
                 let etag = etag.ok_or_else(|| self.malformed(operation, name, "an ETag"))?;
                 Ok(Stored { etag, version: answer.version_id, size: head.size, ..Stored::default() })
             }
-            Err(gave_up) if target.only_new && gave_up.has_status(412) => Err(self.exists(&target.key)),
+            Err(gave_up) if target.only_new && gave_up.has_status(412) => {
+                // An earlier attempt may have made it, and its answer was lost.
+                if attempts.load(Ordering::Relaxed) > 1
+                    && let Some(found) = self.find_copy(target, head).await?
+                {
+                    return Ok(found);
+                }
+                Err(self.exists(&target.key))
+            }
             Err(gave_up) if gave_up.has_status(412) || gave_up.is("NoSuchKey") => {
                 Err(Error::ObjectChanged { bucket: source.bucket.name().to_owned(), name: source.key.to_string() })
             }
             Err(gave_up) => Err(self.explain(operation, name, gave_up).await),
         }
+    }
+
+    /// The object, if it is a copy of what `head` is of: of its size, and of its checksum or ETag.
+    async fn find_copy(&self, target: &Target, head: &Head) -> Result<Option<Stored>, Error> {
+        let reading = Reading { customer: target.traits.encryption.customer().cloned(), ..Reading::default() };
+        let found = match self.head(&target.key, &reading).await {
+            Err(Error::Missing { .. }) => return Ok(None),
+            found => found?,
+        };
+        let same_sum = found.checksum.is_some() && found.checksum == head.checksum;
+        if found.size != head.size || !(same_sum || found.etag == head.etag) {
+            return Ok(None);
+        }
+        Ok(Some(Stored { etag: found.etag, version: found.version, size: found.size, ..Stored::default() }))
     }
 
     async fn copy_in_parts(

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
@@ -67,8 +68,8 @@ impl Bucket {
             };
             // A control character has no way through XML; DeleteObject has the key in its path.
             let failure = match left.iter().position(|one| one.key.as_str().chars().any(char::is_control)) {
-                Some(at) => self.delete_one(left[at], &mut fates).await,
-                None => self.delete_batch(&left, &mut fates).await,
+                Some(at) => self.delete_one(left[at], &mut fates, tries.begin()).await,
+                None => self.delete_batch(&left, &mut fates, tries.begin()).await,
             };
             match failure {
                 Ok(()) => tries.progressed(),
@@ -98,6 +99,7 @@ impl Bucket {
         &self,
         left: &[&'a Doomed],
         fates: &mut HashMap<&'a Doomed, Fate>,
+        within: Option<Duration>,
     ) -> Result<(), Failure> {
         let mut seen = std::collections::HashSet::new();
         let listed = left.iter().filter(|one| seen.insert(**one)).map(|one| {
@@ -110,7 +112,7 @@ impl Bucket {
         let request = self.client().delete_objects();
         let request = request.bucket(self.name()).set_expected_bucket_owner(self.owner()).delete(delete);
         let answer = async { request.send().await.map_err(Failure::from) };
-        let answer = self.attempt(Operation::DeleteObjects, answer).await?;
+        let answer = self.attempt(Operation::DeleteObjects, within, answer).await?;
         let find = |key: Option<&str>, version: Option<&str>| {
             left.iter().copied().find(|one| Some(one.key.as_str()) == key && one.version.as_deref() == version)
         };
@@ -142,8 +144,13 @@ impl Bucket {
         Ok(())
     }
 
-    async fn delete_one<'a>(&self, one: &'a Doomed, fates: &mut HashMap<&'a Doomed, Fate>) -> Result<(), Failure> {
-        let answer = self.send_delete(one, None).await;
+    async fn delete_one<'a>(
+        &self,
+        one: &'a Doomed,
+        fates: &mut HashMap<&'a Doomed, Fate>,
+        within: Option<Duration>,
+    ) -> Result<(), Failure> {
+        let answer = self.send_delete(one, None, within).await;
         match answer {
             Ok(marker) => fates.insert(one, Fate::Gone { marker }),
             Err(Failure::Answered(answer)) if answer.status == 403 && answer.code == "AccessDenied" => {
@@ -155,7 +162,12 @@ impl Bucket {
     }
 
     /// One attempt at deleting one object, if it still has `etag`.
-    pub(super) async fn send_delete(&self, one: &Doomed, etag: Option<&str>) -> Result<Option<String>, Failure> {
+    pub(super) async fn send_delete(
+        &self,
+        one: &Doomed,
+        etag: Option<&str>,
+        within: Option<Duration>,
+    ) -> Result<Option<String>, Failure> {
         let _place = self.limiter().place().await;
         let request = self
             .client()
@@ -166,7 +178,7 @@ impl Bucket {
             .set_version_id(one.version.clone())
             .set_if_match(etag.map(str::to_owned));
         let answer = async { request.send().await.map_err(Failure::from) };
-        let answer = self.attempt(Operation::DeleteObject, answer).await?;
+        let answer = self.attempt(Operation::DeleteObject, within, answer).await?;
         Ok(answer.version_id.filter(|_| answer.delete_marker == Some(true)))
     }
 }

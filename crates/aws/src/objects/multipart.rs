@@ -214,7 +214,7 @@ impl Bucket {
             (Err(error), Piece::Memory(_)) => return Err(stream("read what is to be sent", error)),
         };
         let sent = self
-            .persist(operation, name, |client| {
+            .persist_sending(operation, name, |client, within| {
                 let request = client
                     .upload_part()
                     .bucket(self.name())
@@ -240,7 +240,7 @@ impl Bucket {
                     let request = request.body(sending.body()).customize().interceptor(signing);
                     let outcome = tokio::select! {
                         answer = request.send() => answer.map_err(Failure::from),
-                        loss = self.stuck(sending.progress()) => Err(Failure::Lost(loss)),
+                        loss = self.stuck(sending.progress(), within) => Err(Failure::Lost(loss)),
                     };
                     piece.judge(&sending, outcome)
                 }

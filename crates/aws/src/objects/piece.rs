@@ -24,7 +24,7 @@ use crate::s3::body::{Content, Progress, stream};
 pub(super) enum Piece {
     Memory(Content),
     /// Read twice, for the checksum and to be sent: the second time it comes from the page cache, and memory does not grow
-    /// with the part.
+    /// with the part. Held from one to the other, eight parts of 8 MiB would take as much as the aws CLI does.
     File {
         file: Arc<Watched>,
         offset: u64,
@@ -55,9 +55,12 @@ impl Watched {
     }
 }
 
-/// Bytes read from a file at once: large enough that asking for a thread does not count, small enough for a cache of the
-/// processor.
+/// Bytes read from a file at once to be sent: large enough that asking for a thread does not count, small enough to be still
+/// in a cache of the processor when the socket takes them.
 const BLOCK: usize = 256 << 10;
+
+/// Bytes read at once to be summed up: the allocator has blocks of this size at hand, with their pages, and larger ones not.
+const SUMMED: usize = 32 << 10;
 
 /// What is known of a piece before it is sent.
 pub(super) struct Sums {
@@ -101,10 +104,10 @@ impl Piece {
         match self {
             Self::Memory(content) => content.chunks().iter().for_each(|chunk| take(chunk)),
             Self::File { file, offset, length } => {
-                let mut block = vec![0; BLOCK];
+                let mut block = vec![0; SUMMED];
                 let (mut at, end) = (*offset, offset + length);
                 while at < end {
-                    let part = &mut block[..(end - at).min(BLOCK as u64) as usize];
+                    let part = &mut block[..(end - at).min(SUMMED as u64) as usize];
                     file.file.read_exact_at(part, at)?;
                     take(part);
                     at += part.len() as u64;
@@ -214,14 +217,15 @@ impl Watched {
     }
 }
 
-/// A body that reads a stretch of a file, one block ahead.
+/// A body that reads a stretch of a file, block by block.
 struct FileReading {
     file: Arc<Watched>,
     next: u64,
     end: u64,
+    /// A block that the disk was asked for.
     block: Option<JoinHandle<io::Result<Bytes>>>,
     /// Blocks that were handed out, oldest first: once the socket has taken one, its memory is read into again. A block of
-    /// fresh memory costs as much in page faults as reading the file into it.
+    /// fresh memory costs more in page faults than reading the file into it.
     lent: VecDeque<Bytes>,
     progress: Progress,
     trouble: Trouble,
@@ -231,19 +235,24 @@ struct FileReading {
 const LENT: usize = 4;
 
 impl FileReading {
-    fn ask(&mut self) {
-        if self.next == self.end {
-            return;
-        }
+    /// The next block, if it is in memory; otherwise a thread is asked to read it.
+    ///
+    /// It nearly always is in memory, as it was summed up a moment ago. Copying it out takes less time than asking a thread
+    /// for it does, and without a thread there is nothing that has to be woken twice a block.
+    fn read(&mut self) -> Option<Bytes> {
         let (file, at) = (Arc::clone(&self.file), self.next);
-        let length = (self.end - at).min(BLOCK as u64);
-        self.next += length;
+        let length = (self.end - at).min(BLOCK as u64) as usize;
         let mut block = self.spare().unwrap_or_default();
+        block.resize(length, 0);
+        if let Some(read) = read_from_memory(&file.file, &mut block, at) {
+            block.truncate(read);
+            return Some(block.freeze());
+        }
         self.block = Some(tokio::task::spawn_blocking(move || {
-            block.resize(length as usize, 0);
             file.file.read_exact_at(&mut block, at)?;
             Ok(block.freeze())
         }));
+        None
     }
 
     /// The memory of a block that nobody holds any more.
@@ -261,6 +270,20 @@ impl FileReading {
     }
 }
 
+/// How much of `block` the page cache could fill from `at` on; `None` where the disk has to be asked, where the file system
+/// cannot tell, at the end of the file, and with errors: who waits for the disk learns which it is.
+#[cfg(target_os = "linux")]
+fn read_from_memory(file: &File, block: &mut [u8], at: u64) -> Option<usize> {
+    use rustix::io::{ReadWriteFlags, preadv2};
+    let read = preadv2(file, &mut [io::IoSliceMut::new(block)], at, ReadWriteFlags::NOWAIT);
+    read.ok().filter(|read| *read > 0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_from_memory(_: &File, _: &mut [u8], _: u64) -> Option<usize> {
+    None
+}
+
 impl Body for FileReading {
     type Data = Bytes;
     type Error = io::Error;
@@ -269,15 +292,22 @@ impl Body for FileReading {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if self.block.is_none() {
-            self.ask();
+        if self.block.is_none() && self.next == self.end {
+            return Poll::Ready(None);
         }
-        let Some(block) = &mut self.block else { return Poll::Ready(None) };
-        let read = ready!(Pin::new(block).poll(context)).unwrap_or_else(|error| Err(io::Error::other(error)));
-        self.block = None;
+        let in_memory = if self.block.is_none() { self.read() } else { None };
+        let read = match (in_memory, &mut self.block) {
+            (Some(block), _) => Ok(block),
+            (None, Some(asked)) => {
+                let read = ready!(Pin::new(asked).poll(context)).unwrap_or_else(|error| Err(io::Error::other(error)));
+                self.block = None;
+                read
+            }
+            (None, None) => return Poll::Ready(None),
+        };
         match read {
             Ok(block) => {
-                self.ask();
+                self.next += block.len() as u64;
                 self.lent.push_back(block.clone());
                 self.progress.took(block.len());
                 Poll::Ready(Some(Ok(Frame::data(block))))
@@ -296,5 +326,62 @@ impl Body for FileReading {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.progress.left() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    fn watched(bytes: &[u8]) -> (tempfile::NamedTempFile, Arc<Watched>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let watched = Watched::new(File::open(file.path()).unwrap(), file.path()).unwrap();
+        (file, Arc::new(watched))
+    }
+
+    fn reading(file: &Arc<Watched>, offset: u64, end: u64) -> FileReading {
+        let progress = Progress::new((end - offset) as usize);
+        let (file, trouble) = (Arc::clone(file), Trouble::default());
+        FileReading { file, next: offset, end, block: None, lent: VecDeque::new(), progress, trouble }
+    }
+
+    #[tokio::test]
+    async fn a_stretch_of_a_file_in_memory_is_sent_without_a_thread_and_from_the_same_memory() {
+        let bytes: Vec<u8> = (0..BLOCK * 5 + 7).map(|at| (at % 251) as u8).collect();
+        let (_kept, file) = watched(&bytes);
+        if read_from_memory(&file.file, &mut [0], 0).is_none() {
+            return; // A file system that cannot tell: there is nothing to see here.
+        }
+        let mut reading = reading(&file, 3, bytes.len() as u64);
+        let (mut sent, mut places) = (Vec::new(), std::collections::HashSet::new());
+        loop {
+            // Ready at once: a block from a thread never is.
+            let frame = futures_util::FutureExt::now_or_never(reading.frame());
+            let Some(frame) = frame.expect("no thread") else { break };
+            let block = frame.unwrap().into_data().unwrap();
+            places.insert(block.as_ptr());
+            sent.extend_from_slice(&block);
+        }
+        assert!(sent == bytes[3..]);
+        assert_eq!(places.len(), 1, "each block was given back before the next one was asked for");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_in_memory_or_not_there_is_asked_of_a_thread() {
+        let (_kept, file) = watched(b"12345");
+        let mut reading = reading(&file, 0, 6);
+        let read = reading.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(&read[..], b"12345");
+        // The file ends before the stretch does.
+        let error = reading.frame().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(
+            Sending { body: None, progress: reading.progress.clone(), trouble: reading.trouble.clone() }
+                .trouble()
+                .is_some()
+        );
     }
 }

@@ -3,6 +3,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -161,7 +162,7 @@ impl Bucket {
         let sums = self.sums(&piece).await.map_err(|source| stream("read what is to be sent", source))?;
         let attempts = AtomicU32::new(0);
         let put = self
-            .persist(operation, name, |client| {
+            .persist_sending(operation, name, |client, within| {
                 attempts.fetch_add(1, Ordering::Relaxed);
                 let traits = &target.traits;
                 let request = client
@@ -198,7 +199,7 @@ impl Bucket {
                     let request = request.body(sending.body()).customize().interceptor(signing);
                     let outcome = tokio::select! {
                         answer = request.send() => answer.map_err(Failure::from),
-                        loss = self.stuck(sending.progress()) => Err(Failure::Lost(loss)),
+                        loss = self.stuck(sending.progress(), within) => Err(Failure::Lost(loss)),
                     };
                     piece.judge(&sending, outcome)
                 }
@@ -275,9 +276,10 @@ impl Bucket {
         piece.sums(self.options().checksum, self.options().s3.signs_payload()).await
     }
 
-    pub(super) async fn stuck(&self, progress: &Progress) -> Loss {
+    pub(super) async fn stuck(&self, progress: &Progress, within: Option<Duration>) -> Loss {
         let options = &self.options().s3;
-        progress.stuck(options.stall_after, options.answer_within).await
+        let bounded = |limit: Duration| within.map_or(limit, |within| within.min(limit));
+        progress.stuck(bounded(options.stall_after), bounded(options.answer_within)).await
     }
 }
 

@@ -120,6 +120,7 @@ impl Bucket {
         tries: &mut Tries<'_>,
     ) -> Result<(), Broken> {
         let operation = Operation::GetObject;
+        let within = tries.begin();
         let request = self
             .client()
             .get_object()
@@ -135,7 +136,7 @@ impl Bucket {
                 request.sse_customer_algorithm(AES256).sse_customer_key(key.key()).sse_customer_key_md5(key.md5())
             }
         };
-        let answer = self.attempt(operation, async { request.send().await.map_err(Failure::from) });
+        let answer = self.attempt(operation, within, async { request.send().await.map_err(Failure::from) });
         let answer = answer.await.map_err(Broken::There)?;
         let wanted = format!("bytes {at}-");
         if !answer.content_range().is_some_and(|range| range.starts_with(&wanted)) {
@@ -143,6 +144,7 @@ impl Bucket {
         }
         let mut body = answer.body;
         let stall = self.options().s3.stall_after;
+        let stall = within.map_or(stall, |within| within.min(stall));
         let lost = |error: Arc<dyn std::error::Error + Send + Sync>| {
             Err(Broken::There(Failure::Lost(Loss::Connection(error))))
         };

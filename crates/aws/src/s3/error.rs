@@ -103,8 +103,10 @@ pub struct Refusal {
     pub message: String,
     /// What AWS support knows the request by.
     pub request_id: Option<String>,
-    /// The region that the bucket is in, if the answer named it.
+    /// The region that the bucket is in, if the answer named it and it is not the one that was asked.
     pub actual_region: Option<String>,
+    /// The region that the answer named. S3 names one for whoever asks of a bucket that is there, and none for one that is not.
+    pub told_region: Option<String>,
 }
 
 impl fmt::Display for Refusal {
@@ -307,6 +309,7 @@ mod tests {
             message: message.to_owned(),
             request_id: None,
             actual_region: None,
+            told_region: None,
         }
     }
 

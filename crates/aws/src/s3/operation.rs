@@ -27,6 +27,7 @@ pub(crate) enum Operation {
     GetObjectTagging,
     PutObjectTagging,
     GetBucketPolicy,
+    GetBucketVersioning,
     GetObjectLockConfiguration,
     DeleteObjectTagging,
     HeadBucket,
@@ -54,6 +55,7 @@ impl Operation {
             Self::GetObjectTagging => "GetObjectTagging",
             Self::PutObjectTagging => "PutObjectTagging",
             Self::GetBucketPolicy => "GetBucketPolicy",
+            Self::GetBucketVersioning => "GetBucketVersioning",
             Self::GetObjectLockConfiguration => "GetObjectLockConfiguration",
             Self::DeleteObjectTagging => "DeleteObjectTagging",
             Self::HeadBucket => "HeadBucket",
@@ -79,6 +81,7 @@ impl Operation {
             Self::GetObjectTagging => "s3:GetObjectTagging",
             Self::PutObjectTagging => "s3:PutObjectTagging",
             Self::GetBucketPolicy => "s3:GetBucketPolicy",
+            Self::GetBucketVersioning => "s3:GetBucketVersioning",
             Self::GetObjectLockConfiguration => "s3:GetBucketObjectLockConfiguration",
             Self::DeleteObjectTagging => "s3:DeleteObjectTagging",
             Self::ListBuckets => "s3:ListAllMyBuckets",
@@ -92,6 +95,7 @@ impl Operation {
             | Self::ListObjectsV2
             | Self::HeadBucket
             | Self::GetBucketPolicy
+            | Self::GetBucketVersioning
             | Self::GetObjectLockConfiguration => true,
             Self::CreateMultipartUpload
             | Self::UploadPart
@@ -136,6 +140,7 @@ impl Operation {
             | Self::DeleteObjectTagging
             | Self::HeadBucket
             | Self::GetBucketPolicy
+            | Self::GetBucketVersioning
             | Self::GetObjectLockConfiguration
             | Self::ListBuckets => Some(ANSWER),
         }

@@ -13,6 +13,7 @@ use identity::Connection;
 use tokio::time::Instant;
 
 use crate::Clients;
+use crate::bounded;
 use crate::failure::{Failure, Loss};
 use crate::s3::error::{Error, Refusal};
 use crate::s3::operation::Operation;
@@ -193,10 +194,7 @@ impl S3Probe {
             let request = request.set_request_payer(requester_pays.then_some(RequestPayer::Requester));
             let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
             let id = answer.request_id().map(str::to_owned);
-            match answer.body.collect().await {
-                Ok(body) => Ok((body.into_bytes(), id)),
-                Err(error) => Err(Failure::Lost(Loss::Connection(Arc::new(error)))),
-            }
+            Ok((bounded::whole(answer.body, bounded::ASKED_FOR).await?, id))
         })
         .await
     }
@@ -303,13 +301,25 @@ impl S3Probe {
         .await
     }
 
-    /// Deletes an object, or one version of it: that alone leaves nothing behind where the bucket keeps versions.
-    pub async fn delete(&self, key: &str, version: Option<&str>) -> Tried<()> {
+    /// Deletes an object, or one version of it: that alone leaves nothing behind where the bucket keeps versions. Without a
+    /// version such a bucket adds a mark that hides the key, also one that nobody has; the answer is that mark's version.
+    pub async fn delete(&self, key: &str, version: Option<&str>) -> Tried<Option<String>> {
         self.try_it(Operation::DeleteObject, key, || async {
             let request = self.0.client().delete_object().bucket(&self.options().bucket).key(key);
             let request = request.set_version_id(version.map(str::to_owned));
             let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
-            Ok(((), answer.request_id().map(str::to_owned)))
+            let id = answer.request_id().map(str::to_owned);
+            Ok((answer.version_id.filter(|_| version.is_none()), id))
+        })
+        .await
+    }
+
+    /// Whether the bucket keeps versions, or has kept some.
+    pub async fn keeps_versions(&self) -> Tried<bool> {
+        self.try_it(Operation::GetBucketVersioning, "", || async {
+            let request = self.0.client().get_bucket_versioning().bucket(&self.options().bucket);
+            let answer = request.set_expected_bucket_owner(self.0.owner()).send().await?;
+            Ok((answer.status.is_some(), answer.request_id().map(str::to_owned)))
         })
         .await
     }

@@ -3,7 +3,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use transit::ObjectName;
 
-use crate::failure::{Failure, Loss};
+use crate::bounded::{HELD, whole};
+use crate::failure::Failure;
 use crate::s3::error::Error;
 use crate::s3::operation::Operation;
 use crate::s3::sink::S3Sink;
@@ -67,10 +68,7 @@ impl S3Sink {
                     .set_expected_bucket_owner(self.owner())
                     .key(&**name);
                 let answer = request.send().await.map_err(Failure::from)?;
-                match answer.body.collect().await {
-                    Ok(body) => Ok(body.into_bytes()),
-                    Err(error) => Err(Failure::Lost(Loss::Connection(std::sync::Arc::new(error)))),
-                }
+                whole(answer.body, HELD).await
             })
             .await;
         match read {

@@ -274,7 +274,7 @@ impl S3Sink {
             },
         };
         let name = outcome.as_ref().err().map_or_else(|| "OK".to_owned(), Failure::name);
-        self.counters().request_of(&self.options().bucket, operation.name(), &name);
+        self.counters().request_of(self.identity().name(), &self.options().bucket, operation.name(), &name);
         outcome
     }
 
@@ -314,7 +314,8 @@ impl S3Sink {
             code: answer.name(),
             message: answer.message,
             request_id: answer.request_id,
-            actual_region: answer.region.filter(|region| *region != self.0.options.region),
+            actual_region: answer.region.clone().filter(|region| *region != self.0.options.region),
+            told_region: answer.region,
             bucket,
         }))
     }

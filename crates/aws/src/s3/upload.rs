@@ -6,6 +6,7 @@ use bytes::Bytes;
 use fault::Fault;
 use transit::{Finished, IntentObject, ObjectName, PartTag, Sink, UploadId};
 
+use crate::bounded::{HELD, whole};
 use crate::failure::{Failure, Loss};
 use crate::s3::body::{Content, Progress, stream};
 use crate::s3::error::Error;
@@ -138,10 +139,7 @@ impl Sink for S3Sink {
                     .set_expected_bucket_owner(self.owner())
                     .key(&**name);
                 let answer = request.send().await.map_err(Failure::from)?;
-                match answer.body.collect().await {
-                    Ok(body) => Ok(body.into_bytes()),
-                    Err(error) => Err(Failure::Lost(Loss::Connection(std::sync::Arc::new(error)))),
-                }
+                whole(answer.body, HELD).await
             })
             .await;
         match read {

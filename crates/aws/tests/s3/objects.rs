@@ -264,6 +264,26 @@ async fn a_put_that_must_be_new_and_whose_answer_is_lost_is_known_for_our_own() 
 }
 
 #[tokio::test]
+async fn a_copy_that_must_be_new_and_whose_answer_is_lost_is_known_for_our_own() {
+    let desk = Desk::new().await;
+    desk.put("from", b"ours").await;
+    let (from, to) = (key("from"), key("to"));
+    let copy = async || {
+        let source = Source { bucket: &desk.bucket, key: &from, reading: Reading::default() };
+        let options = CopyOptions { only_new: true, ..CopyOptions::default() };
+        desk.bucket.copy(&source, &to, &options, &Transfer::new()).await
+    };
+    desk.world.fault("CopyObject", Effect::Reset { applied: true });
+    copy().await.unwrap();
+    assert_eq!(copy().await.unwrap_err().code(), "object.exists");
+    // Somebody else's is none of ours, however often was asked.
+    desk.put("to", b"else").await;
+    desk.world.fault("CopyObject", Effect::Reset { applied: false });
+    assert_eq!(copy().await.unwrap_err().code(), "object.exists");
+    assert_eq!(desk.content("to").await, b"else");
+}
+
+#[tokio::test]
 async fn an_interrupt_does_not_say_that_nothing_was_written_once_s3_was_asked_for_the_object() {
     let desk = Desk::new().await;
     let path = desk.file("big", SIZE);
@@ -322,7 +342,7 @@ async fn a_move_in_parts_asks_for_tags_that_s3_has_not_counted_and_is_none_witho
 #[tokio::test]
 async fn what_does_not_pass_is_given_up_in_time_and_leaves_nothing() {
     let desk = Desk::new().await;
-    let short = BucketOptions { tries_for: Duration::from_millis(50), ..options(&desk.world) };
+    let short = BucketOptions { tries_for: Duration::from_secs(1), ..options(&desk.world) };
     let bucket = desk.world.bucket_as("all", None, short);
     let path = desk.file("big", SIZE);
     let down = Effect::Error { code: "SlowDown".into(), applied: false };
@@ -336,9 +356,90 @@ async fn what_does_not_pass_is_given_up_in_time_and_leaves_nothing() {
     assert_eq!(fs::read_dir(desk.path("state")).unwrap().count(), 0);
     // Nobody listens there.
     let nobody = S3Options { endpoint: Some("http://127.0.0.1:9".into()), ..desk.world.options() };
-    let nobody = BucketOptions { tries_for: Duration::from_millis(50), ..BucketOptions::new(nobody) };
+    let nobody = BucketOptions { tries_for: Duration::from_secs(1), ..BucketOptions::new(nobody) };
     let error = desk.world.bucket_as("all", None, nobody).head(&key("k"), &Reading::default()).await.unwrap_err();
     assert_eq!(error.code(), "object.unreachable", "{error}");
+}
+
+#[tokio::test]
+async fn the_time_for_a_request_bounds_an_attempt_that_is_never_answered() {
+    const FOR: Duration = Duration::from_secs(1);
+    let desk = Desk::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Some(format!("http://{}", listener.local_addr().unwrap()));
+    // Takes all that comes, and says nothing.
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move { tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok() });
+        }
+    });
+    let s3 = S3Options { endpoint, ..desk.world.options() };
+    let bucket = desk.world.bucket_as("all", None, BucketOptions { tries_for: FOR, ..BucketOptions::new(s3) });
+    let (small, big) = (desk.file("small", 9), desk.file("big", SIZE));
+    let begun = tokio::time::Instant::now();
+    let put = async |path| {
+        let put = bucket.put_file(&key("k"), path, Traits::default(), false, &small_parts(), None).await;
+        put.unwrap_err()
+    };
+    let doomed = [Doomed { key: key("k"), version: None }];
+    let (one, parts, head, delete) = tokio::join!(
+        put(&small),
+        put(&big),
+        async { bucket.head(&key("k"), &Reading::default()).await.unwrap_err() },
+        async { bucket.delete(&doomed).await.unwrap_err() },
+    );
+    for error in [one, parts, head, delete] {
+        assert_eq!(error.code(), "object.unreachable", "{error}");
+    }
+    // Far less than the half minute that an answer may take otherwise.
+    assert!(begun.elapsed() < FOR * 10, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_read_no_further_and_a_long_object_is_whole() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let desk = Desk::new().await;
+    for (status, longest) in [("200 OK", 16 * MIB), ("403 Forbidden", MIB)] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = Some(format!("http://{}", listener.local_addr().unwrap()));
+        let (told, mut sent) = tokio::sync::mpsc::channel(8);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let told = told.clone();
+                tokio::spawn(async move {
+                    assert!(stream.read(&mut [0; 16 << 10]).await.unwrap() > 0);
+                    let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/xml\r\n\r\n<A>");
+                    let (block, mut sent) = (vec![b'x'; 64 << 10], 0);
+                    let mut outcome = stream.write_all(head.as_bytes()).await;
+                    while outcome.is_ok() {
+                        outcome = stream.write_all(&block).await;
+                        sent += block.len() as u64;
+                    }
+                    told.send(sent).await
+                });
+            }
+        });
+        let s3 = S3Options { endpoint, ..desk.world.options() };
+        let once = BucketOptions { tries_for: Duration::ZERO, ..BucketOptions::new(s3) };
+        let bucket = desk.world.bucket_as("all", None, once);
+        let list = bucket.list(ListOptions::default()).unwrap().next().await;
+        let content = std::io::Cursor::new(b"123".to_vec());
+        let put = bucket.put_reader(&key("k"), content, Traits::default(), false, &Transfer::new()).await;
+        let delete = bucket.delete(&[Doomed { key: key("k"), version: None }]).await;
+        for (error, longest) in [(list.err(), longest), (put.err(), MIB), (delete.err(), longest)] {
+            let error = error.expect("no answer is read");
+            if status.starts_with("200") {
+                let text = format!("longer than {} MiB", longest / MIB);
+                assert!(fault::Chain(&error).to_string().contains(&text), "{}", fault::Chain(&error));
+            }
+            // What was read, and what lay in the sockets.
+            assert!(sent.recv().await.unwrap() < longest + 64 * MIB);
+        }
+    }
+    // The longest streams are objects.
+    let long = bytes(SIZE);
+    desk.put("long", &long).await;
+    assert!(desk.content("long").await == long);
 }
 
 #[tokio::test]

@@ -59,6 +59,9 @@ pub(crate) struct DoctorArguments {
     /// How long --watch waits from one examination to the next.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = interval, requires = "watch")]
     pub(super) every: Duration,
+    /// Tell all causes that a failure may have, not the three best alone. JSON always has all.
+    #[arg(long, conflicts_with = "explain")]
+    pub(super) all: bool,
     /// How the result looks on stdout. With --watch, JSON is one line a change.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub(super) output: Output,

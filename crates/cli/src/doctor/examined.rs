@@ -6,6 +6,7 @@ use identity::KeyRule;
 use world::{Clock, Environment};
 
 use crate::doctor::progress::Progress;
+use crate::doctor::usage::Usage;
 use crate::run::Signals;
 use crate::screen::Screen;
 
@@ -24,10 +25,15 @@ pub(super) enum Outcome {
     Stopped,
 }
 
+/// The system refuses it only to who has too many of something.
+pub(super) fn no_signals(error: impl std::fmt::Display) -> Usage {
+    Usage::new(format!("could not listen for signals: {error}"), "look at the limits of this process (ulimit -a)")
+}
+
 impl Examiner<'_> {
     /// Examines `target` until it is done or a signal comes. A second signal ends it at once.
-    pub(super) async fn examine(&self, target: &Target, depth: Depth, screen: &Screen) -> Result<Outcome, String> {
-        let mut signals = Signals::new().map_err(|error| format!("could not listen for signals: {error}"))?;
+    pub(super) async fn examine(&self, target: &Target, depth: Depth, screen: &Screen) -> Result<Outcome, Usage> {
+        let mut signals = Signals::new().map_err(no_signals)?;
         let around = self.surroundings();
         let (writing, over) = (AtomicBool::new(false), AtomicBool::new(false));
         let progress = Progress::default();

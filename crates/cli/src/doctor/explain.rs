@@ -7,15 +7,21 @@ use serde_json::json;
 
 use crate::args::Output;
 use crate::doctor::subject::LARGEST;
+use crate::doctor::usage::Usage;
 
 /// The message itself, or what stands on stdin.
-pub(super) fn read(text: &str) -> Result<String, String> {
+pub(super) fn read(text: &str) -> Result<String, Usage> {
     if text != "-" {
         return Ok(text.to_owned());
     }
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(LARGEST).read_to_end(&mut bytes);
-    read.map_err(|error| format!("could not read stdin: {error}"))?;
+    read.map_err(|error| {
+        Usage::new(
+            format!("could not read stdin: {error}"),
+            "give the message itself: tidegate doctor --explain 'TEXT'",
+        )
+    })?;
     // A log may hold anything.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

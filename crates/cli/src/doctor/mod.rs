@@ -6,7 +6,9 @@ mod explain;
 mod progress;
 mod scenario;
 mod show;
+mod stdin;
 mod subject;
+mod usage;
 mod watch;
 
 use std::io::{BufRead as _, IsTerminal as _};
@@ -20,24 +22,25 @@ pub(crate) use show::{Look, text};
 
 use crate::args::{Exit, Output};
 use crate::screen::Screen;
-use crate::stdout::{print, say};
+use crate::stdout::print;
 use examined::{Examiner, Outcome};
 use scenario::Played;
+use usage::Usage;
 
 /// Examines one thing and tells what was found.
 pub(crate) async fn doctor(arguments: &DoctorArguments, environment: &Environment, screen: &Screen) -> Exit {
     match told(arguments, environment, screen).await {
         Ok(exit) => exit,
-        Err(text) => {
+        Err(usage) => {
             screen.status("");
-            screen.print(format!("error: {text}\n").as_bytes());
+            screen.print(format!("error: {usage}\n").as_bytes());
             Exit::Usage
         }
     }
 }
 
 /// `Err` is for what makes no sense: nothing was examined.
-async fn told(arguments: &DoctorArguments, environment: &Environment, screen: &Screen) -> Result<Exit, String> {
+async fn told(arguments: &DoctorArguments, environment: &Environment, screen: &Screen) -> Result<Exit, Usage> {
     if let Some(text) = &arguments.explain {
         let told = explain::explain(&explain::read(text)?, arguments.output);
         return Ok(print(&told, Exit::Done, screen));
@@ -61,7 +64,15 @@ struct Subject {
     clock: Clock,
 }
 
-async fn examine(subject: &Subject, played: Option<&Played>, screen: &Screen) -> Result<Exit, String> {
+impl Subject {
+    /// How what is found looks on stdout.
+    fn look(&self) -> Look {
+        let causes = if self.arguments.all { show::Causes::All } else { show::Causes::Few };
+        Look::of_stdout(&self.environment).telling(causes)
+    }
+}
+
+async fn examine(subject: &Subject, played: Option<&Played>, screen: &Screen) -> Result<Exit, Usage> {
     let arguments = &subject.arguments;
     let mut target = subject::find(arguments, &subject.environment).await?;
     if let Some(played) = played {
@@ -86,13 +97,16 @@ async fn examine(subject: &Subject, played: Option<&Played>, screen: &Screen) ->
     };
     let out = match arguments.output {
         Output::Json => show::json(&report),
-        Output::Text => show::text(&report, &show::Look::of_stdout(&subject.environment)),
+        Output::Text => show::text(&report, &subject.look()),
     };
     let Some(expectation) = played.and_then(Played::expectation) else {
         return Ok(print(&out, exit_of(&report), screen));
     };
     let unmet = expectation.unmet(&report);
-    say(&out)?;
+    let printed = print(&out, Exit::Done, screen);
+    if printed != Exit::Done {
+        return Ok(printed);
+    }
     Ok(if unmet.is_empty() {
         screen.print(b"it is as the scenario expects\n");
         Exit::Done

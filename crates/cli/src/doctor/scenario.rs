@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{DoctorArguments, Subject};
 use crate::args::Output;
+use crate::doctor::usage::Usage;
 use crate::screen::Screen;
 
 /// A scenario that is on stage, as the doctor sees it.
@@ -25,17 +26,24 @@ pub(super) struct Played {
     _broker: Option<Broker>,
 }
 
+/// Where it stands what a scenario may say.
+const WHAT: &str = "docs/doctor-scenarios.md says what a scenario may set; --variable NAME=VALUE fills in ${NAME}";
+
+/// A stage is a directory.
+const ROOM: &str = "let TMPDIR name a directory with room that this process may write to";
+
 /// Several would show no more.
 const PARTITIONS: usize = 1;
 
 impl Played {
     /// Plays the scenario of that name or file.
-    pub(super) async fn play(name: &str, arguments: &DoctorArguments, screen: &Screen) -> Result<Self, String> {
+    pub(super) async fn play(name: &str, arguments: &DoctorArguments, screen: &Screen) -> Result<Self, Usage> {
         let scenario = find(name, screen)?;
         let mut variables = BTreeMap::new();
         for variable in &arguments.variables {
             let Some((name, value)) = variable.split_once('=') else {
-                return Err(format!("--variable {variable:?} has no '='; write it as NAME=VALUE"));
+                let text = format!("--variable {variable:?} has no '='");
+                return Err(Usage::new(text, "write it as NAME=VALUE"));
             };
             variables.insert(name.to_owned(), value.to_owned());
         }
@@ -43,14 +51,16 @@ impl Played {
         let expectation = match scenario.expect() {
             None => None,
             Some(expect) => Some(
-                Expectation::deserialize(expect.clone()).map_err(|error| format!("expect of the scenario: {error}"))?,
+                Expectation::deserialize(expect.clone())
+                    .map_err(|error| Usage::new(format!("expect of the scenario: {error}"), WHAT))?,
             ),
         };
-        let stage = scenario.play(&variables).await.map_err(|error| Chain(&error).to_string())?;
+        let stage = scenario.play(&variables).await.map_err(|error| Usage::new(Chain(&error).to_string(), WHAT))?;
         let write = |name: &str, text: &str| {
             let path = stage.dir().join(name);
-            write_ours(&path, text).map_err(|error| format!("could not write {}: {error}", path.display()))?;
-            Ok::<_, String>(path)
+            write_ours(&path, text)
+                .map_err(|error| Usage::new(format!("could not write {}: {error}", path.display()), ROOM))?;
+            Ok::<_, Usage>(path)
         };
         arguments.worker.connections = Some(write("connections.json", stage.connections())?);
         // The stage has a store of its own, which is empty: nothing of the real machine is on it.
@@ -102,34 +112,43 @@ fn write_ours(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// A broker with the topics that the connector names.
-async fn start_broker(connector: &str) -> Result<Broker, String> {
-    let broker = Broker::start(BrokerOptions::default()).await.map_err(|error| Chain(&error).to_string())?;
+async fn start_broker(connector: &str) -> Result<Broker, Usage> {
+    let told = |text: String| Usage::new(text, "give a broker that is there by --bootstrap-server");
+    let broker = Broker::start(BrokerOptions::default()).await.map_err(|error| told(Chain(&error).to_string()))?;
     let connector: serde_json::Value = serde_json::from_str(connector).unwrap_or_default();
     let config = connector.get("config").unwrap_or(&connector);
     let topics = config.get("topics").and_then(serde_json::Value::as_str).unwrap_or_default();
     for topic in topics.split(',').map(str::trim).filter(|topic| !topic.is_empty()) {
-        broker.create_topic(topic, PARTITIONS, &[]).await.map_err(|error| Chain(&error).to_string())?;
+        broker.create_topic(topic, PARTITIONS, &[]).await.map_err(|error| told(Chain(&error).to_string()))?;
     }
     Ok(broker)
 }
 
-fn find(name: &str, screen: &Screen) -> Result<Scenario, String> {
+fn find(name: &str, screen: &Screen) -> Result<Scenario, Usage> {
+    let read =
+        |name: &str, text: &str| Scenario::parse(name, text).map_err(|faults| Usage::new(faults.to_string(), WHAT));
     if Path::new(name).is_file() {
-        let text = std::fs::read_to_string(name).map_err(|error| format!("could not read {name}: {error}"))?;
-        return Scenario::parse(name, &text).map_err(|faults| faults.to_string());
+        let text = std::fs::read_to_string(name).map_err(|error| {
+            Usage::new(
+                format!("could not read {name}: {error}"),
+                "name a file that can be read, or one that is built in",
+            )
+        })?;
+        return read(name, &text);
     }
     let named = scenarios::named(name);
     let Some((BuiltIn { name: first, text }, others)) = named.split_first() else {
         let close = fault::suggest(name, scenarios::ALL.iter().map(|scenario| scenario.name));
-        let meant = close.map_or_else(String::new, |close| format!("; did you mean {close}?"));
-        return Err(format!("{name} is no file and no scenario that is built in (--fake-aws list){meant}"));
+        let meant = close.map_or_else(String::new, |close| format!("did you mean {close}? "));
+        let text = format!("{name} is no file and no scenario that is built in");
+        return Err(Usage::new(text, format!("{meant}tidegate doctor --fake-aws list lists them")));
     };
     if !others.is_empty() {
         // A row may show itself in several ways.
         let others: Vec<_> = others.iter().map(|scenario| scenario.name).collect();
         screen.print(format!("{first}; of {name} there are also {}\n", others.join(", ")).as_bytes());
     }
-    Scenario::parse(first, text).map_err(|faults| faults.to_string())
+    read(first, text)
 }
 
 /// The scenarios that are built in.

@@ -21,7 +21,22 @@ pub(crate) struct Look {
     colour: bool,
     /// Where lines are broken; `None`: nowhere, as for a file.
     width: Option<usize>,
+    /// How many causes are told of a check that is not well.
+    causes: Causes,
 }
+
+/// How many causes are told of one check.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Causes {
+    /// The best few; how many more there are is said.
+    #[default]
+    Few,
+    /// All.
+    All,
+}
+
+/// AWS has one text for ten causes of a refused role: nobody looks after ten things at once.
+const FEW: usize = 3;
 
 /// A line of fewer columns than these is not broken well.
 const NARROWEST: usize = 60;
@@ -42,7 +57,12 @@ impl Look {
         let columns = rustix::termios::tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col));
         let width = columns.filter(|columns| *columns > 0).map(|columns| columns.clamp(NARROWEST, WIDEST));
         // https://no-color.org
-        Self { colour: environment.get("NO_COLOR").is_none(), width }
+        Self { colour: environment.get("NO_COLOR").is_none(), width, causes: Causes::Few }
+    }
+
+    /// The same with that many causes of one check.
+    pub(crate) fn telling(self, causes: Causes) -> Self {
+        Self { causes, ..self }
     }
 }
 
@@ -107,7 +127,10 @@ impl Page {
     }
 
     fn diagnoses(&mut self, check: &'static str, diagnoses: &[Diagnosis]) {
-        for diagnosis in diagnoses {
+        // What is decided has no others beside it; what is likely is told in any case. They are ranked.
+        let sure = diagnoses.iter().filter(|diagnosis| diagnosis.certainty != ::doctor::Certainty::Possible).count();
+        let told = if self.look.causes == Causes::All { diagnoses.len() } else { FEW.max(sure).min(diagnoses.len()) };
+        for diagnosis in &diagnoses[..told] {
             let how = match diagnosis.certainty {
                 ::doctor::Certainty::Decided => "cause",
                 ::doctor::Certainty::Likely => "likely",
@@ -141,6 +164,9 @@ impl Page {
                     self.line(UNDER + WORD + 1, text);
                 }
             }
+        }
+        if told < diagnoses.len() {
+            self.entry("", &format!("and {} more: --all or -o json tells them", diagnoses.len() - told));
         }
     }
 
@@ -237,7 +263,7 @@ mod tests {
     use super::{Look, Page, Pasted};
 
     fn broken(width: Option<usize>, text: &str) -> String {
-        let mut page = Page { look: Look { colour: false, width }, out: String::new(), pasted: Pasted::new() };
+        let mut page = Page { look: Look { width, ..Look::default() }, out: String::new(), pasted: Pasted::new() };
         page.words("  failed ", 9, text);
         page.out
     }
@@ -261,7 +287,7 @@ mod tests {
         let command = |action: &str| {
             ::doctor::Remedy::paste(action, ::doctor::Paste::Command("aws iam get-role --role-name orders".to_owned()))
         };
-        let mut page = Page { look: Look { colour: false, width: None }, out: String::new(), pasted: Pasted::new() };
+        let mut page = Page { look: Look::default(), out: String::new(), pasted: Pasted::new() };
         let first = ::doctor::Diagnosis::possible(causes[0], "one").cure(command("look"));
         let second = ::doctor::Diagnosis::possible(causes[1], "two").cure(command("look")).cure(command("look"));
         page.diagnoses("roles-assumed", &[first, second]);
@@ -271,6 +297,22 @@ mod tests {
         assert_eq!(told.matches("aws iam get-role").count(), 1, "{told}");
         assert_eq!(told.matches(&format!("the same as under {} above\n", causes[0].code)).count(), 1, "{told}");
         assert!(told.contains("ask for it: the text under roles-assumed above"), "{told}");
+    }
+
+    #[test]
+    fn the_three_best_of_many_causes_are_told_and_the_others_counted() {
+        let causes = ::doctor::causes::all();
+        let five: Vec<_> = (0..5).map(|n| ::doctor::Diagnosis::possible(causes[n], format!("apart {n}"))).collect();
+        let told = |diagnoses: &[::doctor::Diagnosis], look: Look| super::diagnoses(diagnoses, &look);
+        let few = told(&five, Look::default());
+        assert_eq!(few.matches("maybe").count(), 3, "{few}");
+        assert!(few.contains("apart 2") && few.ends_with("and 2 more: --all or -o json tells them\n"), "{few}");
+        let all = told(&five, Look::default().telling(super::Causes::All));
+        assert!(all.matches("maybe").count() == 5 && !all.contains("more"), "{all}");
+        assert!(!told(&five[..3], Look::default()).contains("more"));
+        // What something speaks for is told, however many there are.
+        let likely: Vec<_> = (0..4).map(|n| ::doctor::Diagnosis::likely(causes[n], "seen")).collect();
+        assert_eq!(told(&likely, Look::default()).matches("likely").count(), 4);
     }
 
     #[test]

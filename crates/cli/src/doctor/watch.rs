@@ -1,16 +1,17 @@
 use std::fmt::Write as _;
 
-use ::doctor::{Change, Depth, Report, Status, Target, Verdict, changed_facts, changes};
+use ::doctor::{Change, Depth, Report, Status, Target, Verdict, baseline, changed_facts, changes};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::examined::{Examiner, Outcome};
+use super::examined::{Examiner, Outcome, no_signals};
 use super::show::{self, Look};
+use super::usage::Usage;
 use super::{Subject, exit_of, subject};
 use crate::args::{Exit, Output};
 use crate::run::Signals;
 use crate::screen::Screen;
-use crate::stdout::say;
+use crate::stdout::print;
 
 /// Examines again and again until a signal comes, and tells what becomes otherwise. The exit code is of the last result.
 pub(super) async fn watch(
@@ -19,11 +20,13 @@ pub(super) async fn watch(
     depth: Depth,
     examiner: &Examiner<'_>,
     screen: &Screen,
-) -> Result<Exit, String> {
+) -> Result<Exit, Usage> {
     let arguments = &subject.arguments;
-    let teller = Teller { output: arguments.output, look: Look::of_stdout(&subject.environment) };
-    let mut signals = Signals::new().map_err(|error| format!("could not listen for signals: {error}"))?;
+    let teller = Teller { output: arguments.output, look: subject.look() };
+    let mut signals = Signals::new().map_err(no_signals)?;
+    // What the next one is compared with.
     let mut last: Option<Report> = None;
+    let mut verdict = None;
     let mut good: Option<(Timestamp, Report)> = None;
     loop {
         let now = match examiner.examine(&target, depth, screen).await? {
@@ -31,14 +34,19 @@ pub(super) async fn watch(
             Outcome::Stopped => break,
         };
         let at = Timestamp::try_from(subject.clock.now()).unwrap_or_default();
-        say(&match &last {
+        let told = match &last {
             None => teller.first(at, &now),
             Some(last) => teller.next(at, last, &now, good.as_ref()),
-        })?;
+        };
+        let printed = print(&told, Exit::Done, screen);
+        if printed != Exit::Done {
+            return Ok(printed);
+        }
         if now.verdict == Verdict::Passed {
             good = Some((at, now.clone()));
         }
-        last = Some(now);
+        verdict = Some(exit_of(&now));
+        last = Some(last.map_or_else(|| now.clone(), |last| baseline(&last, &now)));
         tokio::select! {
             () = signals.next() => break,
             () = tokio::time::sleep(arguments.every) => {}
@@ -47,11 +55,13 @@ pub(super) async fn watch(
         if arguments.target.as_deref() != Some("-") {
             match subject::find(arguments, &subject.environment).await {
                 Ok(found) => target = found,
-                Err(text) => screen.print(format!("error: {text}; the one before is examined\n").as_bytes()),
+                Err(usage) => {
+                    screen.print(format!("error: {usage}\nthe one before is examined\n").as_bytes());
+                }
             }
         }
     }
-    Ok(last.map_or(Exit::NoProgress, |report| exit_of(&report)))
+    Ok(verdict.unwrap_or(Exit::NoProgress))
 }
 
 struct Teller {

@@ -1,6 +1,7 @@
 //! `tidegate integration`: its command line, and what each verb does.
 
 mod ours;
+mod remote;
 mod show;
 
 use std::io::IsTerminal;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use control::{Error, Integration, IntegrationId, Integrations, NewIntegration, Verdict};
-use iam::generate::{Form, Subject as Written, placeholder_policy, render};
+use iam::generate::{Form as PolicyForm, Subject as Written, placeholder_policy, render};
 use identity::KeyRule;
 use serde_json::json;
 use world::{Clock, Environment};
@@ -17,6 +18,7 @@ use self::ours::{our_principal, prover};
 use self::show::{list, next_steps, show, verdict};
 use crate::args::{Exit, Output};
 use crate::place::explain;
+use crate::remote::{Form, ServerArguments, as_yaml};
 use crate::screen::Screen;
 use crate::stdout;
 
@@ -36,8 +38,10 @@ pub(crate) struct IntegrationArguments {
     #[arg(long, global = true, env = "TIDEGATE_NO_STATIC_KEYS")]
     no_static_keys: bool,
     /// How the result looks on stdout.
-    #[arg(short, long, global = true, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    output: Form,
+    #[command(flatten)]
+    server: ServerArguments,
 }
 
 impl IntegrationArguments {
@@ -70,9 +74,10 @@ enum Verb {
         /// Who Tidegate is to the customer: a role's or user's ARN. Not set: who AWS says that it is now.
         #[arg(long, value_name = "ARN")]
         principal: Option<String>,
-        /// Whose it is: two integrations of one environment do not share a role.
-        #[arg(long, default_value = "default")]
-        environment: String,
+        /// Whose it is: two integrations of one environment do not share a role. Not set: "default"; of a server: the
+        /// context's, or the caller's.
+        #[arg(long)]
+        environment: Option<String>,
         #[command(flatten)]
         sts: StsArguments,
     },
@@ -173,8 +178,31 @@ struct Failure {
     text: String,
 }
 
+impl From<crate::remote::Failure> for Failure {
+    fn from(crate::remote::Failure { exit, text, .. }: crate::remote::Failure) -> Self {
+        Self { exit, text }
+    }
+}
+
 fn say(text: &str) -> Result<(), Failure> {
     stdout::say(text).map_err(|text| Failure { exit: Exit::Failed, text })
+}
+
+/// Prints what was made as JSON in the form that was asked for.
+fn say_in(form: Form, text: &str) -> Result<(), Failure> {
+    match form {
+        Form::Yaml => say(&serde_json::from_str(text).map_or_else(|_| text.to_owned(), |value| as_yaml(&value))),
+        Form::Table | Form::Json => say(text),
+    }
+}
+
+impl IntegrationArguments {
+    /// Whether a server's are meant: what is said on the command line goes before the environment, a server that is named
+    /// there before a store that is, and a context in use comes last, before the store of this machine.
+    fn is_remote(&self, environment: &Environment) -> Result<bool, Failure> {
+        let named = self.server.is_named(false, environment)?;
+        Ok(named || (self.store.store.is_none() && self.server.is_named(true, environment)?))
+    }
 }
 
 impl From<Error> for Failure {
@@ -202,13 +230,17 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         say(&written(Written::Role { role: role_name, trust: &trust, permission: None }, *format)?)?;
         return Ok(Exit::Done);
     }
+    if arguments.is_remote(environment)? {
+        return Ok(remote::act(arguments, environment, screen).await?);
+    }
     let clock = Clock::system();
-    let output = arguments.output;
+    let form = arguments.output;
+    let output = if form == Form::Table { Output::Text } else { Output::Json };
     let told = |text: String| screen.print(text.as_bytes());
     if let Verb::Create { name, role_arn, principal, environment: tenant, sts } = &arguments.verb {
         let mut new = NewIntegration {
             display_name: name.clone(),
-            environment: tenant.clone(),
+            environment: tenant.clone().unwrap_or_else(|| "default".to_owned()),
             principal: principal.clone().unwrap_or_default(),
             role: role_arn.clone(),
         };
@@ -218,13 +250,13 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         let integrations = Integrations::open(store_path(&arguments.store, environment), clock).await?;
         let made = integrations.create(new).await?;
-        say(&show(&made, integrations.now(), output))?;
+        say_in(form, &show(&made, integrations.now(), output))?;
         told(next_steps(&made));
         return Ok(Exit::Done);
     }
     let integrations = match (open(&arguments.store, environment, clock.clone()).await, &arguments.verb) {
         (Err(error @ Error::NoStore { .. }), Verb::List { .. }) => {
-            say(&list(&[], output))?;
+            say_in(form, &list(&[], output))?;
             told(format!("{error}\n"));
             return Ok(Exit::Done);
         }
@@ -232,8 +264,8 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
     };
     match &arguments.verb {
         Verb::Create { .. } => unreachable!("it is done above, for it makes the store"),
-        Verb::List { environment } => say(&list(&integrations.list(environment.as_deref()).await?, output))?,
-        Verb::Show { id } => say(&show(&integrations.get(&parse(id)?).await?, integrations.now(), output))?,
+        Verb::List { environment } => say_in(form, &list(&integrations.list(environment.as_deref()).await?, output))?,
+        Verb::Show { id } => say_in(form, &show(&integrations.get(&parse(id)?).await?, integrations.now(), output))?,
         Verb::Policy { id, format, role_name, .. } => {
             let integration = integrations.get(&parse(id.as_deref().unwrap_or_default())?).await?;
             let trust = &integration.trust_policy(integrations.now());
@@ -250,18 +282,18 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         Verb::SetRole { id, role_arn } => {
             let changed = integrations.set_role(&parse(id)?, role_arn).await?;
-            say(&show(&changed, integrations.now(), output))?;
+            say_in(form, &show(&changed, integrations.now(), output))?;
             told(next_steps(&changed));
         }
         Verb::Verify { id, sts } => {
             let prover = prover(arguments, sts, environment, clock)?;
             let (integration, proof) = integrations.verify(&parse(id)?, &prover).await?;
-            say(&verdict(&integration, &proof, integrations.now(), output))?;
+            say_in(form, &verdict(&integration, &proof, integrations.now(), output))?;
             return Ok(exit_of(proof.verdict));
         }
         Verb::Rotate { id, finish: false } => {
             let changed = integrations.rotate(&parse(id)?).await?;
-            say(&show(&changed, integrations.now(), output))?;
+            say_in(form, &show(&changed, integrations.now(), output))?;
             told(format!(
                 "next: set the role's trust policy to what this prints: tidegate integration policy {id}\n\
                  then: tidegate integration verify {id}\n"
@@ -269,7 +301,7 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
         }
         Verb::Rotate { id, finish: true } => {
             let changed = integrations.finish_rotation(&parse(id)?).await?;
-            say(&show(&changed, integrations.now(), output))?;
+            say_in(form, &show(&changed, integrations.now(), output))?;
             told(format!("next: set the role's trust policy to what this prints: tidegate integration policy {id}\n"));
         }
         Verb::Delete { id, force } => {
@@ -279,10 +311,13 @@ async fn act(arguments: &IntegrationArguments, environment: &Environment, screen
                 return Ok(Exit::Done);
             }
             integrations.delete(&integration.id).await?;
-            say(&match output {
-                Output::Text => format!("deleted integration {id}\n"),
-                Output::Json => format!("{:#}\n", json!({ "deleted": id })),
-            })?;
+            say_in(
+                form,
+                &match output {
+                    Output::Text => format!("deleted integration {id}\n"),
+                    Output::Json => format!("{:#}\n", json!({ "deleted": id })),
+                },
+            )?;
             if let Some(role) = &integration.role {
                 told(format!("next: take Tidegate's statement out of the trust policy of {}\n", role.as_str()));
             }
@@ -319,10 +354,10 @@ fn refuse_flaws(
 
 fn written(subject: Written<'_>, form: As) -> Result<String, Failure> {
     let form = match form {
-        As::Json => Form::Json,
-        As::Terraform => Form::Terraform,
-        As::Cloudformation => Form::CloudFormation,
-        As::AwsCli => Form::AwsCli,
+        As::Json => PolicyForm::Json,
+        As::Terraform => PolicyForm::Terraform,
+        As::Cloudformation => PolicyForm::CloudFormation,
+        As::AwsCli => PolicyForm::AwsCli,
     };
     render(subject, form).map_err(|error| Failure { exit: Exit::Usage, text: explain(&error) })
 }

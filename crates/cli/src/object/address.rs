@@ -77,15 +77,18 @@ impl Naming<'_> {
         Key::new(format!("{}{folder}{slash}{name}", prefix_of(self.spec, at.prefix.as_deref())))
     }
 
-    /// The beginning of keys: of the address, of `--prefix` and `--folder`, of the connection.
-    pub(crate) fn prefix(&self) -> Result<String, Error> {
+    /// The beginning of keys that are dealt with all together: of the address, of `--prefix` and `--folder`, of the
+    /// connection. An address names a folder, with or without its slash, as with `aws s3 rm --recursive`: whoever means
+    /// `logs` does not mean `logs-of-last-year`.
+    pub(crate) fn below(&self) -> Result<String, Error> {
         Ok(match &self.address {
             Some(address) if !address.rest.is_empty() => {
                 if self.at.prefix.is_some() || self.at.folder.is_some() {
                     let hint = "leave one of them out: an address names its prefix whole";
                     return Err(bad("the prefix is named twice, in the address and by an option".into(), hint));
                 }
-                address.rest.clone()
+                let slash = if address.rest.ends_with('/') { "" } else { "/" };
+                format!("{}{slash}", address.rest)
             }
             _ => {
                 let prefix = prefix_of(self.spec, self.at.prefix.as_deref());

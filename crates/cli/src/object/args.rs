@@ -36,7 +36,8 @@ pub(crate) struct OnArguments {
     /// The region to ask in first. Not set: the connection's. Where S3 names another one, that is asked.
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// How long one request is tried, from its first failure on: 30s, 5m, 1h. 0 tries once.
+    /// How long one request may go on without success, its attempts included: 30s, 5m, 1h. A body that moves on is no failure. 0
+    /// tries once, for as long as an answer may take.
     #[arg(long, global = true, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     pub(crate) retry_for: Duration,
     /// How the result looks on stdout.
@@ -286,7 +287,7 @@ pub(crate) struct TagPutArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArguments {
-    /// Objects, as s3://BUCKET/KEY; with --recursive one s3://BUCKET/PREFIX. All in one bucket.
+    /// Objects, as s3://BUCKET/KEY; with --recursive one s3://BUCKET/FOLDER. All in one bucket.
     #[arg(value_name = "ADDRESS")]
     pub(crate) addresses: Vec<String>,
     #[command(flatten)]
@@ -294,7 +295,7 @@ pub(crate) struct DeleteArguments {
     /// A file of whole keys, one a line, or - for standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["recursive", "key", "file_name", "folder", "prefix", "version_id"])]
     pub(crate) from_file: Option<PathBuf>,
-    /// All objects whose keys begin with the prefix.
+    /// All objects below the folder of the address, or whose keys begin with --prefix.
     #[arg(long, conflicts_with_all = ["key", "file_name", "version_id"])]
     pub(crate) recursive: bool,
     /// The version, which is gone for good then.

@@ -28,41 +28,14 @@ pub(crate) async fn delete(opening: &Opening<'_>, arguments: &DeleteArguments) -
         return Err(bad(text, "delete bucket by bucket"));
     }
     let bucket = opening.bucket(&name)?;
-    let mut deleting =
-        Deleting { opening, bucket: &bucket, dry: arguments.dry_run, done: 0, failed: 0, told: Vec::new() };
-    if let Some(file) = &arguments.from_file {
-        if !addresses.is_empty() {
-            return Err(bad("keys are named on the command line and in a file".into(), "leave one of them out"));
-        }
-        deleting.listed(file).await?;
-    } else if arguments.recursive {
-        if addresses.len() > 1 {
-            return Err(bad("several prefixes are named".into(), "delete prefix by prefix"));
-        }
-        let prefix = Naming { spec: &opening.spec, address: addresses.first().cloned(), at: &arguments.at }.prefix()?;
-        if !arguments.yes && !arguments.dry_run {
-            confirm(opening, &format!("every object whose key begins with s3://{name}/{}", print::name(&prefix)))?;
-        }
-        deleting.below(prefix).await?;
-    } else {
-        let mut keys = Vec::new();
-        for address in &addresses {
-            if address.rest.ends_with('/') {
-                let text = format!("s3://{name}/{} looks like a folder, and S3 has none", address.rest);
-                return Err(bad(text, "add --recursive for all below it, or name it with --key if it is an object"));
-            }
-            keys.push(Naming { spec: &opening.spec, address: Some(address.clone()), at: &arguments.at }.key(None)?);
-        }
-        if addresses.is_empty() {
-            keys.push(Naming { spec: &opening.spec, address: None, at: &arguments.at }.key(None)?);
-        }
-        let doomed: Vec<_> =
-            keys.into_iter().map(|key| Doomed { key, version: arguments.version_id.clone() }).collect();
-        for batch in doomed.chunks(MAX_DELETES) {
-            deleting.batch(batch).await?;
-        }
+    let mut deleting = Deleting { opening, bucket: &bucket, dry: arguments.dry_run, done: 0, failed: 0, told: 0 };
+    let outcome = deleting.all(&addresses, arguments).await;
+    // What was told so far stays readable.
+    if outcome.is_ok() || deleting.told > 0 {
+        deleting.close();
     }
-    Ok(deleting.end())
+    outcome?;
+    Ok(if deleting.failed > 0 { Exit::Failed } else { Exit::Done })
 }
 
 /// Asks whoever sits at the terminal.
@@ -88,11 +61,50 @@ struct Deleting<'a> {
     dry: bool,
     done: u64,
     failed: u64,
-    /// What is told in the end, as JSON: what failed, and with a dry run what would go.
-    told: Vec<Value>,
+    /// How many keys the JSON document tells of so far: what failed, and with a dry run what would go. It is written as they
+    /// come, as a bucket's keys need not fit into memory.
+    told: u64,
 }
 
 impl Deleting<'_> {
+    async fn all(&mut self, addresses: &[Address], arguments: &DeleteArguments) -> Result<(), Error> {
+        let (opening, name) = (self.opening, self.bucket.name());
+        if let Some(file) = &arguments.from_file {
+            if !addresses.is_empty() {
+                return Err(bad("keys are named on the command line and in a file".into(), "leave one of them out"));
+            }
+            return self.listed(file).await;
+        }
+        if arguments.recursive {
+            if addresses.len() > 1 {
+                return Err(bad("several prefixes are named".into(), "delete prefix by prefix"));
+            }
+            let naming = Naming { spec: &opening.spec, address: addresses.first().cloned(), at: &arguments.at };
+            let prefix = naming.below()?;
+            if !arguments.yes && !arguments.dry_run {
+                confirm(opening, &format!("every object whose key begins with s3://{name}/{}", print::name(&prefix)))?;
+            }
+            return self.below(prefix).await;
+        }
+        let mut keys = Vec::new();
+        for address in addresses {
+            if address.rest.ends_with('/') {
+                let text = format!("s3://{name}/{} looks like a folder, and S3 has none", address.rest);
+                return Err(bad(text, "add --recursive for all below it, or name it with --key if it is an object"));
+            }
+            keys.push(Naming { spec: &opening.spec, address: Some(address.clone()), at: &arguments.at }.key(None)?);
+        }
+        if addresses.is_empty() {
+            keys.push(Naming { spec: &opening.spec, address: None, at: &arguments.at }.key(None)?);
+        }
+        let doomed: Vec<_> =
+            keys.into_iter().map(|key| Doomed { key, version: arguments.version_id.clone() }).collect();
+        for batch in doomed.chunks(MAX_DELETES) {
+            self.batch(batch).await?;
+        }
+        Ok(())
+    }
+
     /// All that a file lists. It is read whole and checked first, so that a slip in line 900 leaves no half.
     async fn listed(&mut self, file: &Path) -> Result<(), Error> {
         let unreadable = |error| Error::File { doing: "read", path: file.to_owned(), source: Arc::new(error) };
@@ -160,7 +172,7 @@ impl Deleting<'_> {
     async fn batch(&mut self, doomed: &[Doomed]) -> Result<(), Error> {
         if self.dry {
             for one in doomed {
-                self.tell("would delete", one, None, json!({ "key": one.key.as_str() }));
+                self.tell("would delete", one, None, &json!({ "key": one.key.as_str() }));
             }
             self.done += doomed.len() as u64;
             return Ok(());
@@ -170,22 +182,26 @@ impl Deleting<'_> {
                 Fate::Gone { .. } => {
                     self.done += 1;
                     if self.opening.output == Output::Text {
-                        self.tell("deleted", one, None, Value::Null);
+                        self.tell("deleted", one, None, &Value::Null);
                     }
                 }
                 Fate::Refused { code, message } => {
                     self.failed += 1;
                     let told = json!({ "key": one.key.as_str(), "code": code, "message": message });
-                    self.tell("not deleted", one, Some(&format!("{code}: {message}")), told);
+                    self.tell("not deleted", one, Some(&format!("{code}: {message}")), &told);
                 }
             }
         }
         Ok(())
     }
 
-    fn tell(&mut self, what: &str, one: &Doomed, why: Option<&str>, value: Value) {
+    fn tell(&mut self, what: &str, one: &Doomed, why: Option<&str>, value: &Value) {
         match self.opening.output {
-            Output::Json => self.told.push(value),
+            Output::Json => {
+                let before = if self.told == 0 { self.open() } else { ",".to_owned() };
+                self.told += 1;
+                print::out(&format!("{before}\n    {value}"));
+            }
             Output::Text => {
                 let why = why.map(|why| format!("  {}", print::name(why))).unwrap_or_default();
                 print::out(&format!("{what} s3://{}/{}{why}\n", self.bucket.name(), print::name(one.key.as_str())));
@@ -193,15 +209,17 @@ impl Deleting<'_> {
         }
     }
 
-    fn end(self) -> Exit {
+    /// The document, up to what is told of keys.
+    fn open(&self) -> String {
+        let told = if self.dry { "would_delete" } else { "failed" };
+        format!("{{\n  \"bucket\": {},\n  \"{told}\": [", json!(self.bucket.name()))
+    }
+
+    fn close(&self) {
         if self.opening.output == Output::Json {
-            let bucket = self.bucket.name();
-            print::json(&if self.dry {
-                json!({ "bucket": bucket, "would_delete": self.told })
-            } else {
-                json!({ "bucket": bucket, "deleted": self.done, "failed": self.told })
-            });
+            let before = if self.told == 0 { self.open() } else { "\n  ".to_owned() };
+            let deleted = if self.dry { String::new() } else { format!(",\n  \"deleted\": {}", self.done) };
+            print::out(&format!("{before}]{deleted}\n}}\n"));
         }
-        if self.failed > 0 { Exit::Failed } else { Exit::Done }
     }
 }

@@ -5,8 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use local::aws::{Effect, FaultRule};
 use serde_json::Value;
 
+use super::objects::{Desk, eventually};
 use super::{text, tidegate};
 
 /// A role that asks for no external ID, in another account.
@@ -145,6 +147,95 @@ fn a_watched_connection_is_told_once_until_it_changes_and_a_signal_ends_it() {
     let mut rest = String::new();
     lines.read_line(&mut rest).unwrap();
     assert_eq!(rest, "", "nothing has changed");
+}
+
+/// Stops the doctor while S3 has done what it was asked, and has not answered yet.
+#[test]
+fn a_signal_in_the_middle_of_a_write_leaves_nothing_behind() {
+    for (operation, signal) in
+        [("PutObject", "-INT"), ("PutObject", "-TERM"), ("CreateMultipartUpload", "-INT"), ("UploadPart", "-TERM")]
+    {
+        let desk = Desk::new();
+        let late = FaultRule::new(Effect::LateAnswer { millis: 1_500 }).operation(operation).key("*.tidegate-doctor*");
+        desk.aws.faults().add(late).unwrap();
+        assert!(desk.aws.holdings().is_empty());
+        let child = desk.command(&["doctor", "lake", "--depth", "write", "-o", "json"]).spawn().unwrap();
+        eventually(|| !desk.aws.holdings().is_empty());
+        let signalled = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(signalled.success());
+        let output = child.wait_with_output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{operation} {signal}: {told}");
+        assert!(told.contains("what was written is deleted first"), "{operation} {signal}: {told}");
+        assert!(desk.aws.holdings().is_empty(), "{operation} {signal}: {:?}", desk.aws.holdings());
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let status = |name: &str| {
+            let checks = report["checks"].as_array().unwrap();
+            checks.iter().find(|check| check["check"] == name).map(|check| check["status"].clone())
+        };
+        assert_eq!(status("nothing-left-behind"), Some("passed".into()), "{operation} {signal}");
+        assert_eq!(report["verdict"], "unproven", "{operation} {signal}");
+    }
+}
+
+#[test]
+fn what_cannot_be_examined_is_told_with_what_to_do() {
+    let stdin = |given: &[u8]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .args(["doctor", "-", "--depth", "offline"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(given).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    for (given, what) in [
+        (&b""[..], "error: stdin is empty\n  hint: give one JSON object"),
+        (b"kind = \"instance-role\"\n", "error: stdin is TOML, and JSON is read here\n  hint: save it to a file"),
+        (b"{\"connections\":{}}", "error: stdin holds no connection\n  hint: put one under"),
+    ] {
+        let output = stdin(given);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+        assert!(text(&output.stderr).starts_with(what), "{}", text(&output.stderr));
+    }
+    let marked = stdin("\u{feff}{\"kind\":\"instance-role\",\"region\":\"eu-central-1\"}".as_bytes());
+    assert_eq!(marked.status.code(), Some(0), "{}{}", text(&marked.stdout), text(&marked.stderr));
+    let dir = tempfile::tempdir().unwrap();
+    let connections = dir.path().join("connections.toml");
+    fs::write(&connections, "[connections.lake]\nkind = \"instance-role\"\nregion = \"eu-central-1\"\n").unwrap();
+    let connections = connections.to_str().unwrap();
+    let connector = dir.path().join("orders.json");
+    fs::write(&connector, "{").unwrap();
+    for arguments in [
+        &["doctor", ""][..],
+        &["doctor", "lake"],
+        &["doctor", "laek", "--connections", connections],
+        &["doctor", connections],
+        &["doctor", "cspi-7f3"],
+        &["doctor", "lake", "--connections", connections, "--trust-policy", "absent.json"],
+        &["doctor", "--fake-aws", "F07-tag-sesion"],
+        &["doctor", "--fake-aws", connections],
+        &["doctor", "--fake-aws", "F07-tag-session", "--variable", "a"],
+    ] {
+        let output = tidegate(arguments);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
+        assert!(told.contains("\n  hint: "), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn of_many_causes_the_three_best_are_told_unless_all_are_asked_for() {
+    let maybe = |more: &[&str]| {
+        let told = text(&tidegate(&[&["doctor", "--fake-aws", "F03-other-principal"], more].concat()).stdout);
+        (told.matches("\n    maybe ").count(), told)
+    };
+    let (few, told) = maybe(&[]);
+    assert!(few == 3 && told.contains(" more: --all or -o json tells them"), "{told}");
+    let (all, told) = maybe(&["--all"]);
+    assert!(all > 6 && !told.contains("--all"), "{told}");
 }
 
 #[test]

@@ -14,16 +14,16 @@ use serde_json::{Value, json};
 const PART: usize = 5 << 20;
 
 /// A user who may do everything in an account with a bucket, a connection, and a directory for files.
-struct Desk {
+pub(super) struct Desk {
     // Before the AWS, which lives in it, so that it is dropped after.
-    aws: Aws,
+    pub(super) aws: Aws,
     user: NewUser,
     dir: tempfile::TempDir,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (aws, user) = runtime.block_on(async {
             let aws = Aws::start(AwsOptions::default()).await.unwrap();
@@ -59,7 +59,7 @@ impl Desk {
     }
 
     /// In the directory of files, so that paths are short.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
         command
             .args(arguments)
@@ -116,7 +116,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a real process is waited for: no clock of ours moves it")]
-fn eventually(state: impl Fn() -> bool) {
+pub(super) fn eventually(state: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_mins(1);
     while !state() {
         assert!(Instant::now() < end, "the state does not come");
@@ -352,6 +352,15 @@ fn a_recursive_delete_never_takes_more_than_was_named() {
         assert!(text(&output.stderr).contains("named twice"), "{}", text(&output.stderr));
     }
     assert_eq!(desk.keys(), ["in/b/1", "in/c"]);
+    // An address is a folder, with or without its slash; any beginning of keys is named by an option.
+    for name in ["b-old/1", "b"] {
+        assert_eq!(desk.with_input(&["object", "put", "-", "--file-name", name], b"x").status.code(), Some(0));
+    }
+    let tried = desk.json(&["object", "delete", "--recursive", "--dry-run", "--prefix", "in/b-"]);
+    assert_eq!(tried["would_delete"], json!([{"key": "in/b-old/1"}]));
+    let done = desk.json(&["object", "delete", "--recursive", "--yes", "s3://lake/in/b"]);
+    assert_eq!((&done["deleted"], &done["failed"]), (&json!(1), &json!([])));
+    assert_eq!(desk.keys(), ["in/b", "in/b-old/1", "in/c"]);
 }
 
 #[test]

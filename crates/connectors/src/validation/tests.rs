@@ -55,7 +55,7 @@ fn every_key_of_aivens_sink_is_told_as_connect_tells_it() {
     let ours: Vec<Value> = validation
         .keys
         .iter()
-        .filter(|key| !key.definition.as_ref().is_some_and(|text| text.group.as_deref() == Some("Tidegate")))
+        .filter(|key| key.definition.as_ref().is_none_or(|text| text.group.as_deref() != Some("Tidegate")))
         .map(|key| recorded(key.definition.as_ref().unwrap(), &key.recommended))
         .collect();
     let names = |keys: &[Value]| keys.iter().map(|key| key["name"].clone()).collect::<Vec<_>>();

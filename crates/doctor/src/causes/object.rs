@@ -1,5 +1,7 @@
 //! Objects: who owns them, who pays for them, and what locks them.
 
+use iam::{Draft, DraftStatement, PolicyKind};
+
 use super::denial::Denial;
 use super::grant::own_policy;
 use super::refused::{Refused, account};
@@ -98,6 +100,14 @@ pub(super) fn explain(case: &mut Case<'_>) {
             case.explain(Check::CLEAN, diagnosis.cure(Remedy::to(LOCKED.cure)));
         }
     }
+    if case.is_unwell(Check::PUT)
+        && let Some(Err(trial)) = &facts.lock
+        && trial.is_denied()
+    {
+        let apart = "the bucket keeps versions; s3:GetBucketObjectLockConfiguration, which is refused, shows whether it locks them";
+        let diagnosis = Diagnosis::possible(&LOCKED, apart);
+        case.explain(Check::PUT, diagnosis.cure(see_lock(case)).cure(Remedy::to(LOCKED.cure)));
+    }
     for (check, trial) in [(Check::PUT, &facts.put), (Check::MULTIPART, &facts.multipart)] {
         let Some(trial) = trial.as_ref().filter(|_| case.is_unwell(check)) else { continue };
         let text = trial.message().to_lowercase();
@@ -124,6 +134,18 @@ fn list_too(case: &Case<'_>) -> Remedy {
         denial: Denial::default(),
     };
     own_policy(case, &refused)
+}
+
+/// What lets us see whether the bucket locks, so that we may know before we write.
+fn see_lock(case: &Case<'_>) -> Remedy {
+    let action = "to have it tried, allow the role this too";
+    let Some(place) = &case.target.place else { return Remedy::to(action) };
+    let statement =
+        DraftStatement::allow(["s3:GetBucketObjectLockConfiguration"]).on([super::refused::bucket_arn(place)]);
+    match Draft::new().with(statement.called("SeeLock")).build(PolicyKind::Identity) {
+        Ok(policy) => Remedy::paste(action, Paste::PermissionPolicy(format!("{policy:#}"))),
+        Err(error) => Remedy::to(format!("{action}: s3:GetBucketObjectLockConfiguration ({error})")),
+    }
 }
 
 fn no_acl() -> Remedy {

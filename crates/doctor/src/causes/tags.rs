@@ -4,6 +4,7 @@ use identity::{Error, Refusal};
 
 use super::Case;
 use super::remedy::{assume_statement, before, trust_policy, update_command};
+use crate::checks::identity::NEARLY_FULL;
 use crate::{Cause, Check, Diagnosis, Remedy, Trial};
 
 static NOT_ALLOWED: Cause = Cause {
@@ -48,6 +49,15 @@ fn refusal<'a>(case: &Case<'a>) -> Option<(usize, &'a Refusal)> {
     }
 }
 
+/// What takes up less room.
+fn smaller(diagnosis: Diagnosis) -> Diagnosis {
+    diagnosis
+        .cure(Remedy::to(
+            "take tags out of roles[].tags, or shorten their values; transitive ones of the roles before count too",
+        ))
+        .cure(Remedy::to("name fewer buckets and prefixes in the fence, or set fence = \"check\""))
+}
+
 /// Whether the role is refused for what is handed on with the request, and for nothing else.
 pub(super) fn is_cause(case: &Case<'_>) -> bool {
     matches!(case.facts.without_tags, Some(Trial::Done))
@@ -61,14 +71,17 @@ fn named(refusal: &Refusal) -> Option<&'static str> {
 }
 
 pub(super) fn explain(case: &mut Case<'_>) {
+    if let Some(percent) = case.facts.packed_percent.filter(|percent| *percent >= NEARLY_FULL)
+        && case.is_unwell(Check::ROLES)
+        && case.facts.hop_error.is_none()
+    {
+        let because = format!("AWS says that {percent} % of it are taken; above 100 % the role is refused");
+        case.explain(Check::ROLES, smaller(Diagnosis::likely(&TOO_LARGE, because)));
+    }
     let Some((index, refusal)) = refusal(case) else { return };
     let is_bare_let_in = matches!(case.facts.without_tags, Some(Trial::Done));
     if refusal.code == "PackedPolicyTooLarge" {
-        let diagnosis = Diagnosis::decided(&TOO_LARGE, format!("AWS says: {}", refusal.message))
-            .cure(Remedy::to(
-                "take tags out of roles[].tags, or shorten their values; transitive ones of the roles before count too",
-            ))
-            .cure(Remedy::to("name fewer buckets and prefixes in the fence, or set fence = \"check\""));
+        let diagnosis = smaller(Diagnosis::decided(&TOO_LARGE, format!("AWS says: {}", refusal.message)));
         let at = if is_bare_let_in { Check::TAGS } else { Check::ROLES };
         case.explain(at, diagnosis);
         return;

@@ -10,6 +10,15 @@ use crate::{CertificateFacts, Check};
 /// How long before its end a certificate is warned of: time to have a new one issued.
 const AHEAD: Duration = Duration::from_hours(30 * 24);
 
+/// The steps in which its end is warned of, the last first.
+const STEPS: [(Duration, &str); 3] =
+    [(Duration::from_hours(24), "1 day"), (Duration::from_hours(7 * 24), "7 days"), (AHEAD, "30 days")];
+
+/// The last step that who has so much left is past.
+pub(crate) fn step(left: Duration) -> Option<&'static str> {
+    STEPS.iter().find(|(from, _)| left <= *from).map(|(_, name)| *name)
+}
+
 /// The certificate, by everything that AWS would refuse it for; nobody is asked.
 pub(crate) async fn run(x: &mut Examination<'_>) {
     let base = x.target.connection.as_ref().map(|connection| connection.base.clone());
@@ -30,7 +39,7 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
             let days = facts.left.as_secs() / 86_400;
             let text = format!("certificate {} (serial {}) is good for {days} days", facts.subject, facts.serial);
             let result = if facts.left <= AHEAD {
-                watch.warning(Check::CERTIFICATE, text)
+                watch.warning(Check::CERTIFICATE, text).past(step(facts.left))
             } else {
                 watch.passed(Check::CERTIFICATE, text)
             };

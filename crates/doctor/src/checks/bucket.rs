@@ -180,8 +180,7 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
                 }
             }
             Err(error) => {
-                let region = error.refusal().and_then(|refusal| refusal.actual_region.clone());
-                x.facts.bucket_region = region;
+                x.facts.bucket_region = error.refusal().and_then(|refusal| refusal.told_region.clone());
                 denied_or_failed(&watch, error)
             }
         };
@@ -228,14 +227,42 @@ pub(crate) fn is_foreign(x: &Examination<'_>) -> bool {
     x.facts.owner.as_ref().is_some_and(Trial::is_denied)
 }
 
-/// `HeadBucket` needs `s3:ListBucket`, which a role that only writes has no use for: that it is denied says that the bucket is
-/// there, and nothing else.
+/// `HeadBucket` needs `s3:ListBucket`, which a role that only writes has no use for. Of a bucket that is there S3 names the
+/// region all the same ("HeadBucket", S3 API reference); a 403 without it is as well one of a proxy, of keys that are not
+/// taken, or of a store of another maker.
 fn denied_or_failed(watch: &Watch, error: &ProbeError) -> CheckResult {
-    let wrong_region = error.refusal().is_some_and(|refusal| refusal.actual_region.is_some());
-    if Trial::of_s3::<()>(&Err(error.clone())).is_denied() && !wrong_region {
-        return watch.passed(Check::BUCKET, "the bucket is there; to look at it (s3:ListBucket) is not allowed");
+    let refusal = error.refusal().filter(|refusal| refusal.actual_region.is_none());
+    let denied = Trial::of_s3::<()>(&Err(error.clone())).is_denied();
+    match refusal.filter(|_| denied).map(|refusal| refusal.told_region.as_deref()) {
+        Some(Some(region)) => watch.passed(
+            Check::BUCKET,
+            format!("the bucket is there, in {region}; to look at it (s3:ListBucket) is not allowed"),
+        ),
+        Some(None) => watch
+            .unproven(Check::BUCKET, "the answer is 403 and names no region, as S3's does of a bucket that is there")
+            .code(error.refusal().map(|refusal| refusal.code.clone())),
+        None => CheckResult::of_s3(watch, Check::BUCKET, error),
     }
-    CheckResult::of_s3(watch, Check::BUCKET, error)
+}
+
+/// After a look at the bucket that showed nothing: whether something in it could be reached.
+pub(crate) fn settle(x: &mut Examination<'_>) {
+    if !x.may_settle() {
+        return;
+    }
+    let facts = &x.facts;
+    let done = [&facts.list, &facts.put, &facts.multipart, &facts.delete, &facts.delete_version];
+    let done = done.into_iter().flatten().chain(facts.reads.iter().map(|(_, trial)| trial)).any(Trial::is_done);
+    // Who is told that there is no such key or upload is told so of a bucket that is there.
+    let told = |trial: &Option<Trial>, code| trial.as_ref().and_then(Trial::code) == Some(code);
+    if done || told(&facts.read_absent, "NoSuchKey") || told(&facts.abort, "NoSuchUpload") {
+        let text = "the bucket is there, as what was done in it shows; to look at it (s3:ListBucket) is not allowed";
+        let took = x.result(Check::BUCKET).map(|result| result.took).unwrap_or_default();
+        let host = x.result(Check::BUCKET).and_then(|result| result.host.clone());
+        let mut result = CheckResult::new(Check::BUCKET, crate::Status::Passed, took, text);
+        result.host = host;
+        x.put_again(result);
+    }
 }
 
 /// After a refusal: what the bucket itself says and what the role may do, where that may be read. As our session, then as the
@@ -259,6 +286,21 @@ pub(crate) async fn look_for_reasons(x: &mut Examination<'_>) {
         }
         let last = connection.hops.len();
         x.facts.role_grants = ours::grants(x, &connection, last, &whom).await;
+    }
+}
+
+/// Whether the bucket keeps versions, as the session or the role itself may see it; `None` if neither may. A store of another
+/// maker that knows none says so.
+pub(crate) async fn keeps_versions(x: &Examination<'_>, place: &Place, probe: &S3Probe) -> Option<bool> {
+    let mut tried = probe.keeps_versions().await;
+    if Trial::of_s3(&tried.answer).is_denied()
+        && let Some(role) = uncut(x, place)
+    {
+        tried = role.keeps_versions().await;
+    }
+    match tried.answer {
+        Ok(keeps) => Some(keeps),
+        Err(error) => error.refusal().is_some_and(|refusal| refusal.code == "NotImplemented").then_some(false),
     }
 }
 

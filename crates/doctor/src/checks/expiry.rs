@@ -3,6 +3,7 @@ use std::time::Duration;
 use ::identity::Base;
 use aws::{Provider, SignedWith};
 
+use super::anywhere::step;
 use crate::examination::{Examination, Watch};
 use crate::{Check, Facts};
 
@@ -25,7 +26,8 @@ pub(crate) fn run(x: &mut Examination<'_>) {
         x.around.clients.certificates().expiries().into_iter().find(|certificate| certificate.left(now) < SOON);
     if let Some(certificate) = ending {
         let days = certificate.left(now).as_secs() / 86_400;
-        x.put(watch.warning(Check::EXPIRY, format!("{} ends in {days} days", certificate.target)));
+        let text = format!("{} ends in {days} days", certificate.target);
+        x.put(watch.warning(Check::EXPIRY, text).past(step(certificate.left(now))));
         return;
     }
     let result = match x.facts.base_signed_with {

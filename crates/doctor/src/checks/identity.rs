@@ -78,6 +78,12 @@ async fn base(x: &mut Examination<'_>, connection: &Connection) {
     x.put(result);
 }
 
+/// From how many percent of the room for policies and tags on it is warned of, and again.
+const FULL: [(u32, &str); 2] = [(NEARLY_FULL, "80 %"), (95, "95 %")];
+
+/// The first of them.
+pub(crate) const NEARLY_FULL: u32 = 80;
+
 /// Pauses before a base is asked again that may come: longer than the session cache's own after a failure.
 const AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(5)];
 
@@ -136,7 +142,17 @@ async fn roles(x: &mut Examination<'_>, connection: &Connection) {
             let names: Vec<_> = connection.hops.iter().map(|hop| hop.role_arn.as_str()).collect();
             let after = x.facts.waited.map(|waited| format!(", after {} s of refusals", waited.as_secs()));
             let text = format!("took on {}{}", names.join(", then "), after.unwrap_or_default());
-            watch.passed(Check::ROLES, text).identity(who)
+            match x.facts.packed_percent.filter(|percent| *percent >= NEARLY_FULL) {
+                None => watch.passed(Check::ROLES, text),
+                Some(percent) => {
+                    let text = format!(
+                        "{text}; policies and tags of the session take {percent} % of the room that STS has for them"
+                    );
+                    let crossed = FULL.iter().rev().find(|(from, _)| percent >= *from).map(|(_, name)| *name);
+                    watch.warning(Check::ROLES, text).past(crossed)
+                }
+            }
+            .identity(who)
         }
         Some((index, error)) => {
             let result = CheckResult::of_identity(&watch, Check::ROLES, &error);
@@ -155,11 +171,13 @@ async fn roles(x: &mut Examination<'_>, connection: &Connection) {
 /// Goes the way; which hop was refused, and why.
 async fn walk(x: &mut Examination<'_>, connection: &Connection) -> Option<(usize, Error)> {
     x.facts.hop_arns.clear();
+    x.facts.packed_percent = None;
     for (index, stop) in x.around.clients.walk(connection).await.into_iter().skip(1).enumerate() {
         match stop {
             Ok(stop) => {
                 x.facts.expires_at = stop.expires_at;
                 x.facts.hop_arns.extend(stop.arn);
+                x.facts.packed_percent = x.facts.packed_percent.max(stop.packed_percent);
             }
             Err(error) => return Some((index, error)),
         }

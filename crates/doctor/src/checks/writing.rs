@@ -2,7 +2,7 @@ use aws::s3::{Put, PutShape, S3Probe, Tried};
 use bytes::Bytes;
 use iam::generate::Need;
 
-use super::bucket::{is_foreign, lock, probe};
+use super::bucket::{is_foreign, keeps_versions, lock, probe};
 use crate::examination::{Examination, Watch};
 use crate::{Check, CheckResult, Depth, Place, Trial};
 
@@ -26,10 +26,17 @@ struct Undo {
     object: bool,
     /// An upload in parts can be aborted.
     upload: bool,
-    /// The bucket locks every new object, so that none can be deleted.
-    locked: bool,
-    /// S3 did not answer, or not to the point, when it was asked whether the bucket does.
-    unknown: Option<String>,
+    /// Whether the bucket locks every new object, so that none can be deleted.
+    lock: Lock,
+}
+
+enum Lock {
+    /// It locks none.
+    No,
+    /// It locks all.
+    Yes,
+    /// It keeps versions, so that it may; and it has not been asked, or has not told: why.
+    Unknown(String),
 }
 
 /// What was written, and is to be gone in the end.
@@ -39,6 +46,8 @@ struct Left {
     objects: Vec<(String, Option<String>)>,
     /// Keys of writes that S3 did not answer, or not at once: an object may be there all the same.
     unconfirmed: Vec<String>,
+    /// Keys whose deletion S3 did not answer at once, so that a mark of it may be there.
+    marks: Vec<String>,
     /// Keys of uploads in parts whose beginning or end S3 did not confirm.
     uploads: Vec<String>,
 }
@@ -94,13 +103,16 @@ pub(crate) async fn run(x: &mut Examination<'_>) {
     }
     let Some(probe) = probe(x, &place) else { return };
     let name = format!("{}.tidegate-doctor/{:016x}", place.prefix, rand::random::<u64>());
-    let mut undo = deletable(x, &place, &probe, &name).await;
-    if undo.object {
-        lock(x, &place, &probe).await;
-        undo.locked = matches!(x.facts.lock, Some(Ok(Some(_))));
-        undo.unknown = x.facts.lock.as_ref().and_then(|lock| lock.as_ref().err()).and_then(passing);
-    }
     let mut left = Left::default();
+    let mut undo = deletable(x, &place, &probe, &name, &mut left).await;
+    if undo.object && matches!(undo.lock, Lock::Unknown(_)) {
+        lock(x, &place, &probe).await;
+        undo.lock = match &x.facts.lock {
+            Some(Ok(Some(_))) => Lock::Yes,
+            Some(Err(trial)) => no_answer(trial).map_or(Lock::No, Lock::Unknown),
+            Some(Ok(None)) | None => Lock::No,
+        };
+    }
     multipart(x, &place, &probe, &name, &undo, &mut left).await;
     put(x, &place, &probe, &name, &undo, &mut left).await;
     read_back(x, &place, &probe, &name).await;
@@ -121,25 +133,47 @@ fn shape(place: &Place) -> PutShape {
 }
 
 /// Deletes and aborts what is not there: S3 decides first whether it may be done, and then finds nothing.
-async fn deletable(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &str) -> Undo {
+///
+/// But a bucket that keeps versions adds a mark for a deletion, also of a key that nobody has. The version that no key has
+/// comes first, which leaves nothing anywhere; and the rest only where a mark could be taken away, or none can come.
+async fn deletable(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &str, left: &mut Left) -> Undo {
+    let mut undo = Undo { object: false, upload: false, lock: Lock::No };
     if !x.wants(Check::DELETE) {
-        return Undo { object: false, upload: false, locked: false, unknown: None };
+        return undo;
     }
     let watch = Watch::start();
+    let delete_version = Trial::of_s3(&probe.delete(name, Some("null")).await.answer);
+    let abort = Trial::of_s3(&probe.abort_absent(name).await.answer);
+    undo.upload = abort.is_done() || abort.code() == Some("NoSuchUpload");
+    x.facts.abort = Some(abort);
+    let is_safe = delete_version.is_done() || keeps_versions(x, place, probe).await == Some(false);
+    x.facts.delete_version = Some(delete_version.clone());
+    if !is_safe {
+        let text = "not tried: in a bucket that keeps versions it leaves a mark, which s3:DeleteObjectVersion alone takes away";
+        if place.deletes {
+            let hint = "allow s3:GetBucketVersioning on the bucket, or s3:DeleteObjectVersion under the prefix, to have it tried";
+            x.put(watch.unproven(Check::DELETE, text).hints([hint.to_owned()]).host(probe.host()));
+        } else {
+            x.skip(Check::DELETE, text);
+        }
+        return undo;
+    }
     let deleted = probe.delete(name, None).await;
-    // In a bucket that keeps versions, an object is gone only with its version.
-    let version = probe.delete(name, Some("null")).await;
-    let aborted = probe.abort_absent(name).await;
-    let (delete, delete_version) = (Trial::of_s3(&deleted.answer), Trial::of_s3(&version.answer));
-    let abort = Trial::of_s3(&aborted.answer);
-    let undo = Undo {
-        object: delete.is_done() && delete_version.is_done(),
-        upload: abort.is_done() || abort.code() == Some("NoSuchUpload"),
-        locked: false,
-        unknown: None,
-    };
+    let delete = Trial::of_s3(&deleted.answer);
+    if let Ok(Some(mark)) = &deleted.answer {
+        // One without an id comes of a bucket that keeps versions no more; such a bucket never locked.
+        if mark != "null" {
+            undo.lock = Lock::Unknown("it was not asked".to_owned());
+        }
+        left.objects.push((name.to_owned(), Some(mark.clone())));
+    }
+    let is_sure = deleted.attempts == 1 && !matches!(delete, Trial::Lost { .. });
+    if !(is_sure || matches!(deleted.answer, Ok(None))) {
+        left.marks.push(name.to_owned());
+    }
+    undo.object = delete.is_done() && delete_version.is_done();
     let result = match &deleted.answer {
-        Ok(()) => Some(watch.passed(Check::DELETE, "objects may be deleted")),
+        Ok(_) => Some(watch.passed(Check::DELETE, "objects may be deleted")),
         Err(_) if delete.is_denied() && !place.deletes => None,
         Err(error) => Some(CheckResult::of_s3(&watch, Check::DELETE, error)),
     };
@@ -147,7 +181,7 @@ async fn deletable(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name
         Some(result) => x.put(result.request(deleted.request_id).host(probe.host())),
         None => x.skip(Check::DELETE, "objects may not be deleted, and nothing here asks for it"),
     }
-    (x.facts.delete, x.facts.delete_version, x.facts.abort) = (Some(delete), Some(delete_version), Some(abort));
+    x.facts.delete = Some(delete);
     undo
 }
 
@@ -189,7 +223,7 @@ async fn put(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &str
         }
         return;
     }
-    if undo.locked {
+    if matches!(undo.lock, Lock::Yes) {
         if x.wants(Check::PUT) {
             x.skip(Check::PUT, "the bucket locks every new object; uploads in parts need the same permission");
         }
@@ -199,8 +233,10 @@ async fn put(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &str
         return;
     }
     let watch = Watch::start();
-    if let Some(why) = &undo.unknown {
-        let text = format!("whether the bucket locks new objects is not known, so that none was written: {why}");
+    if let Lock::Unknown(why) = &undo.lock {
+        let text = format!(
+            "the bucket keeps versions, and whether it locks them is not known, so that none was written: {why}"
+        );
         x.put(watch.unproven(Check::PUT, text));
         return;
     }
@@ -232,12 +268,15 @@ async fn put(x: &mut Examination<'_>, place: &Place, probe: &S3Probe, name: &str
     x.put(result.request(tried.request_id).host(probe.host()));
 }
 
-/// What kept S3 from an answer that another time it may give. A store of another maker that knows no locks says so.
-fn passing(trial: &Trial) -> Option<String> {
+/// What kept S3 from an answer. A store of another maker that knows no locks says so.
+fn no_answer(trial: &Trial) -> Option<String> {
     match trial {
         Trial::Lost { text } | Trial::NotTried { text } => Some(text.clone()),
-        Trial::Refused { status: 429 | 500 | 502..=599, code, .. } => Some(code.clone()),
-        Trial::Refused { .. } | Trial::Done => None,
+        Trial::Refused { status: 404 | 405 | 501, .. } | Trial::Done => None,
+        Trial::Refused { .. } if trial.is_denied() => {
+            Some("s3:GetBucketObjectLockConfiguration is not allowed".to_owned())
+        }
+        Trial::Refused { code, .. } => Some(code.clone()),
     }
 }
 
@@ -431,6 +470,8 @@ async fn clean(x: &mut Examination<'_>, probe: &S3Probe, left: Left) {
         let how = if deleted.answer.is_ok() { "deleted, unless the bucket keeps versions" } else { "not deleted" };
         remain.push(format!("{key} (S3 did not say whether it was written; {how})"));
     }
+    let marks = left.marks.into_iter();
+    remain.extend(marks.map(|key| format!("if the bucket keeps versions, a mark that {key} was deleted")));
     let uploads = left.uploads.into_iter();
     remain.extend(uploads.map(|key| format!("an upload in parts of {key} (S3 did not confirm that it was aborted)")));
     x.put(match remain.as_slice() {

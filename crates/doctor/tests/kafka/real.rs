@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use doctor::{Check, Status};
@@ -323,6 +324,9 @@ async fn transactions(kafka: &Kafka, admin: &Cluster) {
     is_well(&committed().examine().await);
 }
 
+/// COORDINATOR_LOAD_IN_PROGRESS: a broker that became coordinator just now is still reading its log.
+const LOADING: i16 = 14;
+
 /// Begins a transaction in `orders-0` with a record that is `age_millis` old, and ends it not. Its first offset.
 async fn begin(admin: &Cluster, id: &'static str, age_millis: i64) -> i64 {
     let transaction = || TransactionalId(StrBytes::from_static_str(id));
@@ -335,7 +339,16 @@ async fn begin(admin: &Cluster, id: &'static str, age_millis: i64) -> i64 {
         .with_producer_id(kafka_protocol::messages::ProducerId(-1))
         .with_producer_epoch(-1);
     let options = |version| Options { max_version: Some(version), ..Options::default() };
-    let producer = coordinator.call_with(&init, options(4)).await.expect("an answer");
+    let ready = async {
+        loop {
+            let producer = coordinator.call_with(&init, options(4)).await.expect("an answer");
+            if producer.error_code != LOADING {
+                return producer;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let producer = tokio::time::timeout(Duration::from_mins(1), ready).await.expect("its log is read in a minute");
     assert_eq!(producer.error_code, 0);
     let add = AddPartitionsToTxnRequest::default()
         .with_v3_and_below_transactional_id(transaction())

@@ -147,10 +147,16 @@ async fn f66_names_that_do_not_repeat_are_warned_of() {
 
 /// A healthy connection whose role may delete for good, examined down to writing, while `fault` is at work.
 async fn written_under(fault: FaultRule) -> (Stage, Report) {
+    written_in("", fault).await
+}
+
+/// The same with more keys of the bucket.
+async fn written_in(bucket: &str, fault: FaultRule) -> (Stage, Report) {
     let name = "healthy-role-of-another-account.toml";
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
     let text = std::fs::read_to_string(&path).expect("the scenario is there");
     let text = text.replace("\"s3:DeleteObject\"", "\"s3:DeleteObject\", \"s3:DeleteObjectVersion\"");
+    let text = text.replace("[buckets.lake]\n", &format!("[buckets.lake]\n{bucket}"));
     let scenario = Scenario::parse(name, &text).unwrap_or_else(|faults| panic!("{faults}"));
     let stage = scenario.play(&BTreeMap::new()).await.unwrap_or_else(|error| panic!("{error}"));
     stage.aws().faults().add(fault).unwrap();
@@ -185,8 +191,37 @@ async fn an_upload_that_was_not_aborted_is_told_of() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_written_while_it_is_not_known_whether_it_would_be_locked() {
     let lost = FaultRule::new(Effect::Reset { applied: false }).operation("GetObjectLockConfiguration");
-    let (stage, report) = written_under(lost).await;
+    let (stage, report) = written_in("versioning = 'enabled'\n", lost.clone()).await;
     let put = report.check(Check::PUT).unwrap();
     assert_eq!((put.status, report.verdict), (Status::Unproven, Verdict::Unproven), "{}", put.reason);
     assert_eq!(stage.aws().requests().of("PutObject"), 0);
+    // A bucket that keeps no versions cannot lock, and is not asked.
+    let (stage, report) = written_under(lost).await;
+    assert_eq!(report.check(Check::PUT).unwrap().status, Status::Passed);
+    assert_eq!(stage.aws().requests().of("GetObjectLockConfiguration"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_of_a_deletion_that_s3_did_not_answer_is_told_of() {
+    let lost = FaultRule::new(Effect::Reset { applied: true }).operation("DeleteObject").skip(1).count(1);
+    let (_, report) = written_in("versioning = 'enabled'\n", lost).await;
+    let clean = report.check(Check::CLEAN).unwrap();
+    assert_eq!(clean.status, Status::Warning, "{}", clean.reason);
+    assert!(clean.reason.contains("a mark that topics/.tidegate-doctor/"), "{}", clean.reason);
+}
+
+/// S3 names the region of every bucket that is there, also to whom it refuses. A 403 without one shows nothing by itself;
+/// what is done in the bucket afterwards may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_names_no_region_does_not_show_that_the_bucket_is_there() {
+    let bare = || FaultRule::new(Effect::Error { code: "AccessDenied".into(), applied: false });
+    let (_, report) = written_under(bare().operation("HeadBucket")).await;
+    let bucket = report.check(Check::BUCKET).unwrap();
+    assert_eq!(bucket.status, Status::Passed, "{}", bucket.reason);
+    assert!(bucket.reason.contains("as what was done in it shows"), "{}", bucket.reason);
+    let (_, report) = written_under(bare().bucket("lake")).await;
+    let bucket = report.check(Check::BUCKET).unwrap();
+    assert_eq!(bucket.status, Status::Unproven, "{}", bucket.reason);
+    // What comes after is tried all the same, and says what is refused.
+    assert_eq!(report.check(Check::LIST).unwrap().status, Status::Failed);
 }

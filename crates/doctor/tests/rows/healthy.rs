@@ -36,6 +36,8 @@ enum Base {
 enum Kind {
     /// The connection, for reading and writing.
     Both,
+    /// The same, by a role that may delete objects and no versions, as a generated policy lets it.
+    NoVersions,
     /// The connection, for reading alone, by a role that may do no more.
     ReadOnly,
     /// The connection, for writing alone, by a role that may do no more.
@@ -147,7 +149,9 @@ const SET_UPS: &[Healthy] = &[
     Healthy { name: "a session's name", hop: "session_name = 'orders-{{connection}}'\n", ..USUAL },
     // Buckets.
     Healthy { name: "an empty bucket", empty: true, ..USUAL },
-    Healthy { name: "a bucket that keeps versions", bucket: VERSIONED, ..USUAL },
+    // Whether it locks them too is to be seen before anything is written; a role that can delete no version writes nothing whole.
+    Healthy { name: "a bucket that keeps versions", bucket: VERSIONED, role: MAY_SEE_LOCK, ..USUAL },
+    Healthy { name: "a bucket that keeps versions, and a role that deletes none", kind: Kind::NoVersions, bucket: VERSIONED, ..USUAL },
     Healthy { name: "a bucket that kept versions", bucket: SUSPENDED, ..USUAL },
     Healthy { name: "a bucket that locks", bucket: LOCKED, role: MAY_SEE_LOCK, ..USUAL },
     Healthy { name: "a bucket whose owner pays anyway", bucket: "requester_pays = true\n", ..USUAL },
@@ -216,7 +220,11 @@ async fn said(healthy: &Healthy) -> Option<String> {
     };
     let target = healthy.target(&stage);
     let depth = if healthy.kind == Kind::ReadOnly { Depth::Read } else { Depth::Write };
+    let before = stage.aws().holdings();
     let report = examine(&target, depth, &around(&stage), &|_| ()).await;
+    if let Some(left) = super::left(&before, &stage).next() {
+        return Some(format!("left behind: {left}\n{}", told(&report)));
+    }
     // There is no Kafka on this stage.
     let unwell = report
         .checks
@@ -262,6 +270,7 @@ impl Healthy {
         let objects = match self.kind {
             Kind::ReadOnly => "'s3:GetObject'",
             Kind::WriteOnly => "'s3:PutObject', 's3:AbortMultipartUpload'",
+            Kind::NoVersions => "'s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:DeleteObject'",
             _ => {
                 "'s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:DeleteObject', 's3:DeleteObjectVersion'"
             }
@@ -366,7 +375,7 @@ impl Healthy {
             ..Place::of(&spec, "lake", if self.connection == WHOLE_BUCKET { "" } else { "topics/" })
         };
         match self.kind {
-            Kind::Both | Kind::ReadOnly | Kind::WriteOnly => Target::connection(&spec, Some(place)),
+            Kind::Both | Kind::NoVersions | Kind::ReadOnly | Kind::WriteOnly => Target::connection(&spec, Some(place)),
             Kind::Integration => {
                 let mut target = Target::connection(&spec, Some(place));
                 target.kind = TargetKind::Integration;

@@ -82,9 +82,16 @@ async fn judge(path: &Path) -> Vec<String> {
     if expect.row.is_some() != expect.check.is_some() {
         return vec!["names a row without its check, or a check without its row".to_owned()];
     }
+    let before = stage.aws().holdings();
     let report = report(&scenario, &stage, &expect).await;
-    let found = expect.unmet(&report);
+    let mut found = expect.unmet(&report);
+    found.extend(left(&before, &stage).map(|left| format!("left behind: {left}")));
     if found.is_empty() { found } else { vec![format!("{}\n{}", found.join("; "), told(&report))] }
+}
+
+/// What is in the buckets that was not there before, seen or hidden.
+fn left(before: &[String], stage: &Stage) -> impl Iterator<Item = String> {
+    stage.aws().holdings().into_iter().filter(|held| !before.contains(held))
 }
 
 /// Examines what a scenario has on its stage.

@@ -182,6 +182,12 @@ impl Aws {
         self.shared.store.tally()
     }
 
+    /// All that is in its buckets, visible or not: versions, the marks of deletions, and uploads in parts that are neither
+    /// completed nor aborted. Each by its bucket, key and what it is.
+    pub fn holdings(&self) -> Vec<String> {
+        self.shared.store.holdings()
+    }
+
     /// Stops listening, ends all connections where they are, and waits for that.
     pub async fn stop(self) {
         self.stop.send_replace(true);

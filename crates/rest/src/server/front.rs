@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 
 use super::ServerOptions;
 use super::cors::{Cors, foreign_page};
-use crate::request::{Asker, RequestId, credentials};
+use crate::request::{Asker, RequestId, Secure, credentials};
 use crate::surface::Surface;
 
 /// What answers requests once they are whole and it is known who asks.
@@ -30,7 +30,7 @@ pub(crate) trait Application: std::fmt::Debug + Send + Sync + 'static {
     /// Whether a path is answered to everybody, so that nobody is asked who they are.
     fn is_public(&self, path: &str) -> bool;
 
-    /// The answer. The request carries an [`Asker`], an [`Origin`], a [`RequestId`] and a [`Closing`].
+    /// The answer. The request carries an [`Asker`], an [`Origin`], a [`RequestId`], a [`Secure`] and a [`Closing`].
     fn answer(&self, request: Request<Body>) -> BoxFuture<'_, Response<Body>>;
 }
 
@@ -66,6 +66,7 @@ pub(super) struct Front {
     request_timeout: Duration,
     cors: Option<Cors>,
     loopback: bool,
+    secure: bool,
 }
 
 /// Why a body was not read.
@@ -85,6 +86,7 @@ impl Front {
             body_timeout: options.body_timeout,
             request_timeout: options.request_timeout,
             cors: options.cors.clone(),
+            secure: options.tls.is_some(),
             loopback: address.ip().to_canonical().is_loopback(),
         }
     }
@@ -213,6 +215,7 @@ impl Front {
         parts.extensions.insert(asker);
         parts.extensions.insert(origin);
         parts.extensions.insert(RequestId(Arc::clone(id)));
+        parts.extensions.insert(Secure(self.secure));
         parts.extensions.insert(closing);
         self.application.answer(Request::from_parts(parts, Body::from(body))).await
     }

@@ -313,6 +313,7 @@ fn requests(encoder: &mut DescriptorEncoder<'_>, process: &Process) -> fmt::Resu
     let permissions = counters.permissions().into_iter().flat_map(|permission| {
         [("allowed", true), ("refused", false)].map(|(state, is_allowed)| {
             let labels = [
+                ("identity", permission.identity.clone()),
                 ("bucket", permission.bucket.clone()),
                 ("operation", permission.operation.to_owned()),
                 ("state", state.to_owned()),

@@ -26,15 +26,20 @@ async fn f96_a_certificate_that_ends_within_a_month_is_warned_of() {
     let environment = stage.environment();
     let connections = Connections::read("scenario", stage.connections(), &environment, KeyRule::default()).unwrap();
     let target = Target::connection(connections.get("lake").unwrap(), None);
-    for (days, expected) in
-        [(300, Status::Passed), (340, Status::Warning), (364, Status::Warning), (366, Status::Failed)]
-    {
+    for (days, expected, step) in [
+        (300, Status::Passed, None),
+        (340, Status::Warning, Some("30 days")),
+        (360, Status::Warning, Some("7 days")),
+        (364, Status::Warning, Some("1 day")),
+        (366, Status::Failed, None),
+    ] {
         let clock = Clock::manual(stage.clock().now() + Duration::from_hours(24 * days));
         let clients = Clients::new(clock.clone(), environment.clone());
         let around = Surroundings { clients, environment: environment.clone(), clock };
         let report = examine(&target, Depth::Offline, &around, &|_| ()).await;
         let result = report.check(Check::CERTIFICATE).unwrap();
         assert_eq!(result.status, expected, "after {days} days: {}", result.reason);
+        assert_eq!(result.threshold, step, "after {days} days");
         let rows: Vec<_> = result.diagnoses.iter().map(|found| (found.cause.row, found.certainty)).collect();
         let expected_rows = if expected == Status::Passed { Vec::new() } else { vec![("F96", Certainty::Decided)] };
         assert_eq!(rows, expected_rows, "after {days} days");

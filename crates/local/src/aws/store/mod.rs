@@ -90,6 +90,20 @@ impl Store {
         *self.tally.lock().expect("no thread panics while it holds this lock")
     }
 
+    pub(super) fn holdings(&self) -> Vec<String> {
+        self.read(|index| {
+            let mut all = Vec::new();
+            for (name, bucket) in &index.buckets {
+                for object in bucket.keys_from("").flat_map(|key| bucket.versions(key)) {
+                    let what = if object.is_marker { "mark" } else { "version" };
+                    all.push(format!("{name}/{} {what} {}", object.key, object.version.as_deref().unwrap_or("null")));
+                }
+                all.extend(bucket.uploads.iter().map(|(id, upload)| format!("{name}/{} upload {id}", upload.key)));
+            }
+            all
+        })
+    }
+
     /// Whether bodies can be read again.
     pub(super) fn keeps_bodies(&self) -> bool {
         !matches!(self.place, Place::Discard)

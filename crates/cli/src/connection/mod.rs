@@ -1,3 +1,7 @@
+//! `tidegate connection`.
+
+mod remote;
+
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -12,26 +16,90 @@ use world::{Clock, Environment};
 
 use crate::args::{
     ConnectionArguments, ConnectionCheckArguments, ConnectionCommand, ConnectionTestArguments, Exit, Exporter,
-    ImportArguments, Output,
+    ImportArguments,
 };
+use crate::remote::{Failure, Form, as_yaml, end};
 use crate::screen::Screen;
 use crate::stdout::print;
 
 /// The largest export that is read.
 const MAX_EXPORT: u64 = 1 << 20;
 
-/// `tidegate connection`: the connections of a file.
+/// `tidegate connection`: the connections of a file, or of a server.
 pub(crate) async fn connection(command: &ConnectionCommand, environment: &Environment, screen: &Screen) -> Exit {
-    match command {
-        ConnectionCommand::List(arguments) => list(arguments, environment, screen),
-        ConnectionCommand::Check(arguments) => check(arguments, environment, screen),
-        ConnectionCommand::Test(arguments) => test(arguments, environment, screen).await,
-        ConnectionCommand::Import(arguments) => import(arguments, screen),
+    end(act(command, environment, screen).await, screen)
+}
+
+async fn act(command: &ConnectionCommand, environment: &Environment, screen: &Screen) -> Result<Exit, Failure> {
+    let arguments = match command {
+        ConnectionCommand::Import(arguments) => return Ok(import(arguments, screen)),
+        // What is of a server alone.
+        ConnectionCommand::Show(arguments) => {
+            return remote::show(&remote::open(&arguments.at, environment, screen)?, &arguments.name).await;
+        }
+        ConnectionCommand::Put(arguments) => {
+            let at = remote::open(&arguments.at, environment, screen)?;
+            return remote::put(&at, &arguments.name, &arguments.file).await;
+        }
+        ConnectionCommand::Delete(arguments) => {
+            let at = remote::open(&arguments.at, environment, screen)?;
+            return remote::delete(&at, &arguments.name, arguments.yes, screen).await;
+        }
+        ConnectionCommand::List(arguments) => arguments,
+        ConnectionCommand::Check(arguments) => &arguments.file,
+        ConnectionCommand::Test(arguments) => &arguments.file,
+    };
+    if let ConnectionCommand::Check(check_arguments) = command {
+        let path = arguments.connections.as_deref().ok_or_else(nothing_named)?;
+        return Ok(check(check_arguments, path, environment, screen));
+    }
+    let Some(path) = place(arguments, environment)? else {
+        let at = remote::open(arguments, environment, screen)?;
+        return match command {
+            ConnectionCommand::Test(arguments) => remote::test(&at, arguments).await,
+            _ => remote::list(&at).await,
+        };
+    };
+    Ok(match command {
+        ConnectionCommand::Test(arguments) => test(arguments, path, environment, screen).await,
+        _ => list(arguments, path, environment, screen),
+    })
+}
+
+/// The file that is meant; `None`: a server. What is said on the command line goes before the environment, a server that
+/// is named there before a file that is, and a context in use comes last.
+fn place<'a>(arguments: &'a ConnectionArguments, environment: &Environment) -> Result<Option<&'a Path>, Failure> {
+    if arguments.server.is_named(false, environment)? {
+        return Ok(None);
+    }
+    match arguments.connections.as_deref() {
+        Some(path) => Ok(Some(path)),
+        None if arguments.server.is_named(true, environment)? => Ok(None),
+        None => Err(nothing_named()),
     }
 }
 
-fn load(arguments: &ConnectionArguments, environment: &Environment, screen: &Screen) -> Option<Connections> {
-    load_file(&arguments.connections, arguments.keys(), environment, screen)
+fn nothing_named() -> Failure {
+    let hint = "give a file of them with --connections FILE, or a server with --server URL or tidegate context add";
+    Failure::usage(format!("no connections are named\n  hint: {hint}"))
+}
+
+/// A result in the form that was asked for.
+fn formed(form: Form, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> String {
+    match form {
+        Form::Table => text(),
+        Form::Json => format!("{:#}\n", json()),
+        Form::Yaml => as_yaml(&json()),
+    }
+}
+
+fn load(
+    path: &Path,
+    arguments: &ConnectionArguments,
+    environment: &Environment,
+    screen: &Screen,
+) -> Option<Connections> {
+    load_file(path, arguments.keys(), environment, screen)
 }
 
 /// The connections of a file; says what is wrong with it otherwise.
@@ -61,28 +129,26 @@ pub(crate) fn find(connections: &Connections, name: &str, screen: &Screen) -> Op
     found
 }
 
-fn list(arguments: &ConnectionArguments, environment: &Environment, screen: &Screen) -> Exit {
-    let Some(connections) = load(arguments, environment, screen) else { return Exit::Refused };
+fn list(arguments: &ConnectionArguments, path: &Path, environment: &Environment, screen: &Screen) -> Exit {
+    let Some(connections) = load(path, arguments, environment, screen) else { return Exit::Refused };
     let rows: Vec<_> = connections.iter().map(|spec| (spec, way(spec, "connector"))).collect();
-    let out = match arguments.output {
-        Output::Json => {
-            let listed: Vec<_> = rows.iter().map(|(spec, _)| show(spec, "connector")).collect();
-            format!("{:#}\n", json!({ "connections": listed }))
-        }
-        Output::Text => {
-            let width = rows.iter().map(|(spec, _)| spec.name.len()).max().unwrap_or(0);
-            rows.iter().fold(String::new(), |mut out, (spec, way)| {
-                writeln!(out, "{:width$}  {:14}  {way}", spec.name, spec.region)
-                    .expect("writing to a String does not fail");
-                out
-            })
-        }
+    let listed = || {
+        let listed: Vec<_> = rows.iter().map(|(spec, _)| show(spec, "connector")).collect();
+        json!({ "connections": listed })
     };
+    let out = formed(arguments.output, listed, || {
+        let width = rows.iter().map(|(spec, _)| spec.name.len()).max().unwrap_or(0);
+        rows.iter().fold(String::new(), |mut out, (spec, way)| {
+            writeln!(out, "{:width$}  {:14}  {way}", spec.name, spec.region)
+                .expect("writing to a String does not fail");
+            out
+        })
+    });
     print(&out, Exit::Done, screen)
 }
 
-fn check(arguments: &ConnectionCheckArguments, environment: &Environment, screen: &Screen) -> Exit {
-    let Some(connections) = load(&arguments.file, environment, screen) else { return Exit::Refused };
+fn check(arguments: &ConnectionCheckArguments, path: &Path, environment: &Environment, screen: &Screen) -> Exit {
+    let Some(connections) = load(path, &arguments.file, environment, screen) else { return Exit::Refused };
     let chosen: Vec<Arc<ConnectionSpec>> = match &arguments.name {
         None => connections.iter().cloned().collect(),
         Some(name) => match find(&connections, name, screen) {
@@ -90,30 +156,28 @@ fn check(arguments: &ConnectionCheckArguments, environment: &Environment, screen
             None => return Exit::Refused,
         },
     };
-    let out = match arguments.file.output {
-        Output::Json => {
-            let shown: Vec<_> = chosen.iter().map(|spec| show(spec, &arguments.connector)).collect();
-            format!("{:#}\n", json!({ "connections": shown }))
-        }
-        Output::Text => chosen.iter().map(|spec| describe(spec, &arguments.connector)).collect(),
+    let shown = || {
+        let shown: Vec<_> = chosen.iter().map(|spec| show(spec, &arguments.connector)).collect();
+        json!({ "connections": shown })
     };
+    let out = formed(arguments.file.output, shown, || {
+        chosen.iter().map(|spec| describe(spec, &arguments.connector)).collect()
+    });
     print(&out, Exit::Done, screen)
 }
 
-async fn test(arguments: &ConnectionTestArguments, environment: &Environment, screen: &Screen) -> Exit {
-    let Some(connections) = load(&arguments.file, environment, screen) else { return Exit::Refused };
+async fn test(arguments: &ConnectionTestArguments, path: &Path, environment: &Environment, screen: &Screen) -> Exit {
+    let Some(connections) = load(path, &arguments.file, environment, screen) else { return Exit::Refused };
     let Some(spec) = find(&connections, &arguments.name, screen) else { return Exit::Refused };
     let clients = Clients::with_keys(Clock::system(), environment.clone(), arguments.file.keys());
     let connection = spec.bind(&arguments.connector, Purpose::S3);
     let stops = clients.walk(&connection).await;
     let now = clients.clock().now();
-    let out = match arguments.file.output {
-        Output::Json => {
-            let stops: Vec<_> = stops.iter().map(|stop| stop_json(stop, now)).collect();
-            format!("{:#}\n", json!({ "connection": spec.name, "stops": stops }))
-        }
-        Output::Text => stops.iter().map(|stop| stop_text(stop, now)).collect(),
+    let gone = || {
+        let stops: Vec<_> = stops.iter().map(|stop| stop_json(stop, now)).collect();
+        json!({ "connection": spec.name, "stops": stops })
     };
+    let out = formed(arguments.file.output, gone, || stops.iter().map(|stop| stop_text(stop, now)).collect());
     let exit = match stops.last() {
         Some(Err(error)) if error.retry() == Retry::Never => Exit::Failed,
         // AWS could not be asked: nothing is proven, neither way.

@@ -1,0 +1,183 @@
+use serde_json::{Value, json};
+
+use super::diff::Difference;
+use super::files::{self, Wanted};
+use super::{ApplyArguments, At, wait};
+use crate::args::Exit;
+use crate::remote::{Failure, Form, confirmed, one, say};
+use crate::screen::Screen;
+
+/// What became, or would become, of one connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Made,
+    Changed,
+    Unchanged,
+    Deleted,
+}
+
+impl Outcome {
+    fn name(self, dry: bool) -> &'static str {
+        match (self, dry) {
+            (Self::Made, false) => "made",
+            (Self::Made, true) => "would be made",
+            (Self::Changed, false) => "changed",
+            (Self::Changed, true) => "would be changed",
+            (Self::Unchanged, _) => "unchanged",
+            (Self::Deleted, false) => "deleted",
+            (Self::Deleted, true) => "would be deleted",
+        }
+    }
+}
+
+/// Has the server's connectors be what the files say. All are tried: one that is refused does not keep back the others.
+pub(super) async fn apply(at: &At, arguments: &ApplyArguments, screen: &Screen) -> Result<Exit, Failure> {
+    let wanted = files::read(&arguments.files)?;
+    let there = at.api.all(&at.with_cluster("/v1/connectors")).await?;
+    let dry = arguments.dry_run;
+    let mut exit = Exit::Done;
+    let mut done = Vec::new();
+    for one in &wanted {
+        let view = there.iter().find(|view| view["name"] == one.name.as_str());
+        match apply_one(at, one, view, dry).await {
+            Ok(outcome) => {
+                tell(at, &one.name, outcome, dry, &Difference::between(view, one))?;
+                done.push((one, outcome));
+            }
+            Err(failure) => {
+                screen.print(format!("error: {} ({}): {}\n", one.name, one.origin, failure.text).as_bytes());
+                exit = if exit == Exit::Done { failure.exit } else { exit };
+            }
+        }
+    }
+    if let Some(pattern) = &arguments.prune {
+        let names = there.iter().filter_map(|view| view["name"].as_str());
+        let extra: Vec<&str> =
+            names.filter(|name| fits(pattern, name) && !wanted.iter().any(|one| one.name == *name)).collect();
+        if exit == Exit::Done {
+            prune(at, &extra, arguments, screen).await?;
+        } else if !extra.is_empty() {
+            screen.print(b"nothing was pruned, because not everything could be applied\n");
+        }
+    }
+    if !dry {
+        for (one, outcome) in done {
+            let target = one.target.unwrap_or("RUNNING");
+            if outcome != Outcome::Unchanged {
+                let waited = wait::wait(at, &one.name, target, arguments.wait.wait, screen).await?;
+                exit = if exit == Exit::Done { waited } else { exit };
+            }
+        }
+    }
+    Ok(exit)
+}
+
+async fn apply_one(at: &At, wanted: &Wanted, view: Option<&Value>, dry: bool) -> Result<Outcome, Failure> {
+    let difference = Difference::between(view, wanted);
+    let would = match view {
+        None => Outcome::Made,
+        Some(_) if difference.is_empty() => Outcome::Unchanged,
+        Some(_) => Outcome::Changed,
+    };
+    if dry {
+        let mut config = wanted.config.clone();
+        config.insert("name".to_owned(), wanted.name.clone());
+        let found = at.api.post(&at.with_cluster("/v1/connectors:validate"), Some(&json!(config))).await?.body;
+        // A mask that stands for what the server has is no fault of the file.
+        if found["error_count"].as_u64().unwrap_or_default() > 0 {
+            let told = json!({ "title": "it would be refused", "faults": found["faults"] });
+            return Err(Failure::of_answer(422, &told, at.api.url()));
+        }
+        return Ok(would);
+    }
+    let Some(view) = view else {
+        let mut body = json!({ "name": wanted.name, "config": wanted.config });
+        if let Some(target) = wanted.target {
+            body["target"] = json!(target);
+        }
+        if let Some(cluster) = &at.cluster {
+            body["cluster"] = json!(cluster);
+        }
+        at.api.create("/v1/connectors", &body).await?;
+        return Ok(Outcome::Made);
+    };
+    if would == Outcome::Unchanged && !difference.has_secrets {
+        return Ok(Outcome::Unchanged);
+    }
+    // Not over somebody else's change since the list was read.
+    let tag = format!("\"{}\"", view["revision"]);
+    let path = at.path(&wanted.name, "/config");
+    let put = at.api.ask("PUT", &path, Some(&json!(wanted.config)), &[("if-match", &tag)]).await?.body;
+    if let Some(target) = wanted.target
+        && view["target"] != target
+    {
+        let verb = match target {
+            "PAUSED" => ":pause",
+            "STOPPED" => ":stop",
+            _ => ":resume",
+        };
+        at.api.post(&at.path(&wanted.name, verb), None).await?;
+        return Ok(Outcome::Changed);
+    }
+    Ok(if put["revision"] == view["revision"] { Outcome::Unchanged } else { Outcome::Changed })
+}
+
+async fn prune(at: &At, extra: &[&str], arguments: &ApplyArguments, screen: &Screen) -> Result<(), Failure> {
+    if extra.is_empty() {
+        return Ok(());
+    }
+    let question = format!("delete {}, which no file has", extra.join(", "));
+    if !arguments.dry_run && !confirmed(&question, arguments.yes, screen)? {
+        screen.print(b"nothing was deleted\n");
+        return Ok(());
+    }
+    for name in extra {
+        if !arguments.dry_run {
+            at.api.delete(&at.path(name, "")).await?;
+        }
+        tell(at, name, Outcome::Deleted, arguments.dry_run, &Difference::default())?;
+    }
+    Ok(())
+}
+
+fn tell(at: &At, name: &str, outcome: Outcome, dry: bool, difference: &Difference) -> Result<(), Failure> {
+    let what = outcome.name(dry);
+    match at.form {
+        Form::Table if outcome == Outcome::Unchanged => say(&format!("{name}: {what}\n")),
+        Form::Table => say(&format!("{name}: {what}\n{}", difference.text())),
+        form => one(&json!({ "name": name, "outcome": what }), form),
+    }
+}
+
+/// Whether a name fits a pattern in which `*` is any run of characters.
+fn fits(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn patterns_fit_whole_names() {
+        for (pattern, name) in
+            [("*", ""), ("shop-*", "shop-orders"), ("*-s3", "a-s3"), ("a*b*c", "axxbyyc"), ("a", "a")]
+        {
+            assert!(fits(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("shop-*", "shop"), ("a", "ab"), ("a*a", "a"), ("", "a"), ("a*b*c", "acb")] {
+            assert!(!fits(pattern, name), "{pattern} {name}");
+        }
+    }
+}

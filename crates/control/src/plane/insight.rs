@@ -1,0 +1,107 @@
+//! What is behind connectors and connections: logs, sessions, and connections with their secrets, to be examined.
+
+use std::sync::Arc;
+
+use ::connectors::ConfigFaults;
+use identity::{ConnectionSpec, Connections, SessionStats};
+use serde_json::{Value, json};
+use world::Environment;
+
+use super::crn::Resource;
+use super::ground::blocking;
+use super::kept::open_spec;
+use super::rights::Action;
+use super::{ControlPlane, Refusal};
+use crate::{Caller, ClusterId, EnvironmentId, LogLine};
+
+impl ControlPlane {
+    /// The last log lines of a connector, the oldest first.
+    pub async fn connector_logs(
+        &self,
+        caller: &Caller,
+        cluster: &ClusterId,
+        name: &str,
+    ) -> Result<Vec<LogLine>, Refusal> {
+        let (cluster, name) = (cluster.clone(), name.to_owned());
+        let read = move |at: &super::gate::At<'_>| {
+            Ok(at.connector_at(&cluster, &name, Action::Logs, "read the log of", None)?.id)
+        };
+        Ok(self.0.settings.logs.of(&self.look(caller, read).await?))
+    }
+
+    /// A connection with its secrets, to be examined by somebody who may use it.
+    pub async fn connection_to_test(
+        &self,
+        caller: &Caller,
+        environment: &EnvironmentId,
+        name: &str,
+    ) -> Result<Arc<ConnectionSpec>, Refusal> {
+        let (plane, of, called) = (self.clone(), environment.clone(), name.to_owned());
+        let read = move |at: &super::gate::At<'_>| {
+            at.environment(&of)?;
+            let on = Resource::Connection(&of, &called);
+            let absent = || Refusal::NotFound { kind: "connection", id: called.clone() };
+            if !at.sees(&on) {
+                return Err(absent());
+            }
+            let query = "SELECT spec FROM connections WHERE environment = ?1 AND name = ?2";
+            let kept = at.table.first(query, [of.as_str(), &called], |row| row.get::<_, String>(0))?;
+            let file = || plane.0.settings.worker.connections().filter(|_| of == plane.0.own)?.get(&called).cloned();
+            let from_file = if kept.is_none() { file() } else { None };
+            if kept.is_none() && from_file.is_none() {
+                return Err(absent());
+            }
+            at.require(Action::Assign, "test", &on)?;
+            let Some(kept) = kept else { return Ok((None, from_file)) };
+            let damaged = |reason: String| at.table.damaged(format!("connection {called} of {of}"), reason);
+            let spec = serde_json::from_str(&kept).map_err(|error| damaged(error.to_string()))?;
+            let place = format!("connection/{of}/{called}");
+            Ok((Some(open_spec(&spec, &place, &plane.0.vault).map_err(damaged)?), None))
+        };
+        match self.look(caller, read).await? {
+            (_, Some(from_file)) => Ok(from_file),
+            (spec, None) => self.spec(environment, name, spec.unwrap_or_default()).await,
+        }
+    }
+
+    /// The same for one that is not saved: what may not be saved is not examined either.
+    pub async fn unsaved_connection_to_test(
+        &self,
+        caller: &Caller,
+        environment: &EnvironmentId,
+        spec: Value,
+    ) -> Result<Arc<ConnectionSpec>, Refusal> {
+        let _ = (caller, environment, spec);
+        todo!("store")
+    }
+
+    /// A spec made ready.
+    async fn spec(&self, environment: &EnvironmentId, name: &str, spec: Value) -> Result<Arc<ConnectionSpec>, Refusal> {
+        let settings = &self.0.settings;
+        let variables = if *environment == self.0.own {
+            settings.environment.clone()
+        } else {
+            Environment::of::<String, String>([])
+        };
+        let (name, keys) = (name.to_owned(), settings.keys);
+        blocking(move || {
+            let text = json!({ "connections": { &name: spec } }).to_string();
+            let read = Connections::read(&name, &text, &variables, keys);
+            let read = read.map_err(|faults| Refusal::Config(ConfigFaults::from(faults)))?;
+            read.get(&name).cloned().ok_or_else(|| Refusal::NotFound { kind: "connection", id: name.clone() })
+        })
+        .await
+    }
+
+    /// AWS clients for an examination: what they learn helps nobody else.
+    pub fn clients_to_test(&self) -> aws::Clients {
+        let settings = &self.0.settings;
+        aws::Clients::with_keys(settings.clock.clone(), settings.environment.clone(), settings.keys)
+    }
+
+    /// Sessions in the cache, for who may do everything.
+    pub async fn sessions(&self, caller: &Caller) -> Result<Vec<SessionStats>, Refusal> {
+        self.require_admin(caller, "list", "sessions").await?;
+        Ok(self.0.supervisor.process().clients().sessions().stats())
+    }
+}
