@@ -35,7 +35,7 @@ fn worker() -> WorkerConfig {
 async fn child() {
     let Some(dir) = ::world::Environment::process().get(DIR) else { return };
     let plane = super::open(settings(dir.as_ref(), worker(), Clock::system())).await.unwrap();
-    let caller = operator_of(&plane).await;
+    let caller = operator();
     let cluster = plane.default_cluster(&caller).await.unwrap();
     println!("open");
     for number in 0.. {
@@ -52,11 +52,6 @@ async fn child() {
             println!("deleted {name}");
         }
     }
-}
-
-async fn operator_of(plane: &control::ControlPlane) -> control::Caller {
-    let _ = plane;
-    operator()
 }
 
 /// Runs a child and kills it after a while; what it has said until then.
@@ -84,8 +79,12 @@ fn run_and_kill(dir: &std::path::Path) -> Vec<String> {
     while lines.last().is_none_or(|last| last != "open") {
         lines.push(heard.recv_timeout(PATIENCE).expect("it opens its store"));
     }
-    // At any moment of the first writes: in between two, and within one.
-    let moment = tokio::time::Instant::now() + Duration::from_micros(rand::rng().random_range(0..60_000));
+    // After any number of writes, and at any moment of the next.
+    let wanted = lines.len() + rand::rng().random_range(0..8);
+    while lines.len() < wanted {
+        lines.push(heard.recv_timeout(PATIENCE).expect("it writes on"));
+    }
+    let moment = tokio::time::Instant::now() + Duration::from_micros(rand::rng().random_range(0..30_000));
     while let Some(left) = moment.checked_duration_since(tokio::time::Instant::now()) {
         match heard.recv_timeout(left) {
             Ok(line) => lines.push(line),
@@ -132,7 +131,8 @@ async fn a_store_whose_process_is_killed_a_hundred_times_holds_every_accepted_wr
         assert!(back.is_empty(), "{back:?}");
         for name in &missing {
             // Deleted, and killed before it could say so: the audit log knows.
-            let query = AuditQuery { size: 10, resource: Some(format!("connector {name} of")), ..AuditQuery::default() };
+            let query =
+                AuditQuery { size: 10, resource: Some(format!("connector {name} of")), ..AuditQuery::default() };
             let lines = plane.audit(&caller, query).await.unwrap().items;
             assert_eq!(lines[0].action, "connector.delete", "{name}");
             there.remove(name);

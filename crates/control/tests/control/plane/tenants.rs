@@ -33,7 +33,8 @@ async fn tenant(world: &Plane, admin: &Caller, name: &str) -> Tenant {
     let cluster = NewCluster { environment: environment.clone(), display_name: format!("of {name}"), config };
     let cluster = world.plane.create_cluster(&caller, cluster).await.unwrap().id;
     world.plane.create_connector(&caller, &cluster, new("orders", sink(&[]))).await.unwrap();
-    let spec = json!({ "kind": "keys", "region": "eu-west-1", "access_key_id": "AKIA1", "secret_access_key": "s3cr3t" });
+    let spec =
+        json!({ "kind": "keys", "region": "eu-west-1", "access_key_id": "AKIA1", "secret_access_key": "s3cr3t" });
     world.plane.put_connection(&caller, &environment, "lake", spec, None).await.unwrap();
     Tenant { admin: caller, environment, cluster }
 }
@@ -64,36 +65,189 @@ async fn another_tenants_things_answer_as_things_that_are_not_there() {
             assert_eq!(there, shape(($call)($absent).await, $absent.as_str()));
         };
     }
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move { plane.environment(me, &id).await } }, env, &no_env);
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move { plane.clusters(me, &id).await } }, env, &no_env);
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move { plane.connections(me, &id).await } }, env, &no_env);
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move { plane.connection(me, &id, "lake").await } }, env, &no_env);
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move { plane.delete_environment(me, &id).await } }, env, &no_env);
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move { plane.integrations(me, &id, None, 9).await } }, env, &no_env);
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move {
-        let new = NewTrust { environment: id, display_name: "x".to_owned(), role: None };
-        plane.create_integration(me, new).await
-    } }, env, &no_env);
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move {
-        let new = NewCluster { environment: id, display_name: "of theirs".to_owned(), config: Default::default() };
-        plane.create_cluster(me, new).await
-    } }, env, &no_env);
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move { plane.put_connection(me, &id, "lake", json!({}), None).await } }, env, &no_env);
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move { plane.delete_connection(me, &id, "lake", None).await } }, env, &no_env);
-    alike!(|id: &EnvironmentId| { let id = id.clone(); async move {
-        world.give(me, &me.principal, "EnvironmentAdmin", &format!("/environment={id}")).await
-    } }, env, &no_env);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.cluster(me, &id).await } }, lkc, &no_lkc);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.delete_cluster(me, &id).await } }, lkc, &no_lkc);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.connectors(me, &id).await } }, lkc, &no_lkc);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.connector(me, &id, "orders").await } }, lkc, &no_lkc);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.create_connector(me, &id, new("orders", sink(&[]))).await } }, lkc, &no_lkc);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.put_config(me, &id, "orders", sink(&[]), None).await } }, lkc, &no_lkc);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.patch_config(me, &id, "orders", Default::default(), None).await } }, lkc, &no_lkc);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.delete_connector(me, &id, "orders", None).await } }, lkc, &no_lkc);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.set_target(me, &id, "orders", Target::Paused).await } }, lkc, &no_lkc);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.offsets(me, &id, "orders").await } }, lkc, &no_lkc);
-    alike!(|id: &ClusterId| { let id = id.clone(); async move { plane.active_topics(me, &id, "orders").await } }, lkc, &no_lkc);
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move { plane.environment(me, &id).await }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move { plane.clusters(me, &id).await }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move { plane.connections(me, &id).await }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move { plane.connection(me, &id, "lake").await }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move { plane.delete_environment(me, &id).await }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move { plane.integrations(me, &id, None, 9).await }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move {
+                let new = NewTrust { environment: id, display_name: "x".to_owned(), role: None };
+                plane.create_integration(me, new).await
+            }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move {
+                let new =
+                    NewCluster { environment: id, display_name: "of theirs".to_owned(), config: Default::default() };
+                plane.create_cluster(me, new).await
+            }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move { plane.put_connection(me, &id, "lake", json!({}), None).await }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move { plane.delete_connection(me, &id, "lake", None).await }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &EnvironmentId| {
+            let id = id.clone();
+            async move { world.give(me, &me.principal, "EnvironmentAdmin", &format!("/environment={id}")).await }
+        },
+        env,
+        &no_env
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.cluster(me, &id).await }
+        },
+        lkc,
+        &no_lkc
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.delete_cluster(me, &id).await }
+        },
+        lkc,
+        &no_lkc
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.connectors(me, &id).await }
+        },
+        lkc,
+        &no_lkc
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.connector(me, &id, "orders").await }
+        },
+        lkc,
+        &no_lkc
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.create_connector(me, &id, new("orders", sink(&[]))).await }
+        },
+        lkc,
+        &no_lkc
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.put_config(me, &id, "orders", sink(&[]), None).await }
+        },
+        lkc,
+        &no_lkc
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.patch_config(me, &id, "orders", Default::default(), None).await }
+        },
+        lkc,
+        &no_lkc
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.delete_connector(me, &id, "orders", None).await }
+        },
+        lkc,
+        &no_lkc
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.set_target(me, &id, "orders", Target::Paused).await }
+        },
+        lkc,
+        &no_lkc
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.offsets(me, &id, "orders").await }
+        },
+        lkc,
+        &no_lkc
+    );
+    alike!(
+        |id: &ClusterId| {
+            let id = id.clone();
+            async move { plane.active_topics(me, &id, "orders").await }
+        },
+        lkc,
+        &no_lkc
+    );
 
     // Lists and totals have no trace of them either.
     let seen: Vec<_> = plane.environments(me).await.unwrap().into_iter().map(|one| one.id).collect();
@@ -120,7 +274,8 @@ async fn a_name_that_only_another_tenant_has_is_free() {
     let owner = control::Principal::ServiceAccount(made.id);
     let refused = world.plane.create_api_key(&ours.admin, owner.clone(), control::KeyScope::Cloud, "").await;
     assert_eq!(refused.unwrap_err().code(), "control.not-found");
-    let refused = world.give(&ours.admin, &owner, "EnvironmentAdmin", &format!("/environment={}", ours.environment)).await;
+    let refused =
+        world.give(&ours.admin, &owner, "EnvironmentAdmin", &format!("/environment={}", ours.environment)).await;
     assert_eq!(refused.unwrap_err().code(), "control.not-found");
 }
 
@@ -133,14 +288,18 @@ async fn a_tenants_connector_has_nothing_of_the_machine() {
         let (plane, caller, cluster) = (world.plane.clone(), ours.admin.clone(), ours.cluster.clone());
         async move {
             match plane.create_connector(&caller, &cluster, new("x", config)).await {
-                Err(Refusal::Config(faults)) => faults.faults().iter().map(|fault| fault.key.clone()).collect::<Vec<_>>(),
+                Err(Refusal::Config(faults)) => {
+                    faults.faults().iter().map(|fault| fault.key.clone()).collect::<Vec<_>>()
+                }
                 other => panic!("{other:?}"),
             }
         }
     };
     let keys = ["aws.access.key.id", "aws.secret.access.key"];
     assert_eq!(refused(&[], &keys).await, ["provider.integration.id"]);
-    assert!(refused(&[("aws.s3.endpoint", "http://169.254.169.254")], &[]).await.contains(&"aws.s3.endpoint".to_owned()));
+    assert!(
+        refused(&[("aws.s3.endpoint", "http://169.254.169.254")], &[]).await.contains(&"aws.s3.endpoint".to_owned())
+    );
     let files = refused(&[("consumer.override.ssl.truststore.location", "/etc/hostname")], &[]).await;
     assert_eq!(files, ["consumer.override.ssl.truststore.location"], "and nobody looks whether it is there");
     assert_eq!(refused(&[("tidegate.connection", "nobodys")], &keys).await, ["tidegate.connection"]);
@@ -148,8 +307,14 @@ async fn a_tenants_connector_has_nothing_of_the_machine() {
     assert_eq!(integration, ["provider.integration.id"]);
     for (spec, key) in [
         (json!({ "kind": "instance-role", "region": "eu-west-1" }), "kind"),
-        (json!({ "kind": "keys", "region": "eu-west-1", "access_key_id": "A", "secret_access_key": { "file": "/etc/shadow" } }), "secret_access_key"),
-        (json!({ "kind": "anonymous", "region": "eu-west-1", "endpoints": { "s3": "http://10.0.0.1" } }), "endpoints.s3"),
+        (
+            json!({ "kind": "keys", "region": "eu-west-1", "access_key_id": "A", "secret_access_key": { "file": "/etc/shadow" } }),
+            "secret_access_key",
+        ),
+        (
+            json!({ "kind": "anonymous", "region": "eu-west-1", "endpoints": { "s3": "http://10.0.0.1" } }),
+            "endpoints.s3",
+        ),
     ] {
         let refused = world.plane.put_connection(&ours.admin, &ours.environment, "x", spec, None).await;
         let Err(Refusal::Config(faults)) = refused else { panic!("{refused:?}") };
@@ -208,7 +373,10 @@ async fn every_write_is_in_the_audit_log_with_its_result_and_without_secrets() {
     assert!(!text.contains("s3cr3t") && !text.contains(super::PASSWORD), "{text}");
     let line = &all.items[0];
     assert_eq!((line.action.as_str(), line.result.as_str()), ("connector.delete", "control.not-found"));
-    assert_eq!((line.principal.clone(), line.address.as_deref()), (ours.admin.principal.to_string(), Some("127.0.0.1")));
+    assert_eq!(
+        (line.principal.clone(), line.address.as_deref()),
+        (ours.admin.principal.to_string(), Some("127.0.0.1"))
+    );
     let made = all.items.iter().find(|line| line.action == "connector.create").unwrap();
     assert_eq!(made.after.as_ref().unwrap()["aws.secret.access.key"], control::MASK);
     let page = control::AuditQuery { size: 2, action: Some("environment.".to_owned()), ..Default::default() };
