@@ -30,6 +30,8 @@ const FIELD: &str = "id";
 /// A line of a connector's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
+    /// Counts the lines of all connectors since the process began.
+    pub number: u64,
     /// When.
     pub at: Timestamp,
     /// `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`.
@@ -50,6 +52,7 @@ pub struct Logs(Arc<Mutex<Rings>>);
 struct Rings {
     of: HashMap<ConnectorId, Ring>,
     bytes: usize,
+    lines: u64,
 }
 
 #[derive(Debug, Default)]
@@ -88,8 +91,10 @@ impl Logs {
         rings.bytes -= freed;
     }
 
-    fn push(&self, id: &ConnectorId, line: LogLine) {
+    fn push(&self, id: &ConnectorId, at: Timestamp, level: &'static str, text: String) {
         let mut rings = self.rings();
+        rings.lines += 1;
+        let line = LogLine { number: rings.lines, at, level, text };
         let cost = cost(&line);
         let ring = rings.of.entry(id.clone()).or_default();
         ring.lines.push_back(line);
@@ -147,7 +152,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
             Level::DEBUG => "DEBUG",
             Level::TRACE => "TRACE",
         };
-        self.logs.push(&id, LogLine { at, level, text: text.finish() });
+        self.logs.push(&id, at, level, text.finish());
     }
 }
 
@@ -240,20 +245,18 @@ mod tests {
     #[test]
     fn one_connector_and_all_together_have_a_bound_in_bytes() {
         let logs = Logs::default();
-        let line = |n: usize| LogLine {
-            at: Timestamp::UNIX_EPOCH,
-            level: "INFO",
-            text: format!("{n:06}{}", "x".repeat(1000)),
+        let push = |connector: &str, n: usize| {
+            logs.push(&id(connector), Timestamp::UNIX_EPOCH, "INFO", format!("{n:06}{}", "x".repeat(1000)));
         };
         for n in 0..1000 {
-            logs.push(&id("lcc-noisy"), line(n));
+            push("lcc-noisy", n);
         }
-        logs.push(&id("lcc-quiet"), line(7));
+        push("lcc-quiet", 7);
         assert!(logs.rings().of[&id("lcc-noisy")].bytes <= OF_ONE);
         assert!(logs.of(&id("lcc-noisy")).last().unwrap().text.starts_with("000999"));
         for connector in 0..100 {
             for n in 0..300 {
-                logs.push(&id(&format!("lcc-{connector}")), line(n));
+                push(&format!("lcc-{connector}"), n);
             }
         }
         let rings = logs.rings();

@@ -97,6 +97,7 @@ impl ControlPlane {
             let id = deleted.await?;
             plane.plans().remove(&id);
             plane.0.supervisor.forget(&id);
+            plane.0.settings.logs.forget(&id);
             Ok(())
         })
         .await

@@ -26,6 +26,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .on(GET, "/iam/v2/api-keys", keys)
         .on(POST, "/iam/v2/api-keys", create_key)
         .on(GET, "/iam/v2/api-keys/{id}", key)
+        .on(MethodFilter::PATCH, "/iam/v2/api-keys/{id}", describe_key)
         .on(DELETE, "/iam/v2/api-keys/{id}", delete_key)
         .on(GET, "/iam/v2/service-accounts", accounts)
         .on(POST, "/iam/v2/service-accounts", create_account)
@@ -72,6 +73,14 @@ async fn keys(ask: Ask) -> Outcome {
 
 async fn key(ask: Ask) -> Outcome {
     let key = ask.plane.api_key(&ask.caller, ask.param("id")).await?;
+    Ok(Answer::ok(shown_key(&ask, &organization(&ask).await?, &key, None)))
+}
+
+/// Changes what a key is said to be for; nothing else of it changes.
+async fn describe_key(ask: Ask) -> Outcome {
+    let body = ask.body()?;
+    let description = body.text("/spec/description")?.unwrap_or_default();
+    let key = ask.plane.describe_api_key(&ask.caller, ask.param("id"), description).await?;
     Ok(Answer::ok(shown_key(&ask, &organization(&ask).await?, &key, None)))
 }
 

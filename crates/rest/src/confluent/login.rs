@@ -47,6 +47,12 @@ async fn log_in(knock: Knock) -> Outcome {
         Refusal::Unauthenticated => {
             Problem::new(StatusCode::FORBIDDEN, "user_unauthorized", "the address or the password is wrong")
         }
+        // It has failed too often.
+        Refusal::Busy { .. } => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "too many logins have failed; try again in a minute",
+        ),
         other => other.into(),
     })?;
     let Login { token, refresh_token, user, expires_at: _ } = login;

@@ -16,6 +16,7 @@ mod connectors;
 mod iam;
 mod integrations;
 mod login;
+mod logs;
 mod names;
 mod org;
 mod paging;
@@ -38,7 +39,7 @@ pub(crate) fn router(plane: ControlPlane) -> Router {
 /// What is at the root and below `/api`.
 fn both(plane: &ControlPlane) -> Router {
     let errors = Routes::new(plane, Shape::Errors);
-    let errors = org::routes(iam::routes(integrations::routes(errors)));
-    let errors = errors.router(&["/pim/{*rest}", "/iam/{*rest}", "/org/{*rest}", "/cmk/{*rest}"]);
+    let errors = logs::routes(org::routes(iam::routes(integrations::routes(errors))));
+    let errors = errors.router(&["/pim/{*rest}", "/iam/{*rest}", "/org/{*rest}", "/cmk/{*rest}", "/logs/{*rest}"]);
     errors.merge(connectors::routes(Routes::new(plane, Shape::Error)).router(&["/connect/v1/{*rest}"]))
 }

@@ -20,6 +20,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .on(GET, "/org/v2/environments", environments)
         .on(MethodFilter::POST, "/org/v2/environments", create_environment)
         .on(GET, "/org/v2/environments/{id}", environment)
+        .on(MethodFilter::PATCH, "/org/v2/environments/{id}", rename_environment)
         .on(MethodFilter::DELETE, "/org/v2/environments/{id}", delete_environment)
         .on(GET, "/cmk/v2/clusters", clusters)
         .on(GET, "/cmk/v2/clusters/{id}", cluster)
@@ -76,6 +77,13 @@ async fn create_environment(ask: Ask) -> Outcome {
     let made = ask.plane.create_environment(&ask.caller, body.needed("/display_name")?).await?;
     let shown = shown_environment(&ask, &names::organization(&ask).await?, &made);
     Ok(Answer::created(shown).at(format!("/org/v2/environments/{}", made.id)))
+}
+
+async fn rename_environment(ask: Ask) -> Outcome {
+    let body = ask.body()?;
+    let id = names::environment(ask.param("id"))?;
+    let renamed = ask.plane.rename_environment(&ask.caller, &id, body.needed("/display_name")?).await?;
+    Ok(Answer::ok(shown_environment(&ask, &names::organization(&ask).await?, &renamed)))
 }
 
 async fn delete_environment(ask: Ask) -> Outcome {

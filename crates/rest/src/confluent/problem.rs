@@ -244,7 +244,7 @@ pub(super) fn not_found(kind: &'static str, id: &str) -> Problem {
 /// What is wrong with a field, at its place in the body of Confluent's requests.
 fn flawed(field: &str, value: &str, rule: &str) -> Problem {
     let pointer: Cow<'static, str> = match field {
-        "page" => {
+        "page" | "page_token" => {
             let mut problem = Problem::parameter("page_token", "is none that was given out here");
             problem.entries[0].resolution = Some("begin with the first page again".into());
             return problem;

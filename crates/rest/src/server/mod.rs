@@ -20,8 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use cors::Cors;
-pub(crate) use front::Application;
-use front::Closing;
+pub(crate) use front::{Application, Closing};
 pub use tls::{TlsError, TlsFiles};
 
 use crate::LogLevels;

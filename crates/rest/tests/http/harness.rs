@@ -42,6 +42,11 @@ impl Harness {
 
     /// One with other settings than a closed door and the defaults.
     pub(crate) async fn start(change: impl FnOnce(&mut Settings, &mut ServerOptions)) -> Self {
+        Self::start_with(|settings, options, _, _| change(settings, options)).await
+    }
+
+    /// The same, where the embedded AWS and its user are needed for them.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings, &mut ServerOptions, &Aws, &NewUser)) -> Self {
         let broker = Broker::start(BrokerOptions::default()).await.expect("a free port");
         let aws = Aws::start(AwsOptions::default()).await.expect("a free port");
         let account = aws.account("111111111111".parse().expect("twelve digits"));
@@ -63,7 +68,7 @@ impl Harness {
         let mut settings = Settings::new(here, worker, at, clock.clone(), environment.clone());
         settings.open = Openness::Closed;
         let mut options = ServerOptions::new(([127, 0, 0, 1], 0).into());
-        change(&mut settings, &mut options);
+        change(&mut settings, &mut options, &aws, &user);
         let process = Process::start(64 << 20, 1, clock, environment).expect("threads");
         let metrics = Metrics::new(process.clone());
         let worker_id = settings.worker_id.clone();
