@@ -245,7 +245,7 @@ async fn events_tell_what_connectors_do() {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.unwrap();
     let connection = tokio::spawn(connection);
-    let request = http::Request::get("/v1/events").header("host", "x");
+    let request = http::Request::get("/v1/events").header("host", harness.server.address().to_string());
     let answer =
         sender.send_request(request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
