@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use connectors::ConfigFaults;
-use control::{AwsSts, Error, Integrations, Prover, principal_of};
+use control::{AwsSts, Error, Integrations, Prover, principal_of, unfenced};
 use identity::{ConnectionFaults, ConnectionSpec, Connections, KeyRule, Purpose};
 use serde_json::json;
 use world::{Clock, Environment};
 
 use super::{Failure, IntegrationArguments, StoreArguments, StsArguments};
 use crate::args::Exit;
-use crate::integrated::unfenced;
 use crate::place::explain;
 
 /// Opens the store that is named by a flag, by the environment, or by custom, if it is there.
