@@ -103,10 +103,19 @@ impl ControlPlane {
         .await
     }
 
+    /// The variables of the process that an examination of a connection may look at: a tenant's none.
+    pub fn variables_to_test(&self, environment: &EnvironmentId) -> Environment {
+        if *environment == self.0.own {
+            self.0.settings.environment.clone()
+        } else {
+            Environment::of::<String, String>([])
+        }
+    }
+
     /// AWS clients for an examination: what they learn helps nobody else.
-    pub fn clients_to_test(&self) -> aws::Clients {
+    pub fn clients_to_test(&self, environment: &EnvironmentId) -> aws::Clients {
         let settings = &self.0.settings;
-        aws::Clients::with_keys(settings.clock.clone(), settings.environment.clone(), settings.keys)
+        aws::Clients::with_keys(settings.clock.clone(), self.variables_to_test(environment), settings.keys)
     }
 
     /// Sessions in the cache, for who may do everything.

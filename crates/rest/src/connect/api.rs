@@ -53,8 +53,8 @@ impl Api {
             Path::Health => return Ok(self.health().await),
             _ => {}
         }
-        let asker = parts.extensions.get::<Asker>().cloned().unwrap_or_else(Asker::unasked);
-        let caller = match asker.caller() {
+        let who = parts.extensions.get::<Asker>().cloned().unwrap_or_else(Asker::unasked);
+        let caller = match who.caller() {
             Ok(caller) => caller,
             Err(refusal) => {
                 let id = parts.extensions.get().map_or_else(|| "".into(), |RequestId(id)| std::sync::Arc::clone(id));

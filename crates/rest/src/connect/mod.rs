@@ -26,6 +26,7 @@ use axum::response::Response;
 use control::ControlPlane;
 
 use crate::LogLevels;
+use answer::ApiError;
 use api::Api;
 
 /// The version that clients are told: kcctl reads two numbers from it, and asks only for what that version has.
@@ -41,7 +42,7 @@ async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
     // It was read and measured before it came here.
     let body =
         http_body_util::BodyExt::collect(body).await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    api.answer(&parts, &body).await.unwrap_or_else(|error| error.into_response()).map(Body::new)
+    api.answer(&parts, &body).await.unwrap_or_else(ApiError::into_response).map(Body::new)
 }
 
 #[cfg(test)]
