@@ -93,7 +93,7 @@ fn tenant_faults(name: &str, spec: &Value, restrictions: &Restrictions) -> Vec<S
 }
 
 /// All that is wrong with a connection's settings.
-fn check(settings: &Settings, name: &str, spec: &Value, is_own: bool) -> Result<(), Refusal> {
+pub(crate) fn check(settings: &Settings, name: &str, spec: &Value, is_own: bool) -> Result<(), Refusal> {
     let nothing = world::Environment::of(Vec::<(String, String)>::new());
     let environment = if is_own { &settings.environment } else { &nothing };
     let of_tenant =
