@@ -6,6 +6,8 @@ mod doctor;
 mod integrations;
 #[path = "commands/objects.rs"]
 mod objects;
+#[path = "commands/remote.rs"]
+mod remote;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -53,9 +53,18 @@ pub struct Watched {
 impl Guard {
     /// Watches `ids` from now on. One that is overdue is proven at once.
     pub fn start(integrations: Integrations, prover: Prover, ids: Vec<IntegrationId>, options: GuardOptions) -> Self {
+        Self::over(integrations, prover, Which::These(ids), options)
+    }
+
+    /// Watches whatever connectors of the store name, from now on.
+    pub(crate) fn start_of_used(integrations: Integrations, prover: Prover, options: GuardOptions) -> Self {
+        Self::over(integrations, prover, Which::Used, options)
+    }
+
+    fn over(integrations: Integrations, prover: Prover, which: Which, options: GuardOptions) -> Self {
         let watched = Arc::<Mutex<BTreeMap<IntegrationId, Watched>>>::default();
         let round = Round { integrations, prover, options, watched: Arc::clone(&watched) };
-        Self { watched, task: tokio::spawn(round.run(ids)) }
+        Self { watched, task: tokio::spawn(round.run(which)) }
     }
 
     /// What it knows now.
@@ -76,6 +85,13 @@ impl Drop for Guard {
     }
 }
 
+/// What is watched.
+enum Which {
+    These(Vec<IntegrationId>),
+    /// Those that connectors name by then.
+    Used,
+}
+
 struct Round {
     integrations: Integrations,
     prover: Prover,
@@ -84,20 +100,34 @@ struct Round {
 }
 
 impl Round {
-    async fn run(self, ids: Vec<IntegrationId>) {
-        // A store that fails is said once, until it is well again.
-        let mut failing = vec![false; ids.len()];
+    async fn run(self, which: Which) {
+        // What fails is said once, until it is well again.
+        let mut failing = BTreeSet::new();
         loop {
-            for (id, failing) in ids.iter().zip(&mut failing) {
+            let ids = match &which {
+                Which::These(ids) => ids.clone(),
+                Which::Used => match self.integrations.used().await {
+                    Ok(ids) => ids,
+                    Err(error) => {
+                        tracing::warn!(
+                            code = error.code(),
+                            "which integrations are used is not known: {}",
+                            Chain(&error)
+                        );
+                        Vec::new()
+                    }
+                },
+            };
+            for id in &ids {
                 match self.look_after(id).await {
-                    Ok(()) => *failing = false,
-                    Err(error) if !*failing => {
-                        *failing = true;
+                    Ok(()) => drop(failing.remove(id)),
+                    Err(error) if failing.insert(id.clone()) => {
                         tracing::warn!(integration = %id, code = error.code(), "not proven again: {}", Chain(&error));
                     }
                     Err(_) => {}
                 }
             }
+            failing.retain(|id| ids.contains(id));
             tokio::time::sleep(self.options.look).await;
         }
     }

@@ -51,17 +51,7 @@ impl Integrations {
     pub async fn create(&self, new: NewIntegration) -> Result<Integration, Error> {
         let now = self.now();
         let made = new.check(now)?;
-        self.store
-            .with(move |table| {
-                check_role(table, &made)?;
-                let mut made = made;
-                while !store::insert(table, &made)? {
-                    made.id = IntegrationId::random();
-                    made.external_ids = vec![crate::IssuedId::new(now)];
-                }
-                store::one(table, &made.id)
-            })
-            .await
+        self.store.with(move |table| put_in(table, made, now)).await
     }
 
     /// All, of one environment if it is given, oldest first.
@@ -131,16 +121,40 @@ impl Integrations {
         change: impl FnOnce(&mut Integration) -> Result<(), Error> + Send + 'static,
     ) -> Result<Integration, Error> {
         let id = id.clone();
-        self.store
-            .with(move |table| {
-                let mut integration = store::one(table, &id)?;
-                change(&mut integration)?;
-                check_role(table, &integration)?;
-                store::save(table, &integration)?;
-                store::one(table, &id)
-            })
-            .await
+        self.store.with(move |table| change_in(table, &id, change)).await
     }
+
+    /// Those that connectors name.
+    pub(crate) async fn used(&self) -> Result<Vec<IntegrationId>, Error> {
+        let query = "SELECT DISTINCT u.name FROM connector_uses u JOIN integrations i ON i.id = u.name
+                     WHERE u.kind = 'integration' AND i.deleted_at IS NULL";
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+        let names = self.store.read(move |table| table.rows(query, [], read)).await?;
+        names.iter().map(|name| name.parse()).collect()
+    }
+}
+
+/// Puts a new integration into the store, with a name and an external ID that were never given out before.
+pub(crate) fn put_in(table: &store::Table<'_>, mut made: Integration, now: Timestamp) -> Result<Integration, Error> {
+    check_role(table, &made)?;
+    while !store::insert(table, &made)? {
+        made.id = IntegrationId::random();
+        made.external_ids = vec![crate::IssuedId::new(now)];
+    }
+    store::one(table, &made.id)
+}
+
+/// Changes one in the store.
+pub(crate) fn change_in(
+    table: &store::Table<'_>,
+    id: &IntegrationId,
+    change: impl FnOnce(&mut Integration) -> Result<(), Error>,
+) -> Result<Integration, Error> {
+    let mut integration = store::one(table, id)?;
+    change(&mut integration)?;
+    check_role(table, &integration)?;
+    store::save(table, &integration)?;
+    store::one(table, id)
 }
 
 /// Two integrations of one environment do not share a role: each proves that the role lets in it alone.

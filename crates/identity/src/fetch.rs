@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
 
@@ -13,6 +14,23 @@ pub trait FetchSession: fmt::Debug + Send + Sync {
 
     /// What is exchanged for, for messages: `role arn:aws:iam::111111111111:role/orders`.
     fn target(&self) -> String;
+}
+
+/// An exchange that was made, whatever came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchanged {
+    /// What was asked for: `role arn:aws:iam::111111111111:role/orders`.
+    pub target: String,
+    /// The external ID that the connection was opened with. It is no secret: the role's trust policy has it.
+    pub external_id: Option<String>,
+    /// When the session ends (never: keys), or the kind of failure.
+    pub result: Result<Option<SystemTime>, fault::Code>,
+}
+
+/// Hears of exchanges: for an audit log. It must not wait for anything.
+pub trait WatchExchanges: fmt::Debug + Send + Sync {
+    /// One was made.
+    fn exchanged(&self, exchanged: Exchanged);
 }
 
 /// The calls that need an AWS client, which only the `aws` crate may build.

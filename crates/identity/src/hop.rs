@@ -5,8 +5,8 @@ use futures_util::future::BoxFuture;
 
 use crate::lifetime::Ladder;
 use crate::{
-    AssumeRole, Base, Error, Exchange, ExternalIds, FetchSession, Identity, KeyRule, Lifetime, Session, Signer,
-    StsEndpoint, WebIdentity,
+    AssumeRole, Base, Error, Exchange, Exchanged, ExternalIds, FetchSession, Identity, KeyRule, Lifetime, Session,
+    Signer, StsEndpoint, WatchExchanges, WebIdentity,
 };
 
 /// Fetches what a base has now.
@@ -15,6 +15,8 @@ pub(crate) struct FetchBase {
     pub(crate) base: Base,
     pub(crate) sts: StsEndpoint,
     pub(crate) exchange: Arc<dyn Exchange>,
+    /// Who hears of each exchange; set late, or never.
+    pub(crate) watcher: Arc<OnceLock<Arc<dyn WatchExchanges>>>,
     pub(crate) key_rule: KeyRule,
     pub(crate) ladder: Ladder,
 }
@@ -45,7 +47,11 @@ impl FetchBase {
 
 impl FetchSession for FetchBase {
     fn fetch_session(&self) -> BoxFuture<'_, Result<Signer, Error>> {
-        Box::pin(self.fetch())
+        Box::pin(async {
+            let answer = self.fetch().await;
+            tell(&self.watcher, &answer, || (self.target(), None));
+            answer
+        })
     }
 
     fn target(&self) -> String {
@@ -62,6 +68,7 @@ pub(crate) struct FetchRole {
     pub(crate) exchange: Arc<dyn Exchange>,
     /// Who knows whether another external ID was issued since; set late, or never.
     pub(crate) external_ids: Arc<OnceLock<Arc<dyn ExternalIds>>>,
+    pub(crate) watcher: Arc<OnceLock<Arc<dyn WatchExchanges>>>,
     /// Whether what is before is a role's session for certain.
     pub(crate) chained: bool,
     pub(crate) ladder: Ladder,
@@ -112,10 +119,30 @@ impl FetchRole {
 
 impl FetchSession for FetchRole {
     fn fetch_session(&self) -> BoxFuture<'_, Result<Signer, Error>> {
-        Box::pin(self.fetch())
+        Box::pin(async {
+            let answer = self.fetch().await;
+            tell(&self.watcher, &answer, || (self.target(), self.role.external_id.clone()));
+            answer
+        })
     }
 
     fn target(&self) -> String {
         format!("role {}", self.role.role_arn)
     }
+}
+
+/// Tells of what was asked for and how that ended. The session itself stays out of it.
+fn tell(
+    watcher: &OnceLock<Arc<dyn WatchExchanges>>,
+    answer: &Result<Signer, Error>,
+    asked: impl FnOnce() -> (String, Option<String>),
+) {
+    let Some(watcher) = watcher.get() else { return };
+    let result = match answer {
+        Ok(Signer::Session(session)) => Ok(Some(session.expires_at())),
+        Ok(Signer::Keys(_) | Signer::Anonymous) => Ok(None),
+        Err(error) => Err(fault::Diagnose::code(error)),
+    };
+    let (target, external_id) = asked();
+    watcher.exchanged(Exchanged { target, external_id, result });
 }

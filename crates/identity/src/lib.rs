@@ -51,7 +51,7 @@ pub use clock::AwsClock;
 pub use connection::{Connection, HandedOn, StsEndpoint};
 pub use error::{Error, Refusal};
 pub use fence::{Fence, FenceError, Keeping, Place, Purpose, Within};
-pub use fetch::{Exchange, FetchSession};
+pub use fetch::{Exchange, Exchanged, FetchSession, WatchExchanges};
 pub use identity::Identity;
 pub use integrations::{ExternalIds, Integrations};
 pub use key_rule::KeyRule;

@@ -6,7 +6,7 @@ use crate::hop::{FetchBase, FetchRole};
 use crate::lifetime::Ladder;
 use crate::{
     AssumeRole, AwsClock, Base, Connection, Error, Exchange, ExternalIds, Identity, KeyRule, SessionCache,
-    SessionStats, StsEndpoint,
+    SessionStats, StsEndpoint, WatchExchanges,
 };
 
 /// Makes the caches: one per distinct request, shared by every connection that asks for the same.
@@ -22,6 +22,7 @@ struct Inner {
     exchange: Arc<dyn Exchange>,
     keys: KeyRule,
     external_ids: Arc<OnceLock<Arc<dyn ExternalIds>>>,
+    watcher: Arc<OnceLock<Arc<dyn WatchExchanges>>>,
     caches: Mutex<HashMap<Request, WeakCache>>,
 }
 
@@ -41,13 +42,25 @@ impl Sessions {
 
     /// The same, which takes keys that never end only as `keys` says.
     pub fn with_keys(clock: AwsClock, exchange: Arc<dyn Exchange>, keys: KeyRule) -> Self {
-        Self(Arc::new(Inner { clock, exchange, keys, external_ids: Arc::default(), caches: Mutex::default() }))
+        Self(Arc::new(Inner {
+            clock,
+            exchange,
+            keys,
+            external_ids: Arc::default(),
+            watcher: Arc::default(),
+            caches: Mutex::default(),
+        }))
     }
 
     /// From now on, asks `issued` before each exchange which external ID is to be sent. What was given first stays.
     pub fn ask_for_external_ids(&self, issued: Arc<dyn ExternalIds>) {
         // Whoever comes second has the same store.
         self.0.external_ids.set(issued).ok();
+    }
+
+    /// From now on, tells `watcher` of each exchange. The first one that is given stays.
+    pub fn watch(&self, watcher: Arc<dyn WatchExchanges>) {
+        self.0.watcher.set(watcher).ok();
     }
 
     /// The identity at the end of `connection`. Makes no call; refuses only what needs none to be refused.
@@ -65,7 +78,8 @@ impl Sessions {
             Base::Keys(keys) => Identity::keys(keys.clone()),
             base => self.shared(Request { base: base.clone(), hops: Vec::new(), sts: sts.clone() }, || {
                 let (base, sts, exchange) = (base.clone(), sts.clone(), Arc::clone(&self.0.exchange));
-                Box::new(FetchBase { base, sts, exchange, key_rule, ladder: Ladder::default() })
+                let watcher = Arc::clone(&self.0.watcher);
+                Box::new(FetchBase { base, sts, exchange, watcher, key_rule, ladder: Ladder::default() })
             }),
         };
         for (index, role) in connection.hops.iter().enumerate() {
@@ -76,7 +90,9 @@ impl Sessions {
             identity = self.shared(request, || {
                 let (role, sts, exchange) = (role.clone(), sts.clone(), Arc::clone(&self.0.exchange));
                 let external_ids = Arc::clone(&self.0.external_ids);
-                Box::new(FetchRole { before, role, sts, exchange, external_ids, chained, ladder: Ladder::default() })
+                let watcher = Arc::clone(&self.0.watcher);
+                let ladder = Ladder::default();
+                Box::new(FetchRole { before, role, sts, exchange, external_ids, watcher, chained, ladder })
             });
         }
         Ok(identity)

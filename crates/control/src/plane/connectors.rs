@@ -171,8 +171,10 @@ impl ControlPlane {
         if let Some(Err(_)) = self.plan_of(&found.id) {
             self.replan(&found.id).await?;
         }
-        self.0.supervisor.restart(&found.id, what);
-        self.look(caller, move |at| Ok(found.view(at, &plane.0))).await
+        let status = self.0.supervisor.restart(&found.id, what);
+        let view = self.look(caller, move |at| Ok(found.view(at, &plane.0))).await?;
+        // What is shown at the moment of the restart: by now it may run already.
+        Ok(ConnectorView { status: status.unwrap_or(view.status), ..view })
     }
 
     /// Starts one task anew.
@@ -202,7 +204,7 @@ impl ControlPlane {
             let found = at.connector(&cluster, &name)?;
             let query = "SELECT topic FROM active_topics WHERE connector = ?1 ORDER BY topic";
             let mut topics = at.table.rows(query, [found.id.as_str()], |row| row.get::<_, String>(0))?;
-            topics.extend(plane.topics_now(&found.id));
+            topics.extend(plane.0.supervisor.active_topics(&found.id).iter().map(ToString::to_string));
             topics.sort();
             topics.dedup();
             Ok(topics)
@@ -214,12 +216,14 @@ impl ControlPlane {
     pub async fn reset_active_topics(&self, caller: &Caller, cluster: &ClusterId, name: &str) -> Result<(), Refusal> {
         let deed = Deed::new("connector.topics-reset", format!("connector {name} of {cluster}"));
         let (cluster, name) = (cluster.clone(), name.to_owned());
-        self.change(caller, deed, move |at, deed| {
+        let reset = self.change(caller, deed, move |at, deed| {
             let found = at.connector_at(&cluster, &name, Action::Configure, "reset the topics of", None)?;
             deed.environment = Some(found.environment.clone());
-            Ok(at.table.write("DELETE FROM active_topics WHERE connector = ?1", [found.id.as_str()]).map(drop)?)
-        })
-        .await
+            at.table.write("DELETE FROM active_topics WHERE connector = ?1", [found.id.as_str()])?;
+            Ok(found.id)
+        });
+        self.0.supervisor.forget_active_topics(&reset.await?);
+        Ok(())
     }
 
     /// What a form needs to know of each key, and what is wrong with `config`. References of the caller's environment are

@@ -15,17 +15,18 @@ use super::kept::{Kept, open_spec};
 use super::rights::{Action, Rights};
 use super::{ControlPlane, Inner, Refusal};
 use crate::store::{self, Table};
-use crate::{ClusterId, EnvironmentId, Error, Integration, Known};
+use crate::{ClusterId, Error, Integration, Known};
 
 /// Read from the store at one moment.
 #[derive(Debug)]
 pub(crate) struct Ground {
-    pub(crate) environment: EnvironmentId,
-    pub(crate) is_own: bool,
+    is_own: bool,
     cluster: ClusterId,
     /// Of a cluster that is not the default one.
     config: Option<BTreeMap<String, String>>,
     connections: Vec<(String, Value)>,
+    /// The names of the operator's file that may be used.
+    of_file: Vec<String>,
     integrations: Vec<Integration>,
     /// What of the environment was changed since would make another ground.
     pub(crate) epoch: u64,
@@ -49,11 +50,21 @@ impl Ground {
         };
         let config = config.map(open).transpose().map_err(damaged)?;
         let may_use = |on: &Resource<'_>| rights.is_none_or(|rights| rights.may(Action::Assign, on));
+        // What signs for the cluster is the cluster's to name: whoever may use the cluster need not be able to use that
+        // in a connector of theirs.
+        const SIGNER: &str = "tidegate.kafka.connection";
+        let signer = match &config {
+            Some(config) => config.get(SIGNER).map(String::as_str),
+            None => plane.settings.worker.config().get(SIGNER),
+        };
+        let may_name = |name: &str| {
+            signer.is_some_and(|signer| signer.trim() == name) || may_use(&Resource::Connection(&environment, name))
+        };
         let mut connections = Vec::new();
         let query = "SELECT name, spec FROM connections WHERE environment = ?1 ORDER BY name";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
         for (name, spec) in table.rows(query, [environment.as_str()], read)? {
-            if may_use(&Resource::Connection(&environment, &name)) {
+            if may_name(&name) {
                 let place = format!("connection/{environment}/{name}");
                 let spec = serde_json::from_str(&spec).map_err(|error| error.to_string());
                 let spec = spec.and_then(|spec| open_spec(&spec, &place, &plane.vault)).map_err(damaged)?;
@@ -61,13 +72,16 @@ impl Ground {
             }
         }
         let is_own = environment == plane.own;
+        let file = plane.settings.worker.connections().filter(|_| is_own);
+        let of_file = file.iter().flat_map(|file| file.names()).filter(|name| may_name(name)).map(str::to_owned);
+        let of_file = of_file.collect();
         let mut integrations = store::all(table, Some(environment.as_str()))?;
         if is_own {
             integrations.extend(store::all(table, Some(super::integrations::BEFORE_SERVE))?);
         }
         integrations.retain(|one| may_use(&Resource::Integration(&environment, one.id.as_str())));
         let epoch = plane.epoch.load(std::sync::atomic::Ordering::SeqCst);
-        Ok(Self { is_own, environment, cluster: cluster.clone(), config, connections, integrations, epoch })
+        Ok(Self { is_own, cluster: cluster.clone(), config, connections, of_file, integrations, epoch })
     }
 
     /// The worker that connectors are planned by.
@@ -82,7 +96,7 @@ impl Ground {
         let nothing = world::Environment::of(Vec::<(String, String)>::new());
         let environment = if self.is_own { &settings.environment } else { &nothing };
         let mut connections = match (self.is_own, settings.worker.connections()) {
-            (true, Some(file)) => file.clone(),
+            (true, Some(file)) => file.clone().only(|name| self.of_file.iter().any(|allowed| allowed == name)),
             _ => Connections::default(),
         };
         for (name, spec) in &self.connections {

@@ -71,8 +71,18 @@ impl ControlPlane {
         environment: &EnvironmentId,
         spec: Value,
     ) -> Result<Arc<ConnectionSpec>, Refusal> {
-        let _ = (caller, environment, spec);
-        todo!("store")
+        let (of, name) = (environment.clone(), "unsaved".to_owned());
+        let called = name.clone();
+        let allowed = self.look(caller, move |at| {
+            at.environment(&of)?;
+            at.require(Action::Create, "test", &Resource::Connection(&of, &called))?;
+            // There is nothing that a mask could stand for.
+            super::kept::unmask_spec(&spec, None, &called)
+        });
+        let spec = allowed.await?;
+        let (plane, called, checked, is_own) = (self.clone(), name.clone(), spec.clone(), *environment == self.0.own);
+        blocking(move || super::connections::check(&plane.0.settings, &called, &checked, is_own)).await?;
+        self.spec(environment, &name, spec).await
     }
 
     /// A spec made ready.
@@ -93,10 +103,19 @@ impl ControlPlane {
         .await
     }
 
+    /// The variables of the process that an examination of a connection may look at: a tenant's none.
+    pub fn variables_to_test(&self, environment: &EnvironmentId) -> Environment {
+        if *environment == self.0.own {
+            self.0.settings.environment.clone()
+        } else {
+            Environment::of::<String, String>([])
+        }
+    }
+
     /// AWS clients for an examination: what they learn helps nobody else.
-    pub fn clients_to_test(&self) -> aws::Clients {
+    pub fn clients_to_test(&self, environment: &EnvironmentId) -> aws::Clients {
         let settings = &self.0.settings;
-        aws::Clients::with_keys(settings.clock.clone(), settings.environment.clone(), settings.keys)
+        aws::Clients::with_keys(settings.clock.clone(), self.variables_to_test(environment), settings.keys)
     }
 
     /// Sessions in the cache, for who may do everything.

@@ -12,9 +12,12 @@ mod connections;
 mod connectors;
 mod crn;
 mod environments;
+mod exchanges;
 mod first;
 mod gate;
 mod ground;
+mod history;
+mod idempotency;
 mod insight;
 mod integrations;
 mod kept;
@@ -28,8 +31,9 @@ mod refusal;
 mod rights;
 mod settings;
 mod steer;
-
 mod tokens;
+mod trust;
+mod upkeep;
 mod vault;
 mod views;
 
@@ -46,12 +50,15 @@ pub use bindings::{NewBinding, RoleBinding, RoleName};
 pub use clusters::{Cluster, NewCluster};
 pub use connections::ConnectionView;
 pub use environments::{Environment, Organization};
+pub use history::ConfigVersion;
+pub use idempotency::Recalled;
 pub use integrations::{IntegrationUse, NewTrust};
 pub use keys::{ApiKey, IssuedKey, KeyScope};
 pub use login::Login;
 pub use offsets::{OffsetRequest, OffsetRequestState};
 pub use refusal::Refusal;
 pub use settings::{AuditKeeping, Openness, Settings};
+pub use trust::unfenced;
 pub use views::{
     ConnectorView, Doing, Explanation, MASK, NewConnector, Page, PartitionOffset, Readiness, Restart, Status, Target,
 };
@@ -63,7 +70,7 @@ use self::passwords::Passwords;
 use self::vault::Vault;
 use crate::store::Store;
 use crate::supervisor::Supervisor;
-use crate::{Caller, ClusterId, ConnectorId, CurrentIds, EnvironmentId, Integrations};
+use crate::{Caller, ClusterId, ConnectorId, CurrentIds, EnvironmentId, Guard, Integrations};
 
 /// What `serve` holds. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -75,6 +82,7 @@ pub(crate) struct Inner {
     supervisor: Supervisor,
     store: Store,
     integrations: Integrations,
+    opened_at: Timestamp,
     organization: Arc<str>,
     own: EnvironmentId,
     default_cluster: ClusterId,
@@ -86,9 +94,17 @@ pub(crate) struct Inner {
     plans: Mutex<BTreeMap<ConnectorId, Result<Arc<ConnectorPlan>, String>>>,
     /// Counts changes of what connectors may name: a plan that was made before one is made again.
     epoch: AtomicU64,
+    /// Who Tidegate is to customers, once AWS was asked.
+    principal: tokio::sync::OnceCell<String>,
+    /// Proofs take up to a minute, and calls of AWS: so many at once.
+    proofs: tokio::sync::Semaphore,
+    guard: OnceLock<Guard>,
     /// Once sessions are had: the external IDs that they are exchanged with.
     current_ids: OnceLock<Arc<CurrentIds>>,
 }
+
+/// As many proofs at once.
+const PROOFS: usize = 4;
 
 /// Reads what the store keeps as a text.
 pub(crate) fn id<T>(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<T>
@@ -113,6 +129,7 @@ impl ControlPlane {
         let Beginning { organization, own, default_cluster, vault } = Beginning::of(&store, &settings).await?;
         let integrations = Integrations::over(store.clone(), settings.clock.clone());
         let plane = Self(Arc::new(Inner {
+            opened_at: crate::store::now(&settings.clock),
             passwords: ground::blocking(Passwords::new).await?,
             settings,
             supervisor,
@@ -126,9 +143,14 @@ impl ControlPlane {
             claims: Claims::default(),
             plans: Mutex::default(),
             epoch: AtomicU64::new(0),
+            principal: tokio::sync::OnceCell::new(),
+            proofs: tokio::sync::Semaphore::new(PROOFS),
+            guard: OnceLock::new(),
             current_ids: OnceLock::new(),
         }));
+        plane.begin_trust();
         plane.want_all().await?;
+        upkeep::begin(&plane);
         Ok(plane)
     }
 
@@ -171,6 +193,9 @@ impl ControlPlane {
 
     /// Stops everything that runs, within each connector's patience, and closes the store.
     pub async fn close(&self) {
+        if let Err(refusal) = self.keep_topics().await {
+            tracing::warn!("active topics were not written down: {}", fault::Chain(&refusal));
+        }
         self.0.supervisor.close().await;
         if let Err(error) = self.0.store.settle().await {
             tracing::warn!("the store was not settled: {}", fault::Chain(&error));

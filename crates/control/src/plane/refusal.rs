@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use connectors::ConfigFaults;
 use fault::{Blame, Code, Diagnose, Fault, Retry};
 
-use crate::{ConnectorId, EnvironmentId, Error};
+use crate::{EnvironmentId, Error};
 
 /// Why the control plane does not do what it was asked to. Each REST surface has its own words and codes for these.
 #[derive(Debug, thiserror::Error)]
@@ -127,11 +127,6 @@ impl Refusal {
     /// No such environment, or none that the caller may know of.
     pub(crate) fn no_environment(id: &EnvironmentId) -> Self {
         Self::NotFound { kind: "environment", id: id.to_string() }
-    }
-
-    /// The same for an id.
-    pub(crate) fn no_connector_id(id: &ConnectorId) -> Self {
-        Self::NotFound { kind: "connector", id: id.to_string() }
     }
 }
 

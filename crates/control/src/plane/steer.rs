@@ -88,12 +88,6 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// The topics that a connector reads from now.
-    pub(crate) fn topics_now(&self, id: &ConnectorId) -> Vec<String> {
-        let Some(running) = self.0.supervisor.running(id) else { return Vec::new() };
-        running.stats().partitions().into_iter().map(|(partition, _)| partition.topic.to_string()).collect()
-    }
-
     /// What a connector was planned as.
     pub(crate) fn plan_of(&self, id: &ConnectorId) -> Option<Planned> {
         self.plans().get(id).cloned()

@@ -77,7 +77,7 @@ async fn list(ask: Ask, version: Version) -> Outcome {
                 || (query("status").is_none_or(|wanted| wanted.eq_ignore_ascii_case(status(found)))
                     && query("display_name").is_none_or(|part| found.integration.display_name.contains(part))))
     });
-    let show = shower(&ask, version).await?;
+    let show = shower(&ask, version, &environment).await?;
     let list = List { api_version: version.name(), kind: "IntegrationList" };
     let place = |found: &IntegrationUse| (found.integration.created_at, found.integration.id.as_str().to_owned());
     let page = list.page(&ask.target, all, place, |found| show(found, "aws"))?;
@@ -87,7 +87,7 @@ async fn list(ask: Ask, version: Version) -> Outcome {
 async fn read(ask: Ask, version: Version) -> Outcome {
     let environment = queried_environment(&ask)?;
     let found = ask.plane.integration(&ask.caller, &environment, &id(ask.param("id"))?).await?;
-    Ok(Answer::ok(shower(&ask, version).await?(&found, "aws")))
+    Ok(Answer::ok(shower(&ask, version, &environment).await?(&found, "aws")))
 }
 
 async fn delete(ask: Ask) -> Outcome {
@@ -133,10 +133,10 @@ async fn create(
     role: Option<String>,
 ) -> Outcome {
     let display_name = body.needed("/display_name")?.to_owned();
-    let new = NewTrust { environment, display_name, role };
+    let new = NewTrust { environment: environment.clone(), display_name, role };
     let made = ask.plane.create_integration(&ask.caller, new).await?;
     let path = format!("/{}/integrations/{}", version.name(), made.integration.id);
-    Ok(Answer::created(shower(ask, version).await?(&made, provider)).at(path))
+    Ok(Answer::created(shower(ask, version, &environment).await?(&made, provider)).at(path))
 }
 
 /// Gives a draft its role.
@@ -166,7 +166,7 @@ async fn update(ask: Ask) -> Outcome {
     } else {
         found
     };
-    Ok(Answer::ok(shower(&ask, Version::V2).await?(&found, "aws")))
+    Ok(Answer::ok(shower(&ask, Version::V2, &environment).await?(&found, "aws")))
 }
 
 /// Tries whether the role lets in us and nobody else.
@@ -248,12 +248,15 @@ fn status(found: &IntegrationUse) -> &'static str {
 }
 
 /// How integrations are shown to this caller.
-async fn shower(ask: &Ask, version: Version) -> Result<impl Fn(&IntegrationUse, &str) -> Value + use<'_>, Problem> {
+async fn shower<'a>(
+    ask: &'a Ask,
+    version: Version,
+    environment: &'a EnvironmentId,
+) -> Result<impl Fn(&IntegrationUse, &str) -> Value + use<'a>, Problem> {
     let organization = organization(ask).await?;
     let now = ask.now();
     Ok(move |found: &IntegrationUse, provider: &str| {
-        let environment = environment_reference(ask, &organization, &found.integration.environment);
-        shown(found, version, provider, environment, now)
+        shown(found, version, provider, environment_reference(ask, &organization, environment.as_str()), now)
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::response::Response;
-use control::{Caller, ClusterId, ControlPlane, EnvironmentId};
+use control::{Caller, ClusterId, ControlPlane, EnvironmentId, Refusal};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -84,7 +84,24 @@ impl Ask {
     pub(super) async fn cluster(&self) -> Result<ClusterId, Trouble> {
         match self.parameter("cluster").or_else(|| self.text("cluster")) {
             Some(text) => text.parse().map_err(|_| Trouble::not_found("cluster", text)),
-            None => Ok(self.plane().default_cluster(&self.caller).await?),
+            None => self.default_cluster().await,
+        }
+    }
+
+    /// The cluster of the API key, the server's own, or the only one that the caller may see. The one that is not to be seen
+    /// is not named either.
+    async fn default_cluster(&self) -> Result<ClusterId, Trouble> {
+        match self.plane().default_cluster(&self.caller).await {
+            Err(Refusal::NotFound { .. }) => {}
+            found => return Ok(found?),
+        }
+        let mut seen = Vec::new();
+        for environment in self.plane().environments(&self.caller).await? {
+            seen.extend(self.plane().clusters(&self.caller, &environment.id).await?);
+        }
+        match <[_; 1]>::try_from(seen) {
+            Ok([only]) => Ok(only.id),
+            Err(_) => Err(Trouble::flaw("cluster", None, "is missing: say which with ?cluster=lkc-..")),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use control::ConnectionView;
+use control::{ConnectionView, EnvironmentId};
 use doctor::{Depth, Place, Surroundings, Target, TargetKind, examine_until};
 use identity::ConnectionSpec;
 
@@ -53,16 +53,25 @@ pub(super) async fn delete(ask: Ask) -> Result<Reply, Trouble> {
 pub(super) async fn test(ask: Ask) -> Result<Reply, Trouble> {
     let (environment, name) = (ask.environment().await?, ask.part("name"));
     let spec = ask.plane().connection_to_test(&ask.caller, &environment, name).await?;
-    examined(&ask, &spec, TargetKind::Connection).await
+    examined(&ask, &environment, &spec, TargetKind::Connection).await
 }
 
 pub(super) async fn test_unsaved(ask: Ask) -> Result<Reply, Trouble> {
     let environment = ask.environment().await?;
     let spec = ask.plane().unsaved_connection_to_test(&ask.caller, &environment, ask.body["spec"].clone()).await?;
-    examined(&ask, &spec, TargetKind::Unsaved).await
+    examined(&ask, &environment, &spec, TargetKind::Unsaved).await
 }
 
-async fn examined(ask: &Ask, spec: &Arc<ConnectionSpec>, kind: TargetKind) -> Result<Reply, Trouble> {
+async fn examined(
+    ask: &Ask,
+    environment: &EnvironmentId,
+    spec: &Arc<ConnectionSpec>,
+    kind: TargetKind,
+) -> Result<Reply, Trouble> {
+    if let Some(region) = ask.text("region").filter(|region| !region.chars().all(is_of_region)) {
+        // It becomes part of a host's name.
+        return Err(Trouble::flaw("region", Some(region), "must be a region, as eu-central-1 is"));
+    }
     let Ok(_turn) = ask.state.tests.try_acquire() else {
         return Err(Trouble::Full { what: "examinations", limit: TESTS });
     };
@@ -82,11 +91,11 @@ async fn examined(ask: &Ask, spec: &Arc<ConnectionSpec>, kind: TargetKind) -> Re
         // Not as deep as the target will go, as the doctor does: nobody is there to be asked before it writes.
         _ => target.depth().min(Depth::Read),
     };
-    let settings = ask.plane().settings();
+    let plane = ask.plane();
     let around = Surroundings {
-        clients: ask.plane().clients_to_test(),
-        environment: settings.environment.clone(),
-        clock: settings.clock.clone(),
+        clients: plane.clients_to_test(environment),
+        environment: plane.variables_to_test(environment),
+        clock: plane.settings().clock.clone(),
     };
     let end = tokio::time::Instant::now() + LONGEST;
     // Not cut off in the middle: what it has written, it takes away again.
@@ -95,6 +104,10 @@ async fn examined(ask: &Ask, spec: &Arc<ConnectionSpec>, kind: TargetKind) -> Re
     let report = tokio::time::timeout(LONGEST + GRACE, report).await;
     let report = report.map_err(|_| Trouble::TooLong { what: "the examination", seconds: LONGEST.as_secs() })?;
     Ok(Reply::shown(report))
+}
+
+fn is_of_region(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
 }
 
 /// For taking away what was written, once the time is over.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -46,11 +46,17 @@ pub(super) async fn stream(ask: Ask) -> Result<Reply, Trouble> {
         return Err(Trouble::Full { what: "events", limit: CLIENTS });
     };
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let watch = Watch { state: ask.state.clone(), caller: ask.caller, cluster, known: BTreeMap::new(), sender };
+    let why = Arc::new(OnceLock::new());
+    let (state, caller) = (ask.state.clone(), ask.caller);
+    let watch = Watch { state, caller, cluster, known: BTreeMap::new(), sender, why: why.clone() };
     tokio::spawn(watch.run(first, turn, ask.closing));
-    let events = stream::unfold(receiver, |mut receiver| async move {
-        let event: Bytes = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(event), receiver))
+    // What waits in the queue, then why there is no more: the queue of a client that is cut off has no room for that.
+    let events = stream::unfold(Some((receiver, why)), |left| async move {
+        let (mut receiver, why) = left?;
+        match receiver.recv().await {
+            Some(event) => Some((Ok::<_, Infallible>(event), Some((receiver, why)))),
+            None => Some((Ok(event("end", &json!({ "why": why.get().unwrap_or(&TOO_SLOW) })).into()), None)),
+        }
     });
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
@@ -68,7 +74,11 @@ struct Watch {
     /// What the client was told last, by name.
     known: BTreeMap<String, Value>,
     sender: mpsc::Sender<Bytes>,
+    /// Why the stream has ended.
+    why: Arc<OnceLock<&'static str>>,
 }
+
+const TOO_SLOW: &str = "events were not taken as fast as they came; come again";
 
 /// Why a stream ends.
 enum End {
@@ -76,6 +86,11 @@ enum End {
     Left,
     /// It is told to come again.
     Again(&'static str),
+}
+
+fn event(name: &str, data: &Value) -> String {
+    // JSON has no line ends.
+    format!("event: {name}\ndata: {data}\n\n")
 }
 
 impl Watch {
@@ -91,7 +106,7 @@ impl Watch {
             () = closed => Some(End::Again("the server closes; come again")),
         };
         if let Some(End::Again(why)) = end {
-            self.send("end", &json!({ "why": why })).ok();
+            self.why.set(why).ok();
         }
         drop(turn);
     }
@@ -136,10 +151,8 @@ impl Watch {
         Ok(changed.len() + gone.len())
     }
 
-    fn send(&self, event: &str, data: &Value) -> Result<(), End> {
-        // JSON has no line ends.
-        let text = format!("event: {event}\ndata: {data}\n\n");
-        self.sender.try_send(text.into()).map_err(|_| End::Left)
+    fn send(&self, name: &str, data: &Value) -> Result<(), End> {
+        self.sender.try_send(event(name, data).into()).map_err(|_| End::Left)
     }
 }
 

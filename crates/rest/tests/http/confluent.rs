@@ -4,6 +4,7 @@
 mod accounts;
 mod connectors;
 mod errors;
-
+mod integrations;
 mod login;
+mod logs;
 mod scene;

@@ -3,3 +3,4 @@
 mod confluent;
 mod connect;
 mod harness;
+mod own;

@@ -78,6 +78,16 @@ async fn a_service_account_gets_a_key_and_a_role() {
     let of_owner = format!("/iam/v2/api-keys?spec.owner={id}&page_size=100");
     assert_eq!(scene.cli(Method::GET, &of_owner, None).await.json()["data"].as_array().unwrap().len(), 1);
 
+    // One that is good for all that its owner may do: no resource, as Terraform sends it.
+    let body = json!({ "spec": { "owner": { "id": id, "related": "", "resource_name": "" }, "description": "" } });
+    let cloud = scene.terraform(Method::POST, "/iam/v2/api-keys", Some(&body.to_string())).await.json();
+    assert_eq!(
+        (&cloud["spec"]["resource"]["id"], &cloud["spec"]["resource"]["kind"]),
+        (&json!("cloud"), &json!("Cloud"))
+    );
+    assert_eq!(scene.cli(Method::DELETE, &format!("/iam/v2/api-keys/{key_id}"), None).await.status, 204);
+    let (key_id, secret) = (cloud["id"].as_str().unwrap(), cloud["spec"]["secret"].as_str().unwrap());
+
     let connectors = scene.c("/connectors");
     let asked = || scene.harness.ask(Method::GET, &connectors).basic(key_id, secret).send();
     assert_eq!(asked().await.status, 404, "it may not even know of the cluster");

@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use control::{Caller, IssuedKey, KeyScope, NewUser, Openness, Origin, Principal, Settings, User};
 use http::Method;
-use local::aws::Aws;
+use identity::{ConnectionSpec, Connections, KeyRule};
+use local::aws::{Aws, NewUser as NewAwsUser};
 use rest::ServerOptions;
 use serde_json::{Value, json};
-use world::Secret;
+use world::{Environment, Secret};
 
 use crate::harness::{Answer, Harness};
 
@@ -23,6 +26,21 @@ pub(crate) struct Scene {
     pub(crate) cluster: String,
 }
 
+/// A connection that is `user` of the embedded AWS: who Tidegate is there.
+fn ours(aws: &Aws, user: &NewAwsUser) -> Arc<ConnectionSpec> {
+    let spec = json!({
+        "kind": "keys",
+        "region": "eu-west-1",
+        "access_key_id": user.access_key_id,
+        "secret_access_key": user.secret_access_key.expose(),
+        "endpoints": { "sts": aws.endpoint(), "s3": aws.endpoint() },
+    });
+    let nothing = Environment::of([] as [(String, String); 0]);
+    let file = json!({ "connections": { "ours": spec } }).to_string();
+    let read = Connections::read("ours.json", &file, &nothing, KeyRule::default()).expect("a connection");
+    Arc::clone(read.get("ours").expect("it is there"))
+}
+
 pub(crate) fn origin() -> Origin {
     Origin { address: None, request_id: "test".into(), surface: "cli" }
 }
@@ -32,12 +50,11 @@ impl Scene {
         Self::with(|_, _, _, _| ()).await
     }
 
-    pub(crate) async fn with(
-        change: impl FnOnce(&mut Settings, &mut ServerOptions, &Aws, &local::aws::NewUser),
-    ) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings, &mut ServerOptions, &Aws, &NewAwsUser)) -> Self {
         let harness = Harness::start_with(|settings, options, aws, user| {
             settings.open = Openness::Closed;
-            settings.principal = Some("arn:aws:iam::111111111111:user/app".to_owned());
+            settings.principal = Some(user.arn.to_string());
+            settings.ours = Ok(ours(aws, user));
             change(settings, options, aws, user);
         })
         .await;
