@@ -25,6 +25,7 @@ async fn environments_and_clusters_are_read_at_both_places() {
     assert_eq!(read["spec"]["environment"]["id"], *environment);
     let endpoint = format!("PLAINTEXT://{}", scene.harness.broker.bootstrap());
     assert_eq!(read["spec"]["kafka_bootstrap_endpoint"], endpoint);
+    assert_eq!(read["spec"]["http_endpoint"], format!("http://{}", scene.harness.server.address()));
     let path = format!("/cmk/v2/clusters?environment={environment}&page_size=99");
     assert_eq!(scene.terraform(Method::GET, &path, None).await.json()["data"][0]["id"], *cluster);
     let elsewhere = format!("/cmk/v2/clusters/{cluster}?environment=env-other");
