@@ -284,7 +284,7 @@ class Replay:
                 body = self.plain_config(body)
                 # What a connector hands to its tasks is its own affair.
                 body = {"task.class": "<task-class>"} if tasks else body
-            body = {name: self.plain(value, name) for name, value in body.items()}
+            body = {self.plain(name): self.plain(value, name) for name, value in body.items()}
             if "connector.class" in body:
                 body = self.plain_config(body)
             for name, word in [("version", "<version>"), ("worker_id", "<worker-id>"), ("commit", "<commit>"),
