@@ -25,15 +25,13 @@ pub(crate) enum Action {
     Assign,
     /// Roles on it are given and taken.
     Grant,
-    /// Keys of it are made.
-    Keys,
     /// What was done in it is read.
     Audit,
 }
 
-use Action::{Assign, Audit, Configure, Create, Delete, Grant, Keys, Lifecycle, Logs, Read, Status};
+use Action::{Assign, Audit, Configure, Create, Delete, Grant, Lifecycle, Logs, Read, Status};
 
-const ALL: &[Action] = &[Read, Status, Create, Configure, Lifecycle, Delete, Logs, Assign, Grant, Keys, Audit];
+const ALL: &[Action] = &[Read, Status, Create, Configure, Lifecycle, Delete, Logs, Assign, Grant, Audit];
 
 impl RoleName {
     /// Every role.
@@ -84,10 +82,12 @@ impl RoleName {
     /// What it allows to do to a resource of that level, where it is given on that or above (confluent.md 4).
     fn actions(self, on: Level) -> &'static [Action] {
         match (self, on) {
-            (Self::OrganizationAdmin, _) => ALL,
+            (Self::OrganizationAdmin, _)
+            | (Self::EnvironmentAdmin, Level::Cluster | Level::Connector | Level::Integration | Level::Connection) => {
+                ALL
+            }
             (Self::EnvironmentAdmin, Level::Environment) => &[Read, Configure, Grant, Audit],
-            (Self::EnvironmentAdmin, Level::Cluster | Level::Connector | Level::Integration | Level::Connection) => ALL,
-            (Self::CloudClusterAdmin, Level::Cluster) => &[Read, Keys],
+            (Self::CloudClusterAdmin, Level::Cluster) => &[Read],
             (Self::CloudClusterAdmin, Level::Connector) => &[Read, Status, Create, Configure, Lifecycle, Delete, Logs],
             (Self::ResourceOwner, Level::Connector) => {
                 &[Read, Status, Create, Configure, Lifecycle, Delete, Logs, Grant]
@@ -98,17 +98,8 @@ impl RoleName {
             (Self::DeveloperWrite, Level::Connector) => &[Read, Status, Configure],
             (Self::DeveloperRead, Level::Connector) => &[Read, Status],
             (Self::Operator, Level::Connector) => &[Status],
-            (
-                Self::EnvironmentAdmin
-                | Self::CloudClusterAdmin
-                | Self::ResourceOwner
-                | Self::Assigner
-                | Self::ConnectManager
-                | Self::DeveloperRead
-                | Self::DeveloperWrite
-                | Self::Operator,
-                _,
-            ) => &[],
+            // A new role, or a new kind of resource, allows nothing until it is given a row.
+            _ => &[],
         }
     }
 }
