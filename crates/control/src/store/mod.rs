@@ -40,7 +40,6 @@ struct Inner {
     readers: Vec<Mutex<Connection>>,
     next: AtomicUsize,
     /// Its lock, kept while the store is.
-    #[expect(dead_code, reason = "it ends with its holder")]
     held: Option<std::fs::File>,
 }
 
