@@ -61,9 +61,9 @@ pub(super) async fn apply(at: &At, arguments: &ApplyArguments, screen: &Screen) 
         }
     }
     if !dry {
-        for (one, outcome) in done {
+        for (one, became) in done {
             let target = one.target.unwrap_or("RUNNING");
-            if outcome != Outcome::Unchanged {
+            if became != Outcome::Unchanged {
                 let waited = wait::wait(at, &one.name, target, arguments.wait.wait, screen).await?;
                 exit = if exit == Exit::Done { waited } else { exit };
             }

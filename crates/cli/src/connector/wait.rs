@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -86,7 +87,8 @@ fn line(name: &str, view: &Value) -> String {
     let mut line = format!("{name}  {}  tasks {}", text(&status["connector"]), tasks.join(","));
     let explanation = &status["explanation"];
     if !explanation.is_null() {
-        line.push_str(&format!("\n  since {}, {} in a row: ", text(&explanation["since"]), explanation["attempts"]));
+        let (since, attempts) = (text(&explanation["since"]), &explanation["attempts"]);
+        write!(line, "\n  since {since}, {attempts} in a row: ").expect("writing to a String does not fail");
         line.push_str(&told(explanation));
     }
     line.push('\n');

@@ -362,15 +362,15 @@ impl Named<'_> {
         let query = query.or(Some(("cluster", self.cluster))).filter(|(name, _)| takes(name));
         let query = query.or(Some(("environment", self.environment))).filter(|(name, _)| takes(name));
         if let Some((name, value)) = query {
-            path.push_str(&format!("?{name}={value}"));
+            path = format!("{path}?{name}={value}");
         }
         path
     }
 
     fn body(&self, id: &str) -> Option<Value> {
         Some(match id {
-            "createEnvironment" | "createServiceAccount" => return None, // they name nothing
-            "createUser" => return None,
+            // They name nothing.
+            "createEnvironment" | "createServiceAccount" | "createUser" => return None,
             "createCluster" => {
                 json!({ "display_name": "x", "environment": self.environment, "config": { "bootstrap.servers": "a:1" } })
             }
