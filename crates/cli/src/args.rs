@@ -16,6 +16,7 @@ use crate::manage::{
 use crate::object::{BucketArguments, ObjectArguments};
 use crate::policy::PolicyArguments;
 use crate::remote::{Form, ServerArguments};
+use crate::serve::{BackupArguments, ServeArguments};
 
 /// How every command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,10 @@ pub(crate) enum Command {
     Object(Box<ObjectArguments>),
     /// List buckets, and find out where one is, on a connection.
     Bucket(Box<BucketArguments>),
+    /// Serve the REST APIs of Kafka Connect, Confluent and our own, and run the connectors that are made there.
+    Serve(Box<ServeArguments>),
+    /// Copy what serve keeps into a file, while it goes on.
+    Backup(BackupArguments),
     /// Work with IAM policies: pure, without network and without an account.
     Policy(PolicyArguments),
 }
@@ -438,7 +443,7 @@ fn threads(text: &str) -> Result<usize, String> {
 }
 
 /// `127.0.0.1:9090`, `[::]:9090`, `localhost:9090`.
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let wanted = || format!("{text} is not an address to listen on, as 127.0.0.1:9090 and 0.0.0.0:9090 are");
     if let Ok(address) = text.parse() {
         return Ok(address);

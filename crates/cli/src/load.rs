@@ -6,7 +6,8 @@ use connectors::{CheckReport, ConfigFaults, ConnectorFile, LoadError, WorkerConf
 use identity::{ConnectionFaults, Connections, Integrations};
 use world::Environment;
 
-use crate::args::WorkerArguments;
+use crate::args::{Exit, WorkerArguments};
+use crate::serve::Ending;
 
 /// What connector files and worker settings came to.
 pub(crate) struct Loaded {
@@ -79,6 +80,20 @@ pub(crate) fn load_read(
         });
     }
     Ok(Loaded { reports, warnings: worker.warnings().iter().map(ToString::to_string).collect() })
+}
+
+/// The worker's settings alone, for who has no connector files; all that is wrong with them is told.
+pub(crate) fn worker(arguments: &WorkerArguments, environment: &Environment) -> Result<WorkerConfig, Ending> {
+    let overrides = overrides(arguments, environment).map_err(|text| Ending::new(Exit::Usage, text))?;
+    let refused = |faults: ConfigFaults| Ending::new(Exit::Refused, CheckReport::from(faults).to_string());
+    let worker = WorkerConfig::load(arguments.worker.as_deref(), overrides, environment)
+        .map_err(|WorkerRefusal { faults, .. }| refused(faults))?;
+    let connections = connections(arguments, environment).map_err(|faults| refused(faults.into()))?;
+    let worker = match connections {
+        Some(connections) => worker.with_connections(connections),
+        None => worker,
+    };
+    Ok(worker.with_keys(arguments.keys()))
 }
 
 /// The file of connections, if one is given.

@@ -22,6 +22,7 @@ mod policy;
 mod remote;
 mod run;
 mod screen;
+mod serve;
 mod status;
 mod stdout;
 
@@ -56,12 +57,16 @@ fn main() -> ExitCode {
             _ => {}
         }
     }
-    if let Err(text) = logging::start(&log, &screen) {
-        screen.print(format!("error: {text}\n").as_bytes());
-        return Exit::Usage.into();
-    }
+    let logging = match logging::start(&log, &screen) {
+        Ok(logging) => logging,
+        Err(text) => {
+            screen.print(format!("error: {text}\n").as_bytes());
+            return Exit::Usage.into();
+        }
+    };
     let environment = Environment::process();
     match &arguments.command {
+        Command::Backup(backup) => on_runtime(&screen, serve::backup(backup, &environment, &screen)),
         Command::Check(check) => on_runtime(&screen, check::check(check, &environment, &screen)),
         Command::Connection(command) => on_runtime(&screen, connection::connection(command, &environment, &screen)),
         Command::Connector(arguments) => on_runtime(&screen, connector::connector(arguments, &environment, &screen)),
@@ -86,6 +91,7 @@ fn main() -> ExitCode {
         },
         Command::Object(arguments) => on_runtime(&screen, object::object(arguments, &environment, &screen)),
         Command::Bucket(arguments) => on_runtime(&screen, object::bucket(arguments, &environment, &screen)),
+        Command::Serve(serve) => on_runtime(&screen, serve::serve(serve, &environment, &screen, &logging)),
         Command::Policy(policy) => on_runtime(&screen, policy::policy(policy, &environment, &screen)),
     }
 }

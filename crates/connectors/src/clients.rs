@@ -50,9 +50,18 @@ impl fmt::Debug for ClientProperties {
 pub(crate) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     // Certificates are PASSWORD to Kafka because they come with keys; a chain may hold one.
-    ["password", "passphrase", "secret", "jaas.config", "keystore.key", "certificate", "auth.user.info", "bearer.auth.token"]
-        .iter()
-        .any(|word| key.contains(word))
+    [
+        "password",
+        "passphrase",
+        "secret",
+        "jaas.config",
+        "keystore.key",
+        "certificate",
+        "auth.user.info",
+        "bearer.auth.token",
+    ]
+    .iter()
+    .any(|word| key.contains(word))
 }
 
 /// The clients of one connector.

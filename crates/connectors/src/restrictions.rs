@@ -85,7 +85,8 @@ const CODE: &[&str] = &[
 const SAID_BY: [&str; 2] = ["tidegate.connection", "provider.integration.id"];
 
 const WHOSE: &str = "belongs to the machine, and this environment is not the operator's own";
-const INTEGRATION: &str = "name an integration (provider.integration.id) or a connection of this environment (tidegate.connection)";
+const INTEGRATION: &str =
+    "name an integration (provider.integration.id) or a connection of this environment (tidegate.connection)";
 
 /// What a key's value means to the machine; `None`: nothing.
 pub(crate) fn reach_of(key: &str) -> Option<Reach> {
@@ -153,7 +154,10 @@ impl Restrictions {
         let value = value.trim();
         match reach {
             Reach::File if value.is_empty() => None,
-            Reach::File => refused("a file", "write the certificate or key itself (ssl.truststore.certificates, ssl.keystore.key), or leave it out"),
+            Reach::File => refused(
+                "a file",
+                "write the certificate or key itself (ssl.truststore.certificates, ssl.keystore.key), or leave it out",
+            ),
             Reach::Endpoint => self.unreachable(value.split(',')),
             Reach::Hosts => self.unreachable(value.split(',')),
             Reach::Identity if value.is_empty() => None,
@@ -161,11 +165,15 @@ impl Restrictions {
             Reach::ProviderClass if value.rsplit('.').next() == Some("AnonymousCredentialsProvider") => None,
             Reach::ProviderClass => refused("what a provider finds", INTEGRATION),
             Reach::LoginModule => login_module_fault(value, worker),
-            Reach::Providers => refused("what a config provider reads", "write the value itself: secrets are sealed and never shown"),
+            Reach::Providers => {
+                refused("what a config provider reads", "write the value itself: secrets are sealed and never shown")
+            }
             Reach::Mechanism if value == "AWS_MSK_IAM" => signs_as_machine(worker),
             Reach::Mechanism if value == "GSSAPI" => refused("a ticket of Kerberos", "use another sasl.mechanism"),
             Reach::Mechanism => None,
-            Reach::Code if value.starts_with("software.amazon.msk.") && CODE.contains(&value) => signs_as_machine(worker),
+            Reach::Code if value.starts_with("software.amazon.msk.") && CODE.contains(&value) => {
+                signs_as_machine(worker)
+            }
             Reach::Code if CODE.contains(&value) || value.is_empty() => None,
             Reach::Code => refused("a class that is loaded", "leave it out"),
         }
@@ -193,7 +201,8 @@ impl Restrictions {
             return None;
         }
         // Of what is no host, nothing is told: it may hold a password.
-        let hosts: Vec<String> = refused.iter().map(|endpoint| host_of(endpoint).unwrap_or_else(|| "it".to_owned())).collect();
+        let hosts: Vec<String> =
+            refused.iter().map(|endpoint| host_of(endpoint).unwrap_or_else(|| "it".to_owned())).collect();
         let text = format!("{} may not be called from this environment", hosts.join(", "));
         Some((text, "ask the operator to allow the host: --allow-endpoint HOST".to_owned()))
     }

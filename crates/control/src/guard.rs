@@ -109,7 +109,11 @@ impl Round {
                 Which::Used => match self.integrations.used().await {
                     Ok(ids) => ids,
                     Err(error) => {
-                        tracing::warn!(code = error.code(), "which integrations are used is not known: {}", Chain(&error));
+                        tracing::warn!(
+                            code = error.code(),
+                            "which integrations are used is not known: {}",
+                            Chain(&error)
+                        );
                         Vec::new()
                     }
                 },

@@ -57,7 +57,7 @@ pub use probe::{Outcome, Probe, ProbeKind};
 pub use proof::{Proof, Verdict};
 pub use prover::{Patience, Prover};
 pub use shown_guard::show_guard;
-pub use store::Trouble;
+pub use store::{Trouble, back_up};
 pub use sts::{AwsCaller, AwsSts, LetIn, Sts, principal_of};
 pub use supervisor::{Supervisor, Wanted};
 pub use trust::trust_policy;

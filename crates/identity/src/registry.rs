@@ -42,7 +42,14 @@ impl Sessions {
 
     /// The same, which takes keys that never end only as `keys` says.
     pub fn with_keys(clock: AwsClock, exchange: Arc<dyn Exchange>, keys: KeyRule) -> Self {
-        Self(Arc::new(Inner { clock, exchange, keys, external_ids: Arc::default(), watcher: Arc::default(), caches: Mutex::default() }))
+        Self(Arc::new(Inner {
+            clock,
+            exchange,
+            keys,
+            external_ids: Arc::default(),
+            watcher: Arc::default(),
+            caches: Mutex::default(),
+        }))
     }
 
     /// From now on, asks `issued` before each exchange which external ID is to be sent. What was given first stays.

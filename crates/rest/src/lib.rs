@@ -22,4 +22,4 @@ mod surface;
 mod surfaces;
 
 pub use log_levels::LogLevels;
-pub use server::{Cors, Server, ServerError, ServerOptions, TlsError, TlsFiles};
+pub use server::{Bound, Cors, Server, ServerError, ServerOptions, TlsError, TlsFiles};

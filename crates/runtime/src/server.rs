@@ -14,7 +14,6 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::metrics::Metrics;
-use crate::state::State;
 
 /// Answers `/metrics`, `/healthz` and `/readyz`. Ends when dropped.
 ///
@@ -130,16 +129,16 @@ fn answer(request: &Request<Incoming>, metrics: &Metrics) -> Response<Full<Bytes
 }
 
 fn readiness(metrics: &Metrics) -> Response<Full<Bytes>> {
-    let connectors = metrics.connectors();
+    // Where connectors come and go, there may be none, and some that nobody wants to run.
+    let (mut ready, resting): (bool, &[&str]) =
+        if metrics.is_open() { (true, &["paused", "stopped"]) } else { (!metrics.shown().is_empty(), &[]) };
     let mut lines = String::new();
-    let mut ready = !connectors.is_empty();
-    for connector in connectors {
-        let state = connector.state();
-        ready &= matches!(state, State::Running);
-        lines.push_str(connector.name());
+    for shown in metrics.shown() {
+        ready &= shown.state == "running" || resting.contains(&shown.state);
+        lines.push_str(&shown.name);
         lines.push_str(": ");
-        lines.push_str(state.name());
-        if let State::Failed(failure) = state {
+        lines.push_str(shown.state);
+        if let Some(failure) = shown.running.and_then(|connector| connector.failure()) {
             lines.push_str(": ");
             lines.push_str(&failure.text);
             for cause in &failure.causes {

@@ -22,7 +22,7 @@ use crate::remote::{Form, ServerArguments, as_yaml};
 use crate::screen::Screen;
 use crate::stdout;
 
-pub(crate) use self::ours::{open, ours, store_path};
+pub(crate) use self::ours::{open, ours, state_dir, store_path};
 pub(crate) use self::show::probes;
 
 #[derive(Debug, Args)]

@@ -23,13 +23,15 @@ pub(crate) async fn open(
 }
 
 pub(crate) fn store_path(arguments: &StoreArguments, environment: &Environment) -> PathBuf {
-    if let Some(path) = &arguments.store {
-        return path.clone();
-    }
+    arguments.store.clone().unwrap_or_else(|| state_dir(environment).join("tidegate.db"))
+}
+
+/// Where what is kept is kept, if nobody says otherwise.
+pub(crate) fn state_dir(environment: &Environment) -> PathBuf {
     // Relative ones are to be ignored (XDG Base Directory Specification). Without a home: beside whoever called.
     let state = environment.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || environment.get("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    state.or_else(home).unwrap_or_default().join("tidegate/tidegate.db")
+    state.or_else(home).unwrap_or_default().join("tidegate")
 }
 
 /// Who Tidegate is before it takes on any customer's role: a connection of the file, or the default chain.

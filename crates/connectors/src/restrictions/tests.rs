@@ -39,9 +39,32 @@ fn every_key_that_sounds_like_the_machines_is_in_the_table() {
     ];
     let sounds = |key: &str| {
         let words = [
-            "file", "path", "location", "dir", "endpoint", "url", "uri", "host", "server", "sts", "role", "credential",
-            "profile", "provider", "identity", "connection", "integration", "keystore", "truststore", "jaas", "owner",
-            "access.key", "access_key", "secret", "proxy", "callback",
+            "file",
+            "path",
+            "location",
+            "dir",
+            "endpoint",
+            "url",
+            "uri",
+            "host",
+            "server",
+            "sts",
+            "role",
+            "credential",
+            "profile",
+            "provider",
+            "identity",
+            "connection",
+            "integration",
+            "keystore",
+            "truststore",
+            "jaas",
+            "owner",
+            "access.key",
+            "access_key",
+            "secret",
+            "proxy",
+            "callback",
         ];
         words.iter().any(|word| key.contains(word))
     };
@@ -139,7 +162,10 @@ fn signing_for_msk_takes_a_connection_of_the_cluster() {
         ("provider.integration.id", "cspi-1"),
         ("consumer.override.sasl.mechanism", "AWS_MSK_IAM"),
         ("consumer.override.sasl.jaas.config", module),
-        ("consumer.override.sasl.client.callback.handler.class", "software.amazon.msk.auth.iam.IAMClientCallbackHandler"),
+        (
+            "consumer.override.sasl.client.callback.handler.class",
+            "software.amazon.msk.auth.iam.IAMClientCallbackHandler",
+        ),
         // Of a connector it would have no effect, and must not be taken for the cluster's.
         ("tidegate.kafka.connection", "mine"),
     ];
@@ -198,12 +224,18 @@ fn a_tenants_cluster_names_brokers_that_are_allowed_and_no_provider() {
     let of = |pairs: &[(&str, &str)]| {
         let config: Config = pairs.iter().copied().collect();
         let faults = Restrictions::new(["kafka.example.com"]).worker_faults("lkc-1", &config);
-        faults.map(|faults| faults.faults().iter().map(|fault| fault.key.clone()).collect::<Vec<_>>()).unwrap_or_default()
+        faults
+            .map(|faults| faults.faults().iter().map(|fault| fault.key.clone()).collect::<Vec<_>>())
+            .unwrap_or_default()
     };
     assert_eq!(of(&[("bootstrap.servers", "kafka.example.com:9092")]), Vec::<String>::new());
     assert_eq!(of(&[]), ["bootstrap.servers"], "the default is this machine");
     assert_eq!(
-        of(&[("bootstrap.servers", "localhost:9092"), ("config.providers", "env"), ("config.providers.env.class", "E")]),
+        of(&[
+            ("bootstrap.servers", "localhost:9092"),
+            ("config.providers", "env"),
+            ("config.providers.env.class", "E")
+        ]),
         ["bootstrap.servers", "config.providers", "config.providers.env.class"]
     );
 }

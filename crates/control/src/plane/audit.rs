@@ -108,7 +108,8 @@ impl ControlPlane {
             }
             let mine = serde_json::to_string(&mine).expect("ids are plain texts");
             let size = query.size.clamp(1, LARGEST);
-            let (since, until) = (query.since.map(Timestamp::as_millisecond), query.until.map(Timestamp::as_millisecond));
+            let (since, until) =
+                (query.since.map(Timestamp::as_millisecond), query.until.map(Timestamp::as_millisecond));
             let lines = format!(
                 "SELECT number, at, principal, action, resource, environment, before, after, address, surface,
                         request_id, result

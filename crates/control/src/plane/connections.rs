@@ -82,21 +82,22 @@ fn tenant_faults(name: &str, spec: &Value, restrictions: &Restrictions) -> Vec<S
     for (service, url) in spec.get("endpoints").and_then(Value::as_object).into_iter().flatten() {
         if url.as_str().is_some_and(|url| !restrictions.allows(url)) {
             let text = "names a host that may not be called from this environment";
-            faults.push(fault(&format!("endpoints.{service}"), text, "ask the operator to allow it: --allow-endpoint HOST"));
+            faults.push(fault(
+                &format!("endpoints.{service}"),
+                text,
+                "ask the operator to allow it: --allow-endpoint HOST",
+            ));
         }
     }
     faults
 }
 
 /// All that is wrong with a connection's settings.
-fn check(settings: &Settings, name: &str, spec: &Value, is_own: bool) -> Result<(), Refusal> {
+pub(crate) fn check(settings: &Settings, name: &str, spec: &Value, is_own: bool) -> Result<(), Refusal> {
     let nothing = world::Environment::of(Vec::<(String, String)>::new());
     let environment = if is_own { &settings.environment } else { &nothing };
-    let of_tenant = if is_own {
-        Vec::new()
-    } else {
-        tenant_faults(name, spec, &Restrictions::new(&settings.allowed_endpoints))
-    };
+    let of_tenant =
+        if is_own { Vec::new() } else { tenant_faults(name, spec, &Restrictions::new(&settings.allowed_endpoints)) };
     // The reader would read the files of the machine.
     if !of_tenant.is_empty() {
         let faults = ConnectionFaults { origin: name.to_owned(), faults: of_tenant, warnings: Vec::new() };
@@ -245,9 +246,9 @@ impl ControlPlane {
             users.extend(KeptConnector::that_use(at.table, &environment, "signer", &name)?);
             let mut users = at.told_users(&users);
             let query = "SELECT id, config FROM clusters WHERE environment = ?1";
-            let clusters = at.table.rows(query, [environment.as_str()], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-            })?;
+            let clusters = at
+                .table
+                .rows(query, [environment.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
             let signs = |config: &str| {
                 let config = Kept::from_text(config).map(|kept| kept.masked()).unwrap_or_default();
                 config.get("tidegate.kafka.connection").is_some_and(|signer| signer.trim() == name)
@@ -295,7 +296,11 @@ impl ControlPlane {
 impl At<'_> {
     fn put_allowed(&self, environment: &EnvironmentId, name: &str, is_there: bool) -> Result<(), Refusal> {
         let on = Resource::Connection(environment, name);
-        if is_there { self.require(Action::Configure, "change", &on) } else { self.require(Action::Create, "create", &on) }
+        if is_there {
+            self.require(Action::Configure, "change", &on)
+        } else {
+            self.require(Action::Create, "create", &on)
+        }
     }
 
     /// The names of connectors that use something: of those that the caller may know of, and that there are others.

@@ -79,9 +79,9 @@ fn write(table: &Table<'_>, at: i64, exchanged: &Exchanged, own: &EnvironmentId)
                  WHERE e.value = ?1";
     let found = match &exchanged.external_id {
         None => None,
-        Some(external_id) => table.first(query, [external_id], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?,
+        Some(external_id) => {
+            table.first(query, [external_id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+        }
     };
     let mut deed = Deed::new("session.exchange", exchanged.target.clone());
     if let Some((integration, environment)) = found {

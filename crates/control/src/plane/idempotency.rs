@@ -44,7 +44,8 @@ impl ControlPlane {
                         Err(Refusal::Busy { kind: "request", id: key, doing: "the same one is being answered" })
                     }
                     None => {
-                        let query = "INSERT OR REPLACE INTO idempotency (principal, key, request, at) VALUES (?1, ?2, ?3, ?4)";
+                        let query =
+                            "INSERT OR REPLACE INTO idempotency (principal, key, request, at) VALUES (?1, ?2, ?3, ?4)";
                         table.write(query, params![principal, key, request, now])?;
                         Ok(Recalled::New)
                     }

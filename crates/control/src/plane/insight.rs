@@ -71,8 +71,18 @@ impl ControlPlane {
         environment: &EnvironmentId,
         spec: Value,
     ) -> Result<Arc<ConnectionSpec>, Refusal> {
-        let _ = (caller, environment, spec);
-        todo!("store")
+        let (of, name) = (environment.clone(), "unsaved".to_owned());
+        let called = name.clone();
+        let allowed = self.look(caller, move |at| {
+            at.environment(&of)?;
+            at.require(Action::Create, "test", &Resource::Connection(&of, &called))?;
+            // There is nothing that a mask could stand for.
+            super::kept::unmask_spec(&spec, None, &called)
+        });
+        let spec = allowed.await?;
+        let (plane, called, checked, is_own) = (self.clone(), name.clone(), spec.clone(), *environment == self.0.own);
+        blocking(move || super::connections::check(&plane.0.settings, &called, &checked, is_own)).await?;
+        self.spec(environment, &name, spec).await
     }
 
     /// A spec made ready.

@@ -97,12 +97,14 @@ impl ControlPlane {
         }
         let asked = self.0.principal.get_or_try_init(|| async {
             let what = || "could not ask AWS who Tidegate is".to_owned();
-            let caller = self.prover()?.caller().await.map_err(|cause| Refusal::Remote { what: what(), cause: cause.into() })?;
+            let caller =
+                self.prover()?.caller().await.map_err(|cause| Refusal::Remote { what: what(), cause: cause.into() })?;
             let principal = crate::principal_of(&caller.arn).ok_or_else(|| Refusal::Flawed {
                 field: "principal".to_owned(),
                 value: caller.arn.clone(),
-                rule: "is neither a role nor a user, and AWS says that Tidegate is that: start serve with --principal ARN"
-                    .to_owned(),
+                rule:
+                    "is neither a role nor a user, and AWS says that Tidegate is that: start serve with --principal ARN"
+                        .to_owned(),
             })?;
             Ok::<_, Refusal>(principal.as_str().to_owned())
         });
@@ -193,7 +195,8 @@ impl ControlPlane {
 
     /// Makes one, up to the quota.
     pub async fn create_integration(&self, caller: &Caller, new: NewTrust) -> Result<IntegrationUse, Refusal> {
-        let deed = Deed::new("integration.create", format!("integration {}", new.display_name)).within(&new.environment);
+        let deed =
+            Deed::new("integration.create", format!("integration {}", new.display_name)).within(&new.environment);
         let home = new.environment.clone();
         let allowed = self.look(caller, move |at| {
             at.environment(&home)?;

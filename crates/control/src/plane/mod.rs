@@ -180,7 +180,7 @@ impl ControlPlane {
 
     /// The id that the default cluster calls itself by, once one of our clients has heard it. Does not wait.
     pub fn kafka_cluster_id(&self) -> Option<String> {
-        todo!("supervisor")
+        self.0.supervisor.kafka_cluster_id().map(|id| id.to_string())
     }
 
     /// Lets through who may do everything (`Operator`, `OrganizationAdmin`): for what is about the process, such as the

@@ -130,8 +130,9 @@ impl ControlPlane {
             Err(refusal) => ("failed", Some(Chain(refusal).to_string()), "[]".to_owned()),
         };
         let (id, now, code) = (connector.id, self.now(), applied.as_ref().map_or_else(Refusal::code, |_| "done"));
-        let mut deed = Deed::new("connector.offsets-apply", format!("connector {} of {}", connector.name, connector.cluster))
-            .within(&connector.environment);
+        let mut deed =
+            Deed::new("connector.offsets-apply", format!("connector {} of {}", connector.name, connector.cluster))
+                .within(&connector.environment);
         deed.after = applied.is_ok().then(|| json!({ "offsets": to }));
         let written = self.0.store.with(move |table| {
             let query = "UPDATE offset_requests SET state = ?2, reason = ?3, previous = ?4, applied_at = ?5
@@ -166,7 +167,8 @@ impl ControlPlane {
         });
         self.0.supervisor.stopped(&connector.id).await;
         let set = async {
-            let cause = |cause| Refusal::Remote { what: format!("could not read the offsets of {}", plan.name()), cause };
+            let cause =
+                |cause| Refusal::Remote { what: format!("could not read the offsets of {}", plan.name()), cause };
             let previous = self.0.supervisor.offsets(&plan).await.map_err(cause)?;
             self.set_offsets(&plan, to).await?;
             Ok(previous)
@@ -226,7 +228,11 @@ impl ControlPlane {
             at.require(Action::Lifecycle, "stop", &found.resource())?;
             let query = "SELECT 1 FROM offset_requests WHERE connector = ?1 AND state = 'pending'";
             if at.table.has(query, [found.id.as_str()])? {
-                return Err(Refusal::Busy { kind: "connector", id: name, doing: "its offsets are being changed already" });
+                return Err(Refusal::Busy {
+                    kind: "connector",
+                    id: name,
+                    doing: "its offsets are being changed already",
+                });
             }
             let query = "INSERT OR REPLACE INTO offset_requests (connector, offsets, requested_at, state, previous)
                          VALUES (?1, ?2, ?3, 'pending', '[]')";

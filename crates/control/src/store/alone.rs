@@ -42,27 +42,10 @@ impl Store {
     pub(crate) async fn copy_to(&self, path: PathBuf) -> Result<(), Error> {
         let store = self.clone();
         blocking(move || {
-            let file = |source| Error::File { path: path.clone(), source: Arc::new(source) };
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(file)?;
-            let copied = store.copy(&path);
-            if copied.is_err() {
-                // Half a copy helps nobody, and somebody may take it for a whole one.
-                std::fs::remove_file(&path).ok();
-            }
-            copied
+            let reader = store.0.readers.first().unwrap_or(&store.0.connection);
+            copy(&reader.lock().unwrap_or_else(PoisonError::into_inner), &path)
         })
         .await
-    }
-
-    fn copy(&self, path: &Path) -> Result<(), Error> {
-        let mut copy = Connection::open(path).map_err(|source| failed(path, &source))?;
-        let reader = self.0.readers.first().unwrap_or(&self.0.connection);
-        let from = reader.lock().unwrap_or_else(PoisonError::into_inner);
-        // All pages in one step: a few MiB, and nobody writes between two of them.
-        let backup = Backup::new(&from, &mut copy).map_err(|source| failed(path, &source))?;
-        backup.step(-1).map_err(|source| failed(path, &source))?;
-        drop(backup);
-        check(path, &copy)
     }
 
     /// Writes everything from the log into the file.
@@ -75,6 +58,40 @@ impl Store {
         })
         .await
     }
+}
+
+/// Writes a copy of the store in `dir` to `to`, where nothing may be: also while another process serves it.
+pub async fn back_up(dir: PathBuf, to: PathBuf) -> Result<(), Error> {
+    blocking(move || {
+        let path = dir.join("tidegate.db");
+        if !path.exists() {
+            return Err(Error::NoStore { path });
+        }
+        let told = |source| failed(&path, &source);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let from = Connection::open_with_flags(&path, flags).map_err(told)?;
+        from.busy_timeout(BUSY).map_err(told)?;
+        copy(&from, &to)
+    })
+    .await
+}
+
+fn copy(from: &Connection, path: &Path) -> Result<(), Error> {
+    let file = |source| Error::File { path: path.to_owned(), source: Arc::new(source) };
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(file)?;
+    let told = |source| failed(path, &source);
+    let copied = Connection::open(path).map_err(told).and_then(|mut copy| {
+        // All pages in one step: a few MiB, and nobody writes between two of them.
+        let backup = Backup::new(from, &mut copy).map_err(told)?;
+        backup.step(-1).map_err(told)?;
+        drop(backup);
+        check(path, &copy)
+    });
+    if copied.is_err() {
+        // Half a copy helps nobody, and somebody may take it for a whole one.
+        std::fs::remove_file(path).ok();
+    }
+    copied
 }
 
 /// Takes the lock of a data directory; it ends with the process, however that ends.

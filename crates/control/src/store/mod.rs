@@ -20,6 +20,7 @@ use world::Clock;
 
 use crate::Error;
 
+pub use alone::back_up;
 pub(crate) use rows::{all, insert, one, remove, role_holder, save};
 pub use trouble::Trouble;
 

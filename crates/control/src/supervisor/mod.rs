@@ -196,7 +196,7 @@ impl Supervisor {
     }
 
     /// Ends everything, within each connector's patience. Nothing is started any more.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         let waiting: Vec<_> = {
             let mut hands = self.0.hands();
             hands.is_closed = true;

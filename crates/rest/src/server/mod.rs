@@ -132,18 +132,57 @@ pub struct Server {
     renewing: Option<JoinHandle<()>>,
 }
 
+/// An address that is ours, on which nobody is answered yet: whoever comes waits.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Bound {
+    /// Where that is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 impl Server {
-    /// Listens, and answers from now on.
-    pub async fn start(options: ServerOptions, plane: ControlPlane, metrics: Metrics) -> Result<Self, ServerError> {
-        let surfaces = Surfaces::new(plane, metrics, options.log_levels.clone());
-        Self::start_with(options, Arc::new(surfaces)).await
+    /// Takes `address` without answering: nothing needs to be started for a port that somebody else has.
+    pub fn bind(address: SocketAddr) -> Result<Bound, ServerError> {
+        let told = |source| ServerError::Listen { address, source };
+        let listener = listen(address).map_err(told)?;
+        Ok(Bound { address: listener.local_addr().map_err(told)?, listener })
     }
 
+    /// Listens, and answers from now on.
+    pub async fn start(options: ServerOptions, plane: ControlPlane, metrics: Metrics) -> Result<Self, ServerError> {
+        let bound = Self::bind(options.listen)?;
+        Self::start_on(bound, options, plane, metrics).await
+    }
+
+    /// The same on an address that was taken before; `options.listen` is not looked at.
+    pub async fn start_on(
+        bound: Bound,
+        options: ServerOptions,
+        plane: ControlPlane,
+        metrics: Metrics,
+    ) -> Result<Self, ServerError> {
+        let surfaces = Surfaces::new(plane, metrics, options.log_levels.clone());
+        Self::answer_on(bound, options, Arc::new(surfaces)).await
+    }
+
+    #[cfg(test)]
     async fn start_with(options: ServerOptions, application: Arc<dyn Application>) -> Result<Self, ServerError> {
+        let bound = Self::bind(options.listen)?;
+        Self::answer_on(bound, options, application).await
+    }
+
+    async fn answer_on(
+        Bound { listener, address }: Bound,
+        options: ServerOptions,
+        application: Arc<dyn Application>,
+    ) -> Result<Self, ServerError> {
         let tls = options.tls.clone().map(Tls::load).transpose()?;
-        let address = options.listen;
-        let listener = listen(address).map_err(|source| ServerError::Listen { address, source })?;
-        let address = listener.local_addr().map_err(|source| ServerError::Listen { address, source })?;
         let renewing = tls.clone().map(|tls| tokio::spawn(tls.keep_current(options.tls_check_interval)));
         let (closing, closed) = watch::channel(false);
         let accepting = Accepting {

@@ -84,7 +84,12 @@ impl Metrics {
         *self.roster.write().unwrap_or_else(PoisonError::into_inner) = Some(Roster(Arc::new(roster)));
     }
 
-    fn shown(&self) -> Vec<Shown> {
+    /// Whether connectors come and go.
+    pub(crate) fn is_open(&self) -> bool {
+        self.roster.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(crate) fn shown(&self) -> Vec<Shown> {
         let added = self.connectors.read().unwrap_or_else(PoisonError::into_inner).clone();
         let roster = self.roster.read().unwrap_or_else(PoisonError::into_inner).clone();
         let known = roster.map(|roster| (roster.0)()).unwrap_or_default();

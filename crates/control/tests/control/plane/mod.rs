@@ -1,7 +1,10 @@
 //! The control plane, as the REST surfaces use it.
 
 mod connectors;
+mod killed;
 mod login;
+mod speed;
+mod tenants;
 
 use std::collections::BTreeMap;
 use std::path::Path;
