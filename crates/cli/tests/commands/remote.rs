@@ -93,7 +93,9 @@ impl Desk {
             .env("AWS_ACCESS_KEY_ID", &self.user.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", self.user.secret_access_key.expose())
             .stdin(Stdio::null());
-        for name in ["TIDEGATE_SERVER", "TIDEGATE_API_KEY", "TIDEGATE_API_SECRET", "TIDEGATE_STORE", "TIDEGATE_CONNECTIONS"] {
+        for name in
+            ["TIDEGATE_SERVER", "TIDEGATE_API_KEY", "TIDEGATE_API_SECRET", "TIDEGATE_STORE", "TIDEGATE_CONNECTIONS"]
+        {
             command.env_remove(name);
         }
         command
@@ -210,12 +212,21 @@ fn files_are_applied_with_a_difference_and_pruned_by_a_pattern() {
     let (told, _) = apply(0, &[]);
     assert_eq!(told, "shop-a: unchanged\nshop-b: unchanged\n");
 
-    desk.file("connectors/a.json", &json!({ "name": "shop-a", "config": desk.config(&[("file.compression.type", "gzip")]) }));
+    desk.file(
+        "connectors/a.json",
+        &json!({ "name": "shop-a", "config": desk.config(&[("file.compression.type", "gzip")]) }),
+    );
     let (told, _) = apply(0, &["--wait=30"]);
     assert_eq!(told, "shop-a: changed\n  + file.compression.type: gzip\nshop-b: unchanged\n");
-    desk.file("connectors/a.json", &json!({ "name": "shop-a", "config": desk.config(&[("file.compression.type", "rar")]) }));
+    desk.file(
+        "connectors/a.json",
+        &json!({ "name": "shop-a", "config": desk.config(&[("file.compression.type", "rar")]) }),
+    );
     let (told, errors) = apply(2, &["--dry-run"]);
-    assert!(errors.contains("shop-a") && errors.contains("file.compression.type") && told == "shop-b: unchanged\n", "{told}{errors}");
+    assert!(
+        errors.contains("shop-a") && errors.contains("file.compression.type") && told == "shop-b: unchanged\n",
+        "{told}{errors}"
+    );
 
     // One that is not of this shop, and one whose file is gone.
     let other = desk.file("other.json", &json!({ "name": "other", "config": desk.config(&[]), "target": "STOPPED" }));
@@ -270,9 +281,19 @@ fn who_may_do_what_is_managed_from_the_command_line() {
     let wrong = desk.write("wrong", "correct horse batterie\n");
     let add = |secret: &str| {
         let url = served.url();
-        desk.command(&["context", "add", "here", "--server", &url, "--user", "ana@example.com", "--secret-file", secret])
-            .output()
-            .unwrap()
+        desk.command(&[
+            "context",
+            "add",
+            "here",
+            "--server",
+            &url,
+            "--user",
+            "ana@example.com",
+            "--secret-file",
+            secret,
+        ])
+        .output()
+        .unwrap()
     };
     assert_eq!(add(&wrong).status.code(), Some(3));
     let output = add(&password);
@@ -293,7 +314,16 @@ fn who_may_do_what_is_managed_from_the_command_line() {
     let environment = tenant["id"].as_str().unwrap();
     let account = json(&["service-account", "create", "ci"]);
     let account = account["id"].as_str().unwrap();
-    let bound = json(&["role-binding", "create", "--principal", account, "--role", "EnvironmentAdmin", "--environment", environment]);
+    let bound = json(&[
+        "role-binding",
+        "create",
+        "--principal",
+        account,
+        "--role",
+        "EnvironmentAdmin",
+        "--environment",
+        environment,
+    ]);
     assert!(bound["crn_pattern"].as_str().unwrap().ends_with(&format!("/environment={environment}")), "{bound}");
     used(2, &["role-binding", "create", "--principal", account, "--role", "Admin"]);
     let key = json(&["key", "create", "--owner", account]);
@@ -327,7 +357,8 @@ fn connections_and_integrations_are_those_of_a_server_that_is_named_and_else_of_
     desk.ends(&served, 0, &["connection", "put", "lake", "-f", &spec]);
     let listed = desk.json(&served, &["connection", "list"]);
     assert_eq!(listed[0]["name"], "lake", "{listed:#}");
-    let file = desk.write("connections.toml", "[connections.local]\nkind = \"default-chain\"\nregion = \"eu-west-1\"\n");
+    let file =
+        desk.write("connections.toml", "[connections.local]\nkind = \"default-chain\"\nregion = \"eu-west-1\"\n");
     let here = desk.command(&["connection", "list", "--connections", &file, "-o", "yaml"]).output().unwrap();
     assert!(text(&here.stdout).contains("name: local"), "{}", text(&here.stdout));
     let nothing = desk.command(&["connection", "list"]).output().unwrap();
@@ -359,7 +390,8 @@ fn connectors_move_over_from_another_worker_with_their_offsets() {
     desk.ends(&old, 0, &["connector", "offsets", "orders", "--set", "orders:1=0"]);
     desk.ends(&old, 0, &["connector", "resume", "orders", "--wait=30"]);
     let from = old.url();
-    let import = |code, more: &[&str]| desk.ends(&new, code, &[&["connector", "import", "--from", &from], more].concat());
+    let import =
+        |code, more: &[&str]| desk.ends(&new, code, &[&["connector", "import", "--from", &from], more].concat());
 
     let (told, _) = import(0, &["--dry-run"]);
     assert!(told.contains("orders: RUNNING there, can move") && told.contains("paused: PAUSED there"), "{told}");
@@ -368,7 +400,8 @@ fn connectors_move_over_from_another_worker_with_their_offsets() {
     import(1, &["orders"]);
     let (told, _) = import(0, &["orders", "--yes"]);
     assert!(told.contains("orders: moved"), "{told}");
-    let state = |served: &Served, name: &str| desk.json(served, &["connector", "show", name])["status"]["connector"].clone();
+    let state =
+        |served: &Served, name: &str| desk.json(served, &["connector", "show", name])["status"]["connector"].clone();
     assert_eq!((state(&old, "orders"), state(&new, "orders")), (json!("STOPPED"), json!("RUNNING")));
     assert_eq!(state(&old, "paused"), "PAUSED", "it was not asked for");
     let (told, _) = import(2, &["--dry-run"]);

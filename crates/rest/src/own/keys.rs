@@ -105,7 +105,9 @@ async fn resource_name(ask: &Ask, plane: &ControlPlane, caller: &Caller) -> Resu
                 write!(name, "/connector={connector}").expect("writing to a String does not fail");
             }
         }
-        (None, None, Some(integration)) => write!(name, "/provider-integration={integration}").expect("writing to a String does not fail"),
+        (None, None, Some(integration)) => {
+            write!(name, "/provider-integration={integration}").expect("writing to a String does not fail")
+        }
         (None, None, None) => {}
     }
     Ok(name)
