@@ -338,6 +338,9 @@ pub(crate) struct DemoArguments {
     /// Stay up afterwards and go on producing, until stopped.
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Put serve between them: the connector is made over REST, on 127.0.0.1:8083 if that is free. Stays up until stopped.
+    #[arg(long, conflicts_with = "keep")]
+    pub(crate) serve: bool,
 }
 
 #[derive(Debug, Args)]

@@ -24,6 +24,7 @@ use world::{Clock, Environment};
 use crate::args::{DemoArguments, Exit};
 use crate::doctor;
 use crate::integration::probes;
+use crate::logging::Logging;
 use crate::place::{BUCKET, PARTITIONS, Place, REGION, TOPIC, explain};
 use crate::run::Signals;
 use crate::screen::Screen;
@@ -31,8 +32,13 @@ use crate::status::Status;
 use crate::stdout::say;
 
 /// `tidegate demo`: the whole way with nothing but this process.
-pub(crate) async fn demo(arguments: &DemoArguments, screen: &Screen) -> Exit {
-    match show(arguments, screen).await {
+pub(crate) async fn demo(arguments: &DemoArguments, screen: &Screen, logging: &Logging) -> Exit {
+    let shown = match Signals::new() {
+        Ok(mut signals) if arguments.serve => crate::serve::demo(arguments, screen, logging, &mut signals).await,
+        Ok(mut signals) => show(arguments, screen, &mut signals).await,
+        Err(error) => Err(format!("could not listen for signals: {error}")),
+    };
+    match shown {
         Ok(()) => Exit::Done,
         Err(text) => {
             screen.status("");
@@ -45,8 +51,7 @@ pub(crate) async fn demo(arguments: &DemoArguments, screen: &Screen) -> Exit {
 /// The demo is over well before; what is still missing then will not come.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> {
-    let mut signals = Signals::new().map_err(|error| format!("could not listen for signals: {error}"))?;
+async fn show(arguments: &DemoArguments, screen: &Screen, signals: &mut Signals) -> Result<(), String> {
     // What would fail at the end is better known at the beginning.
     if let Some(dir) = &arguments.dir {
         std::fs::create_dir_all(dir).map_err(|error| format!("could not make directory {}: {error}", dir.display()))?;
@@ -75,7 +80,7 @@ async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> 
     show_proofs(&place, &process, &integrations, &integration).await?;
 
     let began = Instant::now();
-    let connector = move_orders(&process, &plan, screen, &mut signals).await?;
+    let connector = move_orders(&process, &plan, screen, signals).await?;
     let took = began.elapsed();
     let sink = reader(&process, &plan, &place)?;
     let found = inspect(&sink, arguments.dir.as_deref()).await?;
@@ -95,7 +100,7 @@ async fn show(arguments: &DemoArguments, screen: &Screen) -> Result<(), String> 
     ))?;
     show_diagnosis(&place).await?;
     if arguments.keep {
-        keep_going(&place, &process, &connector, screen, &mut signals, arguments.records).await?;
+        keep_going(&place, &process, &connector, screen, signals, arguments.records).await?;
     }
     connector.stop();
     connector.stopped().await;
@@ -243,7 +248,7 @@ async fn keep_going(
 const ITEMS: [&str; 6] = ["tide clock", "oilskin", "rope, 20 m", "lantern", "sea chart", "boat hook"];
 const COUNTRIES: [&str; 5] = ["DE", "DK", "FR", "NL", "PT"];
 
-async fn produce(place: &Place, orders: std::ops::Range<u64>) -> Result<(), String> {
+pub(crate) async fn produce(place: &Place, orders: std::ops::Range<u64>) -> Result<(), String> {
     let told = |error: &(dyn std::error::Error + 'static)| Chain(error).to_string();
     let cluster =
         Cluster::connect(ClientConfig::plaintext([place.broker.bootstrap()])).await.map_err(|error| told(&error))?;

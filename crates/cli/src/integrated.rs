@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use connectors::ConnectorPlan;
 use control::{
-    AwsSts, ConnectionOf, CurrentIds, Guard, GuardOptions, Integration, IntegrationId, Integrations, Prover, show_guard,
-    unfenced,
+    AwsSts, ConnectionOf, CurrentIds, Guard, GuardOptions, Integration, IntegrationId, Integrations, Prover,
+    show_guard, unfenced,
 };
 use fault::{Chain, Diagnose as _};
 use identity::{ConnectionSpec, Purpose};

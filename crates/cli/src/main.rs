@@ -81,7 +81,7 @@ fn main() -> ExitCode {
         Command::Completion { shell } => completion(*shell, &screen).into(),
         Command::Run(run) => on_runtime(&screen, run::run(run, &environment, &screen)),
         Command::Doctor(doctor) => on_runtime(&screen, doctor::doctor(doctor, &environment, &screen)),
-        Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen)),
+        Command::Demo(demo) => on_runtime(&screen, demo::demo(demo, &screen, &logging)),
         Command::Integration(arguments) => {
             on_runtime(&screen, integration::integration(arguments, &environment, &screen))
         }

@@ -1,5 +1,5 @@
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -173,6 +173,11 @@ struct Text {
 }
 
 impl Text {
+    fn add(&mut self, name: &str, value: &dyn fmt::Debug) {
+        // Writing to a text does not fail; what a field's own `Debug` says when it fails is not worth losing the line.
+        write!(self.fields, " {name}={value:?}").unwrap_or_default();
+    }
+
     fn finish(mut self) -> String {
         self.message.push_str(&self.fields);
         if self.message.len() > LONGEST {
@@ -188,14 +193,14 @@ impl Visit for Text {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "message" => self.message.push_str(value),
-            name => self.fields.push_str(&format!(" {name}={value:?}")),
+            name => self.add(name, &value),
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         match field.name() {
-            "message" => self.message.push_str(&format!("{value:?}")),
-            name => self.fields.push_str(&format!(" {name}={value:?}")),
+            "message" => write!(self.message, "{value:?}").unwrap_or_default(),
+            name => self.add(name, value),
         }
     }
 }

@@ -27,7 +27,7 @@ impl Surfaces {
         drop(metrics);
         Self {
             connect: crate::connect::router(plane.clone(), log_levels),
-            confluent: crate::confluent::router(plane.clone()),
+            confluent: crate::confluent::router(&plane),
             own: crate::own::router(plane.clone()),
             plane,
         }

@@ -1,6 +1,7 @@
 //! `tidegate serve`: the control plane, its REST surfaces and a worker in one process.
 
 mod args;
+mod demo;
 mod init;
 mod notify;
 
@@ -17,6 +18,7 @@ use world::{Clock, Environment};
 
 use self::args::{Auth, DataArguments, Names};
 pub(crate) use self::args::{BackupArguments, ServeArguments};
+pub(crate) use self::demo::demo;
 use self::init::Password;
 use self::notify::Notify;
 use crate::args::Exit;
@@ -193,6 +195,7 @@ async fn serve_plane(
         ServerOptions { tls: setup.tls.clone(), cors, log_levels: Some(logging.levels()), ..ServerOptions::new(asked) };
     let server = rest::Server::start_on(bound, options, plane.clone(), metrics.clone()).await;
     let server = server.map_err(|error| Ending::of(Exit::Failed, &error))?;
+    plane.show_trust(metrics);
     plane.supervisor().learn_cluster_id(setup.worker.clone());
     let scheme = if setup.tls.is_some() { "https" } else { "http" };
     tracing::info!(url = format!("{scheme}://{}", server.address()), data_dir = %setup.data_dir.display(), "serving");
@@ -267,8 +270,8 @@ fn worker_id(address: SocketAddr, worker: &WorkerConfig) -> String {
     let config = worker.config();
     let advertised = config.get("rest.advertised.host.name").filter(|name| !name.is_empty()).map(str::to_owned);
     let of_machine = || {
-        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Some(name).filter(|name| !name.is_empty())
     };
     let named = advertised.or_else(|| address.ip().is_unspecified().then(of_machine).flatten());
     let port = config.get("rest.advertised.port").and_then(|port| port.parse().ok()).unwrap_or(address.port());

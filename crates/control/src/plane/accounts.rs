@@ -360,6 +360,28 @@ impl ControlPlane {
         .await
     }
 
+    /// Says what one is for.
+    pub async fn describe_service_account(
+        &self,
+        caller: &Caller,
+        id: &ServiceAccountId,
+        description: &str,
+    ) -> Result<ServiceAccount, Refusal> {
+        let (id, description) = (id.clone(), self::description(description)?);
+        self.change(caller, Deed::new("service-account.update", format!("service account {id}")), move |at, deed| {
+            deed.before = Some(json!(account(at, &id)?));
+            if !at.manages(&id)? {
+                return Err(at.forbidden("describe", format!("service account {id}")));
+            }
+            let query = "UPDATE service_accounts SET description = ?2 WHERE id = ?1";
+            at.table.write(query, params![id.as_str(), description])?;
+            let changed = account(at, &id)?;
+            deed.after = Some(json!(changed));
+            Ok(changed)
+        })
+        .await
+    }
+
     /// Takes one away with its keys and role bindings.
     pub async fn delete_service_account(&self, caller: &Caller, id: &ServiceAccountId) -> Result<(), Refusal> {
         let id = id.clone();

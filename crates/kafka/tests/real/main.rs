@@ -6,6 +6,7 @@
 mod cluster;
 mod frozen;
 mod group;
+mod offsets;
 mod produce;
 mod security;
 mod source;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::body::Body;
 use super::problem::Problem;
 use super::target::Target;
-use crate::request::{self, Asker};
+use crate::request::{self, Asker, Secure};
 
 /// Where a request came from, as the server put it down.
 pub(super) fn origin(extensions: &Extensions) -> Origin {
@@ -37,7 +37,8 @@ impl Knock {
         // Where the client believes us to be. It only comes back to the same client.
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let below = if whole.path().starts_with("/api/") { "/api" } else { "" };
-        let root = if host.is_empty() { below.to_owned() } else { format!("http://{host}{below}") };
+        let scheme = if parts.extensions.get::<Secure>().is_some_and(|secure| secure.0) { "https" } else { "http" };
+        let root = if host.is_empty() { below.to_owned() } else { format!("{scheme}://{host}{below}") };
         let target = || Target::new(root.clone(), parts.uri.path(), parts.uri.query());
         let (shown, kept) = (target(), target());
         let params = match RawPathParams::from_request_parts(&mut parts, &()).await {

@@ -1,9 +1,11 @@
 //! `/iam/v2`: API keys, service accounts, users and role bindings.
 
+use std::collections::BTreeMap;
+
 use axum::routing::MethodFilter;
 use control::{
-    ApiKey, Caller, KeyScope, NewBinding, Principal, RoleBinding, RoleBindingId, ServiceAccount, ServiceAccountId,
-    User, UserId,
+    ApiKey, Caller, ClusterId, EnvironmentId, KeyScope, NewBinding, Principal, RoleBinding, RoleBindingId,
+    ServiceAccount, ServiceAccountId, User, UserId,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -31,6 +33,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .on(GET, "/iam/v2/service-accounts", accounts)
         .on(POST, "/iam/v2/service-accounts", create_account)
         .on(GET, "/iam/v2/service-accounts/{id}", account)
+        .on(MethodFilter::PATCH, "/iam/v2/service-accounts/{id}", describe_account)
         .on(DELETE, "/iam/v2/service-accounts/{id}", delete_account)
         .on(GET, "/iam/v2/users", users)
         .on(GET, "/iam/v2/users/{id}", user)
@@ -66,14 +69,15 @@ async fn keys(ask: Ask) -> Outcome {
     if let Some(resource) = ask.target.query("spec.resource") {
         all.retain(|key| scope_id(&key.scope) == resource);
     }
+    let homes = homes(&ask, &all).await;
     let place = |key: &ApiKey| (key.created_at, key.id.clone());
-    let page = list("ApiKeyList").page(&ask.target, all, place, |key| shown_key(&ask, &organization, key, None))?;
-    Ok(Answer::ok(page))
+    let show = |key: &ApiKey| shown_key(&ask, &organization, &homes, key, None);
+    Ok(Answer::ok(list("ApiKeyList").page(&ask.target, all, place, show)?))
 }
 
 async fn key(ask: Ask) -> Outcome {
     let key = ask.plane.api_key(&ask.caller, ask.param("id")).await?;
-    Ok(Answer::ok(shown_key(&ask, &organization(&ask).await?, &key, None)))
+    show_one(&ask, &key, None).await.map(Answer::ok)
 }
 
 /// Changes what a key is said to be for; nothing else of it changes.
@@ -81,7 +85,7 @@ async fn describe_key(ask: Ask) -> Outcome {
     let body = ask.body()?;
     let description = body.text("/spec/description")?.unwrap_or_default();
     let key = ask.plane.describe_api_key(&ask.caller, ask.param("id"), description).await?;
-    Ok(Answer::ok(shown_key(&ask, &organization(&ask).await?, &key, None)))
+    show_one(&ask, &key, None).await.map(Answer::ok)
 }
 
 async fn delete_key(ask: Ask) -> Outcome {
@@ -104,7 +108,7 @@ async fn create_key(ask: Ask) -> Outcome {
     let display_name = body.text("/spec/display_name")?;
     let description = body.text("/spec/description")?.or(display_name).unwrap_or_default();
     let made = ask.plane.create_api_key(&ask.caller, owner, scope, description).await?;
-    let shown = shown_key(&ask, &organization(&ask).await?, &made.key, Some(made.secret.expose()));
+    let shown = show_one(&ask, &made.key, Some(made.secret.expose())).await?;
     Ok(Answer::accepted(Some(shown)).at(format!("/iam/v2/api-keys/{}", made.key.id)))
 }
 
@@ -131,7 +135,29 @@ fn scope_id(scope: &KeyScope) -> &str {
     }
 }
 
-fn shown_key(ask: &Ask, organization: &str, key: &ApiKey, secret: Option<&str>) -> Value {
+/// The environments of the clusters that keys are for.
+type Homes = BTreeMap<ClusterId, EnvironmentId>;
+
+async fn homes(ask: &Ask, keys: &[ApiKey]) -> Homes {
+    let mut homes = Homes::new();
+    for key in keys {
+        if let KeyScope::Cluster(id) = &key.scope
+            && !homes.contains_key(id)
+            // Whoever may see a key and not its cluster is not told where that is.
+            && let Ok(cluster) = ask.plane.cluster(&ask.caller, id).await
+        {
+            homes.insert(id.clone(), cluster.environment);
+        }
+    }
+    homes
+}
+
+async fn show_one(ask: &Ask, key: &ApiKey, secret: Option<&str>) -> Result<Value, Problem> {
+    let homes = homes(ask, std::slice::from_ref(key)).await;
+    Ok(shown_key(ask, &organization(ask).await?, &homes, key, secret))
+}
+
+fn shown_key(ask: &Ask, organization: &str, homes: &Homes, key: &ApiKey, secret: Option<&str>) -> Value {
     let root = ask.target.root();
     let owner = owner_id(&key.owner);
     let (kind, path, word) = match key.owner {
@@ -142,13 +168,17 @@ fn shown_key(ask: &Ask, organization: &str, key: &ApiKey, secret: Option<&str>) 
         KeyScope::Cloud => json!({
             "id": "cloud", "related": "", "resource_name": "", "api_version": VERSION, "kind": "Cloud",
         }),
-        KeyScope::Cluster(id) => json!({
-            "id": id,
-            "related": format!("{root}/cmk/v2/clusters/{id}"),
-            "resource_name": format!("{organization}/cloud-cluster={id}"),
-            "api_version": "cmk/v2",
-            "kind": "Cluster",
-        }),
+        KeyScope::Cluster(id) => {
+            let home = homes.get(id).map(EnvironmentId::as_str).unwrap_or_default();
+            json!({
+                "id": id,
+                "environment": home,
+                "related": format!("{root}/cmk/v2/clusters/{id}"),
+                "resource_name": format!("{organization}/environment={home}/cloud-cluster={id}"),
+                "api_version": "cmk/v2",
+                "kind": "Cluster",
+            })
+        }
     };
     let mut spec = json!({
         "display_name": "",
@@ -204,6 +234,15 @@ async fn create_account(ask: Ask) -> Outcome {
     let made = ask.plane.create_service_account(&ask.caller, name, description).await?;
     let shown = shown_account(&ask, &organization(&ask).await?, &made);
     Ok(Answer::created(shown).at(format!("/iam/v2/service-accounts/{}", made.id)))
+}
+
+/// Changes what an account is said to be for; nothing else of it changes.
+async fn describe_account(ask: Ask) -> Outcome {
+    let body = ask.body()?;
+    let id = account_id(ask.param("id"))?;
+    let description = body.text("/description")?.unwrap_or_default();
+    let account = ask.plane.describe_service_account(&ask.caller, &id, description).await?;
+    Ok(Answer::ok(shown_account(&ask, &organization(&ask).await?, &account)))
 }
 
 async fn delete_account(ask: Ask) -> Outcome {

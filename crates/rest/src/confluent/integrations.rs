@@ -255,12 +255,11 @@ async fn shower<'a>(
 ) -> Result<impl Fn(&IntegrationUse, &str) -> Value + use<'a>, Problem> {
     let organization = organization(ask).await?;
     let now = ask.now();
-    Ok(move |found: &IntegrationUse, provider: &str| {
-        shown(found, version, provider, environment_reference(ask, &organization, environment.as_str()), now)
-    })
+    let environment = environment_reference(ask, &organization, environment.as_str());
+    Ok(move |found: &IntegrationUse, provider: &str| shown(found, version, provider, &environment, now))
 }
 
-fn shown(found: &IntegrationUse, version: Version, provider: &str, environment: Value, now: Timestamp) -> Value {
+fn shown(found: &IntegrationUse, version: Version, provider: &str, environment: &Value, now: Timestamp) -> Value {
     let integration = &found.integration;
     let mut value = json!({
         "api_version": version.name(),

@@ -33,14 +33,13 @@ async fn realm(_: Knock) -> Outcome {
 async fn log_in(knock: Knock) -> Outcome {
     let body = knock.body().map_err(as_login)?;
     let text = |pointer| body.text(pointer).map_err(as_login);
-    let login = match text("/refresh_token")? {
-        Some(token) => knock.plane.refresh(&Secret::new(token), knock.origin.clone()).await,
-        None => {
-            let (Some(email), Some(password)) = (text("/email")?, text("/password")?) else {
-                return Err(Problem::bad_request("email and password, or refresh_token, must be given"));
-            };
-            knock.plane.login(email, &Secret::new(password), knock.origin.clone()).await
-        }
+    let login = if let Some(token) = text("/refresh_token")? {
+        knock.plane.refresh(&Secret::new(token), knock.origin.clone()).await
+    } else {
+        let (Some(email), Some(password)) = (text("/email")?, text("/password")?) else {
+            return Err(Problem::bad_request("email and password, or refresh_token, must be given"));
+        };
+        knock.plane.login(email, &Secret::new(password), knock.origin.clone()).await
     };
     let login = login.map_err(|refusal| match refusal {
         // The CLI takes 401 for a session that has ended, and 403 for a wrong password.

@@ -31,9 +31,9 @@ use problem::Shape;
 use routes::Routes;
 
 /// The routes of this surface.
-pub(crate) fn router(plane: ControlPlane) -> Router {
-    let login = login::routes(Routes::new(&plane, Shape::Error)).router(&["/{*rest}"]);
-    both(&plane).nest("/api", both(&plane).merge(login))
+pub(crate) fn router(plane: &ControlPlane) -> Router {
+    let login = login::routes(Routes::new(plane, Shape::Error)).router(&["/{*rest}"]);
+    both(plane).nest("/api", both(plane).merge(login))
 }
 
 /// What is at the root and below `/api`.

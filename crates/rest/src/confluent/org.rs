@@ -156,8 +156,8 @@ fn shown_cluster(ask: &Ask, organization: &str, cluster: &Cluster) -> Value {
             // The kinds are Confluent's; a connector can have roles of its own on this one and better.
             "config": { "kind": "Standard" },
             "kafka_bootstrap_endpoint": format!("{protocol}://{first}"),
-            // Kafka's own REST API is not served.
-            "http_endpoint": "",
+            // Kafka's own REST API is not served. The CLI wants an address all the same: here it hears that, as 404.
+            "http_endpoint": ask.target.root().trim_end_matches("/api"),
             "api_endpoint": "",
             "environment": environment_reference(ask, organization, cluster.environment.as_str()),
         },

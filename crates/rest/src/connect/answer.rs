@@ -14,8 +14,6 @@ use crate::surface::Surface;
 pub(super) struct ApiError {
     pub(super) status: StatusCode,
     pub(super) message: String,
-    /// The methods that there are.
-    allow: Option<String>,
     /// JAX-RS says of its own errors (no route, wrong method, wrong media type) in a body without a type.
     typed: bool,
 }
@@ -46,7 +44,7 @@ impl Missing {
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), allow: None, typed: true }
+        Self { status, message: message.into(), typed: true }
     }
 
     pub(super) fn bad(message: impl Into<String>) -> Self {
@@ -59,20 +57,20 @@ impl ApiError {
 
     /// A request that reaches no endpoint.
     pub(super) fn astray(astray: Astray) -> Self {
-        let plain = |status: StatusCode, allow| Self {
+        let plain = |status: StatusCode| Self {
             status,
             message: format!("HTTP {} {}", status.as_u16(), status.canonical_reason().unwrap_or_default()),
-            allow,
             typed: false,
         };
         match astray {
             Astray::Ambiguous(why) => Self::bad(why),
-            Astray::NotFound => plain(StatusCode::NOT_FOUND, None),
-            Astray::Method(allow) => plain(StatusCode::METHOD_NOT_ALLOWED, Some(allow)),
+            Astray::NotFound => plain(StatusCode::NOT_FOUND),
+            // Without the `Allow` that RFC 9110 asks for: Connect leaves it out, too.
+            Astray::Method => plain(StatusCode::METHOD_NOT_ALLOWED),
             // No error; it is answered before this is asked.
-            Astray::Options(allow) => plain(StatusCode::OK, Some(allow)),
-            Astray::MediaType => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
-            Astray::NotAcceptable => plain(StatusCode::NOT_ACCEPTABLE, None),
+            Astray::Options(_) => plain(StatusCode::OK),
+            Astray::MediaType => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Astray::NotAcceptable => plain(StatusCode::NOT_ACCEPTABLE),
         }
     }
 
@@ -121,9 +119,6 @@ impl ApiError {
 
     pub(super) fn into_response(self) -> Response<Body> {
         let mut response = Surface::Connect.error(self.status, "", &self.message, "");
-        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
-            response.headers_mut().insert(ALLOW, allow);
-        }
         if !self.typed {
             response.headers_mut().remove(CONTENT_TYPE);
         }

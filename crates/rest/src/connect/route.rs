@@ -37,8 +37,7 @@ pub(super) enum Astray {
     /// Segments that mean different things to different servers.
     Ambiguous(&'static str),
     NotFound,
-    /// With the methods that there are.
-    Method(String),
+    Method,
     /// `OPTIONS`: the methods that there are.
     Options(String),
     MediaType,
@@ -49,20 +48,17 @@ pub(super) enum Astray {
 pub(super) fn route(parts: &Parts, has_body: bool) -> Result<(Path, Method), Astray> {
     let path = path(parts.uri.path())?;
     let methods = methods(&path);
-    let allowed = || {
+    let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
+    if method == Method::OPTIONS {
         let mut all: Vec<&str> = methods.iter().map(Method::as_str).chain(["OPTIONS"]).collect();
         if methods.contains(&Method::GET) {
             all.push("HEAD");
         }
         all.sort_unstable();
-        all.join(",")
-    };
-    let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
-    if method == Method::OPTIONS {
-        return Err(Astray::Options(allowed()));
+        return Err(Astray::Options(all.join(",")));
     }
     if !methods.contains(&method) {
-        return Err(Astray::Method(allowed()));
+        return Err(Astray::Method);
     }
     if method != Method::GET && !is_json(&parts.headers, has_body && reads_body(&path, &method)) {
         return Err(Astray::MediaType);

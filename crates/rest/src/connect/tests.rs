@@ -47,7 +47,7 @@ fn paths_that_mean_different_things_to_different_servers_are_refused() {
 
 #[test]
 fn methods_and_media_types_are_answered_as_jax_rs_does() {
-    assert_eq!(routed("DELETE", "/connectors", &[]), Err(Astray::Method("GET,HEAD,OPTIONS,POST".to_owned())));
+    assert_eq!(routed("DELETE", "/connectors", &[]), Err(Astray::Method));
     assert_eq!(routed("OPTIONS", "/", &[]), Err(Astray::Options("GET,HEAD,OPTIONS".to_owned())));
     assert_eq!(routed("POST", "/connectors", &[JSON]), Ok((Path::Connectors, Method::POST)));
     let charset = ("content-type", "application/json; charset=utf-8");
@@ -68,10 +68,10 @@ fn methods_and_media_types_are_answered_as_jax_rs_does() {
     ] {
         assert_eq!(routed("GET", "/", &[("accept", accept)]).is_ok(), taken, "{accept}");
     }
-    let error = ApiError::astray(Astray::Method("GET".to_owned()));
+    let error = ApiError::astray(Astray::Method);
     assert_eq!(error.message, "HTTP 405 Method Not Allowed");
     let response = error.into_response();
-    assert_eq!(response.headers()["allow"], "GET");
+    assert!(!response.headers().contains_key("allow"), "nor does Connect say");
     assert!(!response.headers().contains_key("content-type"));
 }
 

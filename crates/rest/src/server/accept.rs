@@ -118,16 +118,21 @@ impl Accepting {
         if !self.first_byte(&stream, &place.activity, closing.clone()).await {
             return;
         }
+        // In boxes: what they need, TLS most of all, is no part of a connection that has sent nothing.
         match &self.tls {
-            None => self.serve(stream, peer, &place, closing).await,
-            Some(tls) => match timeout(self.patience.head, tls.acceptor().accept(stream)).await {
-                Ok(Ok(stream)) => {
-                    place.activity.enter(Phase::Idle);
-                    self.serve(stream, peer, &place, closing).await;
-                }
-                Ok(Err(error)) => tracing::debug!(%error, %peer, "TLS was not agreed on"),
-                Err(_) => tracing::debug!(%peer, "TLS was not agreed on in time"),
-            },
+            None => Box::pin(self.serve(stream, peer, &place, closing)).await,
+            Some(tls) => Box::pin(self.serve_tls(tls, stream, peer, &place, closing)).await,
+        }
+    }
+
+    async fn serve_tls(&self, tls: &Tls, stream: TcpStream, peer: SocketAddr, place: &Place, closing: Closing) {
+        match timeout(self.patience.head, Box::pin(tls.acceptor().accept(stream))).await {
+            Ok(Ok(stream)) => {
+                place.activity.enter(Phase::Idle);
+                Box::pin(self.serve(stream, peer, place, closing)).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, %peer, "TLS was not agreed on"),
+            Err(_) => tracing::debug!(%peer, "TLS was not agreed on in time"),
         }
     }
 
@@ -135,9 +140,11 @@ impl Accepting {
     /// with the first byte.
     async fn first_byte(&self, stream: &TcpStream, activity: &Activity, mut closing: Closing) -> bool {
         let deadline = activity.deadline(self.patience).expect("a new connection is idle");
+        let mut byte = [0];
         loop {
             tokio::select! {
-                readable = stream.readable() => return readable.is_ok(),
+                // Not `readable`, which is only a hint, and hints so of every new connection.
+                peeked = stream.peek(&mut byte) => return peeked.is_ok_and(|count| count > 0),
                 () = sleep_until(deadline) => return false,
                 () = closing.wait() => return false,
                 () = activity.changed() => if activity.is_evicted() {

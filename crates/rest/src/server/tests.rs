@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::request::{Asker, RequestId};
@@ -221,6 +221,41 @@ async fn the_connection_that_was_idle_for_longest_makes_room() {
     assert!(rest(&mut waiting).await.starts_with("HTTP/1.1 200"));
     assert!(rest(&mut busy).await.starts_with("HTTP/1.1 200"));
     assert!(rest(&mut other).await.starts_with("HTTP/1.1 200"));
+}
+
+/// Memory of this process that is there, in bytes.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of it");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+}
+
+#[tokio::test]
+#[ignore = "opens 18,000 sockets: cargo test -p rest --lib idle_connections_are_cheap -- --ignored --nocapture"]
+async fn thousands_of_idle_connections_are_cheap() {
+    const COUNT: usize = 9_000;
+    affordable(2 * COUNT);
+    let (server, _) = start(options()).await;
+    for (asks, most) in [(false, 6 << 10), (true, 24 << 10)] {
+        let before = resident();
+        let mut streams = Vec::with_capacity(COUNT);
+        for _ in 0..COUNT {
+            let mut stream = connect(&server).await;
+            if asks {
+                stream.write_all(b"GET /x HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+                answer(&mut stream).await;
+            }
+            streams.push(stream);
+        }
+        let began = Instant::now();
+        assert!(ask(&server, &get("/x")).await.starts_with("HTTP/1.1 200"));
+        let each = resident().saturating_sub(before) / COUNT as u64;
+        #[expect(clippy::print_stdout, reason = "a measurement")]
+        {
+            println!("{each} bytes each (both ends), asked: {asks}; one more was answered in {:?}", began.elapsed());
+        }
+        assert!(each < most, "{each} bytes each");
+    }
 }
 
 #[tokio::test]

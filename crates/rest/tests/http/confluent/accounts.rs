@@ -25,6 +25,7 @@ async fn environments_and_clusters_are_read_at_both_places() {
     assert_eq!(read["spec"]["environment"]["id"], *environment);
     let endpoint = format!("PLAINTEXT://{}", scene.harness.broker.bootstrap());
     assert_eq!(read["spec"]["kafka_bootstrap_endpoint"], endpoint);
+    assert_eq!(read["spec"]["http_endpoint"], format!("http://{}", scene.harness.server.address()));
     let path = format!("/cmk/v2/clusters?environment={environment}&page_size=99");
     assert_eq!(scene.terraform(Method::GET, &path, None).await.json()["data"][0]["id"], *cluster);
     let elsewhere = format!("/cmk/v2/clusters/{cluster}?environment=env-other");
@@ -57,6 +58,10 @@ async fn a_service_account_gets_a_key_and_a_role() {
     let id = account["id"].as_str().unwrap();
     assert_eq!((&account["kind"], &account["description"]), (&json!("ServiceAccount"), &json!("loads")));
 
+    let at = format!("/iam/v2/service-accounts/{id}");
+    let described = scene.terraform(Method::PATCH, &at, Some(r#"{"description":"loads the lake"}"#)).await;
+    assert_eq!((described.status.as_u16(), &described.json()["description"]), (200, &json!("loads the lake")));
+
     let body = json!({
         "spec": {
             "display_name": "", "description": "for the loader",
@@ -71,7 +76,8 @@ async fn a_service_account_gets_a_key_and_a_role() {
     let key_id = key["id"].as_str().unwrap();
     let secret = key["spec"]["secret"].as_str().unwrap();
     assert!(secret.len() >= 32);
-    assert_eq!(key["spec"]["resource"]["kind"], "Cluster");
+    let resource = &key["spec"]["resource"];
+    assert_eq!((&resource["kind"], &resource["environment"]), (&json!("Cluster"), &json!(scene.environment)));
     let read = scene.cli(Method::GET, &format!("/iam/v2/api-keys/{key_id}"), None).await.json();
     assert_eq!(read["spec"].get("secret"), None, "it is shown once");
     assert_eq!((&read["spec"]["owner"]["id"], &read["spec"]["owner"]["kind"]), (&json!(id), &json!("ServiceAccount")));

@@ -37,6 +37,7 @@ async fn paths_and_methods_that_are_not_there_have_each_ones_shape() {
         assert_eq!(answer.status, status, "{method} {path}");
         assert_eq!(answer.header("content-type"), "application/json", "{method} {path}");
         assert!(answer.json().get(shape).is_some(), "{method} {path}: {:?}", answer.body);
+        assert_eq!(answer.header("allow").is_empty(), status != 405, "{method} {path}");
     }
 }
 

@@ -135,7 +135,7 @@ impl Scene {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(60), asking)
+        tokio::time::timeout(std::time::Duration::from_mins(1), asking)
             .await
             .unwrap_or_else(|_| panic!("{name} was never {state}"))
     }
