@@ -28,8 +28,11 @@ pub(super) async fn wait(
         let view = at.get(name).await?;
         let state = text(&view["status"]["connector"]);
         let tasks = view["status"]["tasks"].as_array().map_or(&[][..], Vec::as_slice);
-        screen.status(&format!("{name}: {state}"));
-        if state == target && tasks.iter().all(|task| *task == target) && (target == "STOPPED" || !tasks.is_empty()) {
+        if screen.is_terminal() {
+            screen.status(&format!("{name}: {state}"));
+        }
+        // One that was made paused has no tasks yet.
+        if state == target && tasks.iter().all(|task| *task == target) && (target != "RUNNING" || !tasks.is_empty()) {
             screen.status("");
             return Ok(Exit::Done);
         }
