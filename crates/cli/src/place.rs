@@ -51,8 +51,13 @@ impl Place {
         external_id: String,
     ) -> Result<Self, String> {
         let told = |error: &(dyn std::error::Error + 'static)| Chain(error).to_string();
-        let options =
-            BrokerOptions { listen: kafka, dir: dir.map(|dir| dir.join("kafka")), ..BrokerOptions::default() };
+        let options = BrokerOptions {
+            listen: kafka,
+            dir: dir.map(|dir| dir.join("kafka")),
+            // Each connector has some: enough for hundreds of them.
+            max_connections: 10_000,
+            ..BrokerOptions::default()
+        };
         let broker = Broker::start(options).await.map_err(|error| told(&error))?;
         let options = AwsOptions { listen: aws, dir: dir.map(|dir| dir.join("aws")), ..AwsOptions::default() };
         let aws = Aws::start(options).await.map_err(|error| told(&error))?;

@@ -8,6 +8,8 @@ mod integrations;
 mod objects;
 #[path = "commands/remote.rs"]
 mod remote;
+#[path = "commands/serve.rs"]
+mod serve;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -129,7 +129,7 @@ impl Restrictions {
                 found.fault(ConfigFault::new(key, shown, text).hint(hint));
             }
         }
-        self.check_identity(config, found);
+        check_identity(config, found);
     }
 
     /// Everything in a worker's settings that is the machine's: `None` if nothing is.
@@ -153,14 +153,12 @@ impl Restrictions {
         let refused = |what: &str, hint: &str| Some((format!("{what} {WHOSE}"), hint.to_owned()));
         let value = value.trim();
         match reach {
-            Reach::File if value.is_empty() => None,
+            Reach::File | Reach::Identity if value.is_empty() => None,
             Reach::File => refused(
                 "a file",
                 "write the certificate or key itself (ssl.truststore.certificates, ssl.keystore.key), or leave it out",
             ),
-            Reach::Endpoint => self.unreachable(value.split(',')),
-            Reach::Hosts => self.unreachable(value.split(',')),
-            Reach::Identity if value.is_empty() => None,
+            Reach::Endpoint | Reach::Hosts => self.unreachable(value.split(',')),
             Reach::Identity => refused("a role that is taken on as the machine", INTEGRATION),
             Reach::ProviderClass if value.rsplit('.').next() == Some("AnonymousCredentialsProvider") => None,
             Reach::ProviderClass => refused("what a provider finds", INTEGRATION),
@@ -176,21 +174,6 @@ impl Restrictions {
             }
             Reach::Code if CODE.contains(&value) || value.is_empty() => None,
             Reach::Code => refused("a class that is loaded", "leave it out"),
-        }
-    }
-
-    /// Without keys of its own, or nobody's, whoever asks AWS is the machine.
-    fn check_identity(&self, config: &Config, found: &mut Findings) {
-        let has = |key: &str| config.get(key).is_some_and(|value| !value.trim().is_empty());
-        let has_pair = |id: &str, secret: &str| has(id) && has(secret);
-        let is_said = SAID_BY.iter().any(|key| has(key))
-            || has_pair("aws.access.key.id", "aws.secret.access.key")
-            || has_pair("aws_access_key_id", "aws_secret_access_key")
-            || has("aws.credentials.provider");
-        // A role is said to be taken on: that is refused already, with the same advice.
-        if !is_said && !has("aws.sts.role.arn") && config.has("connector.class") {
-            let text = format!("who Tidegate is to AWS is not said, and the machine's own identity {WHOSE}");
-            found.fault(ConfigFault::new("provider.integration.id", None, text).hint(INTEGRATION));
         }
     }
 
@@ -218,6 +201,21 @@ impl Restrictions {
     }
 }
 
+/// Without keys of its own, or nobody's, whoever asks AWS is the machine.
+fn check_identity(config: &Config, found: &mut Findings) {
+    let has = |key: &str| config.get(key).is_some_and(|value| !value.trim().is_empty());
+    let has_pair = |id: &str, secret: &str| has(id) && has(secret);
+    let is_said = SAID_BY.iter().any(|key| has(key))
+        || has_pair("aws.access.key.id", "aws.secret.access.key")
+        || has_pair("aws_access_key_id", "aws_secret_access_key")
+        || has("aws.credentials.provider");
+    // A role is said to be taken on: that is refused already, with the same advice.
+    if !is_said && !has("aws.sts.role.arn") && config.has("connector.class") {
+        let text = format!("who Tidegate is to AWS is not said, and the machine's own identity {WHOSE}");
+        found.fault(ConfigFault::new("provider.integration.id", None, text).hint(INTEGRATION));
+    }
+}
+
 /// The host of a URL or of `host:port`, in lower case; `None` if there is none that everybody reads alike.
 fn host_of(endpoint: &str) -> Option<String> {
     let endpoint = endpoint.trim();
@@ -232,21 +230,16 @@ fn host_of(endpoint: &str) -> Option<String> {
     if authority.is_empty() || authority.contains(['@', '\\', '%']) || authority.chars().any(char::is_whitespace) {
         return None;
     }
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (inner, after) = rest.split_once(']')?;
-            if !(after.is_empty() || after.starts_with(':')) {
-                return None;
-            }
-            format!("[{inner}]")
+    let host = if let Some(rest) = authority.strip_prefix('[') {
+        let (inner, after) = rest.split_once(']')?;
+        if !(after.is_empty() || after.starts_with(':')) {
+            return None;
         }
-        None => {
-            let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
-            if port.parse::<u16>().is_err() {
-                return None;
-            }
-            host.to_owned()
-        }
+        format!("[{inner}]")
+    } else {
+        let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
+        port.parse::<u16>().ok()?;
+        host.to_owned()
     };
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     (!host.is_empty()).then_some(host)

@@ -162,8 +162,8 @@ impl ControlPlane {
             let pattern = at.pattern(&new.crn_pattern)?;
             if !role.levels().contains(&pattern.level()) {
                 let levels: Vec<_> = role.levels().iter().map(|level| level.word()).collect();
-                let rule = format!("is nothing that {} is given on: that is {}", role.name(), levels.join(" or "));
-                return Err(flawed("crn_pattern", &new.crn_pattern, rule));
+                let why = format!("is nothing that {} is given on: that is {}", role.name(), levels.join(" or "));
+                return Err(flawed("crn_pattern", &new.crn_pattern, why));
             }
             // An environment that the caller may not know of looks like one that is not there.
             if let Some(environment) = pattern.environment() {

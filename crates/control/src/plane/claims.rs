@@ -10,7 +10,10 @@ use crate::ClusterId;
 /// Who changes which connector. From before a change is planned until it is on its way to the supervisor, nobody else
 /// changes the same one: what runs is what was written last.
 #[derive(Debug, Default)]
-pub(crate) struct Claims(Mutex<HashMap<(ClusterId, String), Arc<tokio::sync::Mutex<()>>>>);
+pub(crate) struct Claims(Mutex<HashMap<Name, Arc<tokio::sync::Mutex<()>>>>);
+
+/// A connector that may not be there yet.
+type Name = (ClusterId, String);
 
 /// Ends with its holder.
 pub(crate) type Claim = OwnedMutexGuard<()>;
@@ -19,7 +22,7 @@ pub(crate) type Claim = OwnedMutexGuard<()>;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Claims {
-    /// Waits for a connector, known by name because it may not be there yet.
+    /// Waits for a connector.
     pub(crate) async fn take(&self, cluster: &ClusterId, name: &str) -> Result<Claim, Refusal> {
         let lock = {
             let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,6 +28,7 @@ pub(crate) enum Ask {
 
 /// What is known of a request before anything is planned.
 struct Found {
+    principal: String,
     rights: Rights,
     environment: EnvironmentId,
     before: Option<(KeptConnector, Config)>,
@@ -144,14 +145,19 @@ impl ControlPlane {
                 let config = config.map_err(|why| at.table.damaged(format!("connector {}", kept.id), why))?;
                 Ok::<_, Refusal>((kept, config))
             };
-            Ok(Found { rights: at.rights.clone(), environment, before: before.map(open).transpose()? })
+            Ok(Found {
+                principal: at.caller.principal.to_string(),
+                rights: at.rights.clone(),
+                environment,
+                before: before.map(open).transpose()?,
+            })
         })
         .await
     }
 
     /// Proves the configuration that is asked for.
     async fn ready(&self, cluster: &ClusterId, name: &str, found: Found, ask: Ask) -> Result<Ready, Refusal> {
-        let Found { rights, environment, before } = found;
+        let Found { principal, rights, environment, before } = found;
         let mut config = match ask {
             Ask::Create { config, .. } | Ask::Put { config } => config,
             Ask::Patch { patch } => {
@@ -178,7 +184,7 @@ impl ControlPlane {
             Ok(config) => (config, Vec::new()),
             Err(masked) => (config, masked),
         };
-        still_used(&config, before.as_ref().map(|(kept, config)| (kept, config)), &rights, &environment)?;
+        still_used(&config, before.as_ref().map(|(kept, config)| (kept, config)), &rights, &environment, &principal)?;
         let (worker, ground) = self.worker(cluster, Some(rights.clone())).await?;
         blocking(move || {
             let plan = judge(&config, &worker, &masked)?;
@@ -186,7 +192,7 @@ impl ControlPlane {
             for (kind, name) in uses.iter().filter(|(kind, _)| *kind != "signer") {
                 let on = named(&environment, kind, name);
                 if !rights.may(Action::Assign, &on) {
-                    let (principal, resource) = ("the caller".to_owned(), super::gate::told(&on));
+                    let resource = super::gate::told(&on);
                     return Err(Refusal::Forbidden { principal, action: "assign", resource });
                 }
             }
@@ -242,6 +248,7 @@ fn still_used(
     before: Option<(&KeptConnector, &Config)>,
     rights: &Rights,
     environment: &EnvironmentId,
+    principal: &str,
 ) -> Result<(), Refusal> {
     for (kind, key) in [("integration", INTEGRATION), ("connection", CONNECTION)] {
         let name = |config: &Config| config.get(key).map(|name| name.trim().to_owned());
@@ -250,7 +257,7 @@ fn still_used(
         let Some((kept, stored)) = before else { continue };
         let is_known = name(stored).as_ref() == Some(&wanted) && rights.may(Action::Read, &kept.resource());
         if is_known && !rights.may(Action::Assign, &on) {
-            let (principal, resource) = ("the caller".to_owned(), super::gate::told(&on));
+            let (principal, resource) = (principal.to_owned(), super::gate::told(&on));
             return Err(Refusal::Forbidden { principal, action: "assign", resource });
         }
     }
@@ -323,9 +330,9 @@ fn write(
         id,
     };
     if before.is_some() {
-        kept.update(at.table)?
+        kept.update(at.table)?;
     } else {
-        kept.insert(at.table)?
+        kept.insert(at.table)?;
     }
     kept.remember(at.table, &ready.uses, &at.caller.principal.to_string())?;
     Ok(kept)

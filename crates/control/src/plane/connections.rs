@@ -146,7 +146,9 @@ impl ControlPlane {
             at.environment(&environment)?;
             let query = format!("{CONNECTIONS} WHERE environment = ?1");
             let mut all = at.table.rows(&query, [environment.as_str()], read)?;
-            all.iter_mut().for_each(|one| one.spec = mask_spec(&one.spec));
+            for one in &mut all {
+                one.spec = mask_spec(&one.spec);
+            }
             all.extend(of_file);
             all.retain(|one| at.sees(&Resource::Connection(&environment, &one.name)));
             all.sort_by(|a, b| a.name.cmp(&b.name));

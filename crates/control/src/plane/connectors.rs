@@ -133,10 +133,10 @@ impl ControlPlane {
                 Ok(found)
             });
             let changed = changed.await?;
-            let planned = match plane.plan_of(&changed.id) {
-                Some(Ok(plan)) => Ok(plan),
-                // What it names may be there by now.
-                Some(Err(_)) | None => {
+            let planned = match plane.plan_at(&changed) {
+                Some(plan) => Ok(plan),
+                // What it names has changed, or may be there by now.
+                None => {
                     let (worker, _) = plane.worker(&changed.cluster, None).await?;
                     let (control, connector) = (plane.clone(), changed.clone());
                     blocking(move || Ok(control.planned(&connector, &worker))).await?

@@ -17,6 +17,9 @@ use super::{ControlPlane, Inner, Refusal};
 use crate::store::{self, Table};
 use crate::{ClusterId, Error, Integration, Known};
 
+/// The worker's key that names what signs for its cluster.
+const SIGNER: &str = "tidegate.kafka.connection";
+
 /// Read from the store at one moment.
 #[derive(Debug)]
 pub(crate) struct Ground {
@@ -52,7 +55,6 @@ impl Ground {
         let may_use = |on: &Resource<'_>| rights.is_none_or(|rights| rights.may(Action::Assign, on));
         // What signs for the cluster is the cluster's to name: whoever may use the cluster need not be able to use that
         // in a connector of theirs.
-        const SIGNER: &str = "tidegate.kafka.connection";
         let signer = match &config {
             Some(config) => config.get(SIGNER).map(String::as_str),
             None => plane.settings.worker.config().get(SIGNER),
@@ -66,9 +68,9 @@ impl Ground {
         for (name, spec) in table.rows(query, [environment.as_str()], read)? {
             if may_name(&name) {
                 let place = format!("connection/{environment}/{name}");
-                let spec = serde_json::from_str(&spec).map_err(|error| error.to_string());
-                let spec = spec.and_then(|spec| open_spec(&spec, &place, &plane.vault)).map_err(damaged)?;
-                connections.push((name, spec));
+                let kept = serde_json::from_str(&spec).map_err(|error| error.to_string());
+                let opened = kept.and_then(|kept| open_spec(&kept, &place, &plane.vault)).map_err(damaged)?;
+                connections.push((name, opened));
             }
         }
         let is_own = environment == plane.own;

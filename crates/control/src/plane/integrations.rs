@@ -1,4 +1,5 @@
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,10 +11,13 @@ use super::rights::Action;
 use super::{ControlPlane, Page, Refusal, time};
 use crate::integration::{NewIntegration, is_older, read_role};
 use crate::integrations::{change_in, put_in};
-use crate::{Caller, EnvironmentId, Error, Integration, IntegrationId, Proof, store};
+use crate::{Caller, EnvironmentId, Error, Integration, IntegrationId, Patience, Proof, Verdict, store};
 
 /// The environment that `tidegate integration` puts its own in, which has no id: it is the operator's.
 pub(crate) const BEFORE_SERVE: &str = "default";
+
+/// How long a refused role is tried for a client that will ask again.
+const SHORT: Duration = Duration::from_secs(5);
 
 /// An integration, and the connectors that use it.
 #[derive(Debug, Clone)]
@@ -250,7 +254,8 @@ impl ControlPlane {
         self.change_integration(caller, environment, id, "integration.set-role", set).await
     }
 
-    /// Proves it now; with `at_most` an older proof of that age will do (clients that ask at every turn).
+    /// Proves it now; with `at_most` (clients that ask at every turn) a good proof of that age will do, and what is refused
+    /// is not tried for long.
     pub async fn verify_integration(
         &self,
         caller: &Caller,
@@ -265,6 +270,8 @@ impl ControlPlane {
             let last = before.integration.last_proof.as_ref();
             let now = store::now(&plane.0.settings.clock);
             if let (Some(age), Some(last)) = (at_most, last)
+                // What was wrong may have been mended since.
+                && last.verdict == Verdict::Proven
                 && !is_older(Some(last.ended_at), now, age)
             {
                 let last = last.clone();
@@ -278,7 +285,14 @@ impl ControlPlane {
                     let doing = "too many integrations are being proven";
                     Err(Refusal::Busy { kind: "integration", id: id.to_string(), doing })
                 }
-                (Ok(prover), Ok(_permit)) => Ok(plane.0.integrations.verify(&id, &prover).await?),
+                (Ok(prover), Ok(_permit)) => {
+                    // Who asks at every turn comes back by itself, and is not kept waiting for a policy to spread.
+                    let prover = match at_most {
+                        Some(_) => prover.with_patience(Patience { propagation: SHORT, ..Patience::default() }),
+                        None => prover,
+                    };
+                    Ok(plane.0.integrations.verify(&id, &prover).await?)
+                }
             };
             if let Ok((integration, _)) = &proven {
                 plane.0.epoch.fetch_add(1, Ordering::SeqCst);

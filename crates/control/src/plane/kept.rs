@@ -178,15 +178,14 @@ pub(crate) fn open_spec(spec: &Value, place: &str, vault: &Vault) -> Result<Valu
 /// Puts stored secrets in the place of masks.
 pub(crate) fn unmask_spec(spec: &Value, before: Option<&Value>, name: &str) -> Result<Value, Refusal> {
     let mut missing = None;
-    let meant = each_secret(spec, |key, value| match value {
-        Value::String(text) if is_mask(text) => match before.and_then(|before| before.get(key)) {
-            Some(stored) => stored.clone(),
-            None => {
-                missing = Some(key.to_owned());
-                Value::Null
-            }
-        },
-        other => other.clone(),
+    let meant = each_secret(spec, |key, value| {
+        if !value.as_str().is_some_and(is_mask) {
+            return value.clone();
+        }
+        before.and_then(|before| before.get(key)).cloned().unwrap_or_else(|| {
+            missing = Some(key.to_owned());
+            Value::Null
+        })
     });
     match missing {
         None => Ok(meant),

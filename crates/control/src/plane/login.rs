@@ -97,17 +97,13 @@ impl ControlPlane {
         let found = self.0.store.read(move |table| table.first(query, [key], read)).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.as_str());
         let is_right = self.0.passwords.check(hash, password).await?;
-        match found.filter(|_| is_right) {
-            Some((user, _)) => {
-                self.0.attempts.succeeded(&login, origin.address);
-                Ok(user)
-            }
-            None => {
-                self.0.attempts.failed(&login, origin.address);
-                self.note_login("login.fail", &login, "control.unauthenticated", origin).await?;
-                Err(Refusal::Unauthenticated)
-            }
+        if let Some((user, _)) = found.filter(|_| is_right) {
+            self.0.attempts.succeeded(&login, origin.address);
+            return Ok(user);
         }
+        self.0.attempts.failed(&login, origin.address);
+        self.note_login("login.fail", &login, "control.unauthenticated", origin).await?;
+        Err(Refusal::Unauthenticated)
     }
 
     async fn note_login(

@@ -41,7 +41,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use ::connectors::ConnectorPlan;
 use jiff::Timestamp;
 
 pub use accounts::{NewUser, ServiceAccount, User};
@@ -67,6 +66,7 @@ use self::attempts::Attempts;
 use self::claims::Claims;
 use self::first::Beginning;
 use self::passwords::Passwords;
+use self::steer::Planned;
 use self::vault::Vault;
 use crate::store::Store;
 use crate::supervisor::Supervisor;
@@ -90,8 +90,8 @@ pub(crate) struct Inner {
     passwords: Passwords,
     attempts: Attempts,
     claims: Claims,
-    /// What each connector was last planned as, or why it could not be.
-    plans: Mutex<BTreeMap<ConnectorId, Result<Arc<ConnectorPlan>, String>>>,
+    /// What each connector was last planned as and at which revision of its configuration.
+    plans: Mutex<BTreeMap<ConnectorId, (u64, Planned)>>,
     /// Counts changes of what connectors may name: a plan that was made before one is made again.
     epoch: AtomicU64,
     /// Who Tidegate is to customers, once AWS was asked.

@@ -98,17 +98,8 @@ impl RoleName {
             (Self::DeveloperWrite, Level::Connector) => &[Read, Status, Configure],
             (Self::DeveloperRead, Level::Connector) => &[Read, Status],
             (Self::Operator, Level::Connector) => &[Status],
-            (
-                Self::EnvironmentAdmin
-                | Self::CloudClusterAdmin
-                | Self::ResourceOwner
-                | Self::Assigner
-                | Self::ConnectManager
-                | Self::DeveloperRead
-                | Self::DeveloperWrite
-                | Self::Operator,
-                _,
-            ) => &[],
+            // A new role, or a new kind of resource, allows nothing until it is given a row.
+            _ => &[],
         }
     }
 }

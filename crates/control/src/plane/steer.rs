@@ -60,7 +60,7 @@ impl ControlPlane {
 
     /// Tells the supervisor what is wanted of a connector.
     pub(crate) fn want(&self, connector: &KeptConnector, plan: Planned) {
-        self.plans().insert(connector.id.clone(), plan.clone());
+        self.plans().insert(connector.id.clone(), (connector.config_revision, plan.clone()));
         self.0.supervisor.want(Wanted {
             id: connector.id.clone(),
             name: connector.name.as_str().into(),
@@ -90,10 +90,17 @@ impl ControlPlane {
 
     /// What a connector was planned as.
     pub(crate) fn plan_of(&self, id: &ConnectorId) -> Option<Planned> {
-        self.plans().get(id).cloned()
+        self.plans().get(id).map(|(_, planned)| planned.clone())
     }
 
-    pub(crate) fn plans(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConnectorId, Planned>> {
+    /// The plan of the configuration that a connector has now, and of what that names now.
+    pub(crate) fn plan_at(&self, connector: &KeptConnector) -> Option<Arc<ConnectorPlan>> {
+        let plans = self.plans();
+        let (revision, planned) = plans.get(&connector.id)?;
+        planned.as_ref().ok().filter(|_| *revision == connector.config_revision).cloned()
+    }
+
+    pub(crate) fn plans(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConnectorId, (u64, Planned)>> {
         self.0.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -35,7 +35,7 @@ impl ControlPlane {
         self.prune().await?;
         self.keep_topics().await?;
         let failed: Vec<ConnectorId> =
-            self.plans().iter().filter(|(_, plan)| plan.is_err()).map(|(id, _)| id.clone()).collect();
+            self.plans().iter().filter(|(_, (_, plan))| plan.is_err()).map(|(id, _)| id.clone()).collect();
         for id in failed {
             self.replan(&id).await?;
         }

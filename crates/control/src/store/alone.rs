@@ -32,7 +32,7 @@ impl Store {
                 reader.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;").map_err(told)?;
                 inner.readers.push(Mutex::new(reader));
             }
-            inner._held = Some(held);
+            inner.held = Some(held);
             Ok(Self(Arc::new(inner)))
         })
         .await

@@ -39,8 +39,9 @@ struct Inner {
     /// Of a store that is held alone.
     readers: Vec<Mutex<Connection>>,
     next: AtomicUsize,
-    /// Kept while the store is.
-    _held: Option<std::fs::File>,
+    /// Its lock, kept while the store is.
+    #[expect(dead_code, reason = "it ends with its holder")]
+    held: Option<std::fs::File>,
 }
 
 /// Lists are short: with two, one that is not does not hold up the others.
@@ -104,7 +105,7 @@ impl Store {
         // Answers with the mode that it has got: in memory there is no log.
         connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(told)?;
         let (readers, next) = (Vec::new(), AtomicUsize::new(0));
-        Ok(Self(Arc::new(Inner { path, connection: Mutex::new(connection), readers, next, _held: None })))
+        Ok(Self(Arc::new(Inner { path, connection: Mutex::new(connection), readers, next, held: None })))
     }
 
     /// Where it is.

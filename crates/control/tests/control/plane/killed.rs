@@ -15,7 +15,7 @@ use super::{eventually_open, new, no_environment, operator, settings, sink};
 const DIR: &str = "TIDEGATE_KILL_TEST_DIR";
 const RUNS: usize = 100;
 /// The child needs longer to be up while other tests run beside it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn worker() -> WorkerConfig {
     let config: Config = [

@@ -5,6 +5,7 @@ mod killed;
 mod login;
 mod speed;
 mod tenants;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::path::Path;
