@@ -244,7 +244,8 @@ mod tests {
         assert_eq!(logs.of(&id("lcc-two")).len(), 1);
         logs.forget(&id("lcc-one"));
         assert_eq!(logs.of(&id("lcc-one")), []);
-        assert_eq!(logs.rings().bytes, logs.rings().of.values().map(|ring| ring.bytes).sum::<usize>());
+        let rings = logs.rings();
+        assert_eq!(rings.bytes, rings.of.values().map(|ring| ring.bytes).sum::<usize>());
     }
 
     #[test]
