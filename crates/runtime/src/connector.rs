@@ -48,7 +48,7 @@ const TURN: Duration = Duration::from_secs(5);
 /// What leaving the group and closing connections may take after the last cut.
 const LEAVING: Duration = Duration::from_secs(30);
 
-/// A bug in one connector is not the end of the others.
+/// The code that runs a connector panicked. That is a bug, and not the end of the other connectors.
 #[derive(Debug, thiserror::Error)]
 #[error("the connector panicked: {0}")]
 struct Panicked(String);
