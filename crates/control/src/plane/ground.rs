@@ -82,7 +82,7 @@ impl Ground {
             integrations.extend(store::all(table, Some(super::integrations::BEFORE_SERVE))?);
         }
         integrations.retain(|one| may_use(&Resource::Integration(&environment, one.id.as_str())));
-        let epoch = plane.epoch.load(std::sync::atomic::Ordering::SeqCst);
+        let epoch = store::epoch(table)?;
         Ok(Self { is_own, cluster: cluster.clone(), config, connections, of_file, integrations, epoch })
     }
 

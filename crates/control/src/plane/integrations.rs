@@ -1,4 +1,3 @@
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -138,7 +137,6 @@ impl ControlPlane {
                              WHERE id IN (SELECT connector FROM connector_uses WHERE kind = 'integration' AND name = ?1)";
                 at.table.write(query, [id.as_str()])?;
             }
-            plane.0.epoch.fetch_add(1, Ordering::SeqCst);
             deed.after = Some(told(&changed));
             at.used(&environment, changed)
         })
@@ -230,7 +228,6 @@ impl ControlPlane {
             }
             let made = put_in(at.table, made, time(at.now))?;
             at.table.write("INSERT OR IGNORE INTO given_ids (id) VALUES (?1)", [made.id.as_str()])?;
-            plane.0.epoch.fetch_add(1, Ordering::SeqCst);
             deed.after = Some(told(&made));
             at.used(&new.environment, made)
         })
@@ -295,7 +292,6 @@ impl ControlPlane {
                 }
             };
             if let Ok((integration, _)) = &proven {
-                plane.0.epoch.fetch_add(1, Ordering::SeqCst);
                 deed.after = Some(told(integration));
             }
             plane.note(&caller, deed, proven.as_ref().map_or_else(fault::Diagnose::code, |_| "done")).await?;
@@ -341,7 +337,6 @@ impl ControlPlane {
                 return Err(Refusal::InUse { kind: "integration", id: id.to_string(), users });
             }
             deed.before = Some(told(&before));
-            plane.0.epoch.fetch_add(1, Ordering::SeqCst);
             Ok(store::remove(at.table, &id, time(at.now))?)
         })
         .await
