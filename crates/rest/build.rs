@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+#[expect(clippy::disallowed_methods, reason = "how cargo talks to build scripts")]
 fn main() {
     let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
     println!("cargo:rerun-if-changed={}", pages.display());

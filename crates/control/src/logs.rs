@@ -244,7 +244,8 @@ mod tests {
         assert_eq!(logs.of(&id("lcc-two")).len(), 1);
         logs.forget(&id("lcc-one"));
         assert_eq!(logs.of(&id("lcc-one")), []);
-        assert_eq!(logs.rings().bytes, logs.rings().of.values().map(|ring| ring.bytes).sum::<usize>());
+        let rings = logs.rings();
+        assert_eq!(rings.bytes, rings.of.values().map(|ring| ring.bytes).sum::<usize>());
     }
 
     #[test]
@@ -272,9 +273,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_cut_between_characters() {
-        let mut text = Text::default();
-        text.message = "\u{e9}".repeat(LONGEST);
-        let text = text.finish();
+        let text = Text { message: "\u{e9}".repeat(LONGEST), ..Text::default() }.finish();
         assert!(text.len() <= LONGEST + 3 && text.ends_with("\u{e9} .."), "{}", text.len());
     }
 }

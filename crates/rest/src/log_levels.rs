@@ -121,7 +121,8 @@ impl LogLevels {
         next.insert(name.clone(), LogLevel { level, modified });
         let mut changed = Vec::new();
         for (known, setting) in &mut next {
-            if is_below(known, &name) {
+            // Connect's root is above all others, and takes them along.
+            if name == ROOT || is_below(known, &name) {
                 *setting = LogLevel { level, modified };
                 changed.push(known.clone());
             }
@@ -209,14 +210,15 @@ mod tests {
             levels.set("org.apache.kafka.connect.runtime.rest", "trace").unwrap(),
             ["org.apache.kafka.connect.runtime.rest"]
         );
-        levels.set("root", "WARN").unwrap();
-        assert_eq!(applied.lock().unwrap().last().unwrap(), "warn,kafka::group=debug,rest=trace,aws[span]=trace");
+        assert_eq!(applied.lock().unwrap().last().unwrap(), "info,kafka::group=debug,rest=trace,aws[span]=trace");
         let changed = levels.set("org.apache.kafka.connect", "error").unwrap();
         assert_eq!(changed, ["org.apache.kafka.connect", "org.apache.kafka.connect.runtime.rest"]);
         assert_eq!(levels.all()["org.apache.kafka.connect.runtime.rest"].level, "ERROR");
         assert_eq!(levels.all()["org.apache.kafka.connect"].modified, Some(1000));
         let last = applied.lock().unwrap().last().unwrap().clone();
         assert!(last.contains("rest=error") && last.contains("transit=error"), "{last}");
+        assert_eq!(levels.set("root", "WARN").unwrap().len(), 4);
+        assert!(levels.all().values().all(|level| level.level == "WARN"));
     }
 
     #[test]

@@ -263,13 +263,11 @@ impl Supervision {
         let pass = ticket.turn().await;
         let opening = open::open(&self.process, &self.plan, Arc::clone(&self.stats), self.drain_to.clone());
         let mut opening = std::pin::pin!(opening);
-        match tokio::time::timeout(TURN, &mut opening).await {
-            Ok(opened) => opened,
-            Err(_) => {
-                drop(pass);
-                opening.await
-            }
+        if let Ok(opened) = tokio::time::timeout(TURN, &mut opening).await {
+            return opened;
         }
+        drop(pass);
+        opening.await
     }
 
     /// Changes the state, and says so once per change.

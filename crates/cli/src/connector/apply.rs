@@ -36,12 +36,16 @@ pub(super) async fn apply(at: &At, arguments: &ApplyArguments, screen: &Screen) 
     let there = at.api.all(&at.with_cluster("/v1/connectors")).await?;
     let dry = arguments.dry_run;
     let mut exit = Exit::Done;
-    let mut done = Vec::new();
+    let (mut done, mut secrets) = (Vec::new(), Vec::new());
     for one in &wanted {
         let view = there.iter().find(|view| view["name"] == one.name.as_str());
-        match apply_one(at, one, view, dry).await {
+        match apply_one(at, one, view, arguments).await {
             Ok(outcome) => {
-                tell(at, &one.name, outcome, dry, &Difference::between(view, one))?;
+                let difference = Difference::between(view, one);
+                tell(at, &one.name, outcome, dry, &difference)?;
+                if outcome == Outcome::Unchanged && difference.has_secrets {
+                    secrets.push(one.name.as_str());
+                }
                 done.push((one, outcome));
             }
             Err(failure) => {
@@ -49,6 +53,12 @@ pub(super) async fn apply(at: &At, arguments: &ApplyArguments, screen: &Screen) 
                 exit = if exit == Exit::Done { failure.exit } else { exit };
             }
         }
+    }
+    if !secrets.is_empty() {
+        let names = secrets.join(", ");
+        let text =
+            format!("secrets of {names} cannot be compared and were left as they are; --resend sends them again\n");
+        screen.print(text.as_bytes());
     }
     if let Some(pattern) = &arguments.prune {
         let names = there.iter().filter_map(|view| view["name"].as_str());
@@ -61,9 +71,9 @@ pub(super) async fn apply(at: &At, arguments: &ApplyArguments, screen: &Screen) 
         }
     }
     if !dry {
-        for (one, outcome) in done {
+        for (one, became) in done {
             let target = one.target.unwrap_or("RUNNING");
-            if outcome != Outcome::Unchanged {
+            if became != Outcome::Unchanged {
                 let waited = wait::wait(at, &one.name, target, arguments.wait.wait, screen).await?;
                 exit = if exit == Exit::Done { waited } else { exit };
             }
@@ -72,14 +82,19 @@ pub(super) async fn apply(at: &At, arguments: &ApplyArguments, screen: &Screen) 
     Ok(exit)
 }
 
-async fn apply_one(at: &At, wanted: &Wanted, view: Option<&Value>, dry: bool) -> Result<Outcome, Failure> {
+async fn apply_one(
+    at: &At,
+    wanted: &Wanted,
+    view: Option<&Value>,
+    arguments: &ApplyArguments,
+) -> Result<Outcome, Failure> {
     let difference = Difference::between(view, wanted);
     let would = match view {
         None => Outcome::Made,
-        Some(_) if difference.is_empty() => Outcome::Unchanged,
+        Some(_) if difference.is_empty() && !arguments.resend => Outcome::Unchanged,
         Some(_) => Outcome::Changed,
     };
-    if dry {
+    if arguments.dry_run {
         let mut config = wanted.config.clone();
         config.insert("name".to_owned(), wanted.name.clone());
         let found = at.api.post(&at.with_cluster("/v1/connectors:validate"), Some(&json!(config))).await?.body;
@@ -101,13 +116,14 @@ async fn apply_one(at: &At, wanted: &Wanted, view: Option<&Value>, dry: bool) ->
         at.api.create("/v1/connectors", &body).await?;
         return Ok(Outcome::Made);
     };
-    if would == Outcome::Unchanged && !difference.has_secrets {
+    // A configuration that is put is started anew, be it the same.
+    if would == Outcome::Unchanged {
         return Ok(Outcome::Unchanged);
     }
     // Not over somebody else's change since the list was read.
     let tag = format!("\"{}\"", view["revision"]);
     let path = at.path(&wanted.name, "/config");
-    let put = at.api.ask("PUT", &path, Some(&json!(wanted.config)), &[("if-match", &tag)]).await?.body;
+    at.api.ask("PUT", &path, Some(&json!(wanted.config)), &[("if-match", &tag)]).await?;
     if let Some(target) = wanted.target
         && view["target"] != target
     {
@@ -117,9 +133,8 @@ async fn apply_one(at: &At, wanted: &Wanted, view: Option<&Value>, dry: bool) ->
             _ => ":resume",
         };
         at.api.post(&at.path(&wanted.name, verb), None).await?;
-        return Ok(Outcome::Changed);
     }
-    Ok(if put["revision"] == view["revision"] { Outcome::Unchanged } else { Outcome::Changed })
+    Ok(Outcome::Changed)
 }
 
 async fn prune(at: &At, extra: &[&str], arguments: &ApplyArguments, screen: &Screen) -> Result<(), Failure> {

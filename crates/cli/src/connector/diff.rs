@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::files::Wanted;
 
 /// What stands for a secret: two or more asterisks.
-fn is_mask(text: &str) -> bool {
+pub(super) fn is_mask(text: &str) -> bool {
     text.len() >= 2 && text.bytes().all(|byte| byte == b'*')
 }
 
@@ -16,7 +16,7 @@ fn is_mask(text: &str) -> bool {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
     lines: Vec<(char, String)>,
-    /// Secrets cannot be compared: they are sent again, and the server knows whether they are others.
+    /// Secrets cannot be compared.
     pub(super) has_secrets: bool,
 }
 

@@ -161,13 +161,11 @@ fn of_strimzi(origin: &str, value: &Value) -> Result<Wanted, String> {
     named(origin, Some(name), config, state)
 }
 
-fn unknown<'a>(keys: impl Iterator<Item = &'a String>, known: &[&str], place: &str) -> Result<(), String> {
-    for key in keys.filter(|key| !known.contains(&key.as_str())) {
-        let near = fault::suggest(key, known.iter().copied());
-        let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-        return Err(format!("{key} {place} is not known{hint}"));
-    }
-    Ok(())
+fn unknown<'a>(keys: impl IntoIterator<Item = &'a String>, known: &[&str], place: &str) -> Result<(), String> {
+    let Some(key) = keys.into_iter().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+    let near = fault::suggest(key, known.iter().copied());
+    let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    Err(format!("{key} {place} is not known{hint}"))
 }
 
 fn named(

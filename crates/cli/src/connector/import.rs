@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use world::Environment;
 
+use super::diff::is_mask;
 use super::{At, wait};
 use crate::args::{Exit, seconds};
 use crate::remote::{Access, Api, Failure, confirmed, read_secret, say, segment};
@@ -146,6 +147,15 @@ async fn why_not(at: &At, moving: &Moving) -> Result<Option<String>, Failure> {
         .map_or_else(|failure| if failure.is_not_found() { Ok(false) } else { Err(failure) }, |_| Ok(true))?
     {
         return Ok(Some("there is one of this name here already".to_owned()));
+    }
+    let masked = moving.config.as_object().into_iter().flatten();
+    let masked: Vec<&str> =
+        masked.filter(|(_, value)| value.as_str().is_some_and(is_mask)).map(|(key, _)| key.as_str()).collect();
+    if !masked.is_empty() {
+        let keys = masked.join(", ");
+        return Ok(Some(format!(
+            "{keys} is masked there: have it refer to a config provider, or make it here by hand"
+        )));
     }
     let found = at.api.post(&at.with_cluster("/v1/connectors:validate"), Some(&moving.config)).await;
     let found = match found {

@@ -158,6 +158,9 @@ struct ApplyArguments {
     /// Show what would be done, and do nothing; exit code 2 if something would be refused.
     #[arg(long)]
     dry_run: bool,
+    /// Send connectors that look the same, too: what has another secret looks the same.
+    #[arg(long)]
+    resend: bool,
     /// Delete connectors whose names fit this pattern (* is any run of characters) and that no file has.
     #[arg(long, value_name = "PATTERN")]
     prune: Option<String>,

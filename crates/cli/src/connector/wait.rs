@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -27,8 +28,11 @@ pub(super) async fn wait(
         let view = at.get(name).await?;
         let state = text(&view["status"]["connector"]);
         let tasks = view["status"]["tasks"].as_array().map_or(&[][..], Vec::as_slice);
-        screen.status(&format!("{name}: {state}"));
-        if state == target && tasks.iter().all(|task| *task == target) && (target == "STOPPED" || !tasks.is_empty()) {
+        if screen.is_terminal() {
+            screen.status(&format!("{name}: {state}"));
+        }
+        // One that was made paused has no tasks yet.
+        if state == target && tasks.iter().all(|task| *task == target) && (target != "RUNNING" || !tasks.is_empty()) {
             screen.status("");
             return Ok(Exit::Done);
         }
@@ -86,7 +90,8 @@ fn line(name: &str, view: &Value) -> String {
     let mut line = format!("{name}  {}  tasks {}", text(&status["connector"]), tasks.join(","));
     let explanation = &status["explanation"];
     if !explanation.is_null() {
-        line.push_str(&format!("\n  since {}, {} in a row: ", text(&explanation["since"]), explanation["attempts"]));
+        let (since, attempts) = (text(&explanation["since"]), &explanation["attempts"]);
+        write!(line, "\n  since {since}, {attempts} in a row: ").expect("writing to a String does not fail");
         line.push_str(&told(explanation));
     }
     line.push('\n');

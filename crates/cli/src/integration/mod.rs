@@ -225,13 +225,23 @@ impl From<Error> for Failure {
 }
 
 async fn act(arguments: &IntegrationArguments, environment: &Environment, screen: &Screen) -> Result<Exit, Failure> {
+    let is_placeholder = matches!(arguments.verb, Verb::Policy { placeholder: true, .. });
+    if !is_placeholder && arguments.is_remote(environment)? {
+        return Ok(remote::act(arguments, environment, screen).await?);
+    }
+    on_store(arguments, environment, screen).await
+}
+
+/// On those of this machine's store.
+async fn on_store(
+    arguments: &IntegrationArguments,
+    environment: &Environment,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
     if let Verb::Policy { placeholder: true, format, role_name, .. } = &arguments.verb {
         let trust = placeholder_policy();
         say(&written(Written::Role { role: role_name, trust: &trust, permission: None }, *format)?)?;
         return Ok(Exit::Done);
-    }
-    if arguments.is_remote(environment)? {
-        return Ok(remote::act(arguments, environment, screen).await?);
     }
     let clock = Clock::system();
     let form = arguments.output;

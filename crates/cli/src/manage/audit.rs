@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use clap::Subcommand;
 
 use super::{Act, At, text};
@@ -51,11 +53,11 @@ impl Act for AuditCommand {
             let mut path = format!("/v1/audit?page_size={left}");
             for (name, value) in given {
                 if let Some(value) = value {
-                    path.push_str(&format!("&{name}={}", segment(value)));
+                    write!(path, "&{name}={}", segment(value)).expect("writing to a String does not fail");
                 }
             }
             if let Some(cursor) = &cursor {
-                path.push_str(&format!("&cursor={}", segment(cursor)));
+                write!(path, "&cursor={}", segment(cursor)).expect("writing to a String does not fail");
             }
             let answer = at.api.get(&path).await?.body;
             items.extend(answer["items"].as_array().cloned().unwrap_or_default());

@@ -74,10 +74,8 @@ impl ServerArguments {
             (None, None) => plain(DEFAULT.to_owned()),
         };
         let from_context = access.who.is_some();
-        let key = self.api_key.clone().or_else(|| match from_context {
-            true => None,
-            false => variable(environment, "TIDEGATE_API_KEY"),
-        });
+        let of_environment = || if from_context { None } else { variable(environment, "TIDEGATE_API_KEY") };
+        let key = self.api_key.clone().or_else(of_environment);
         if let Some(key) = key {
             let secret = match (&self.secret_file, variable(environment, "TIDEGATE_API_SECRET")) {
                 (Some(file), _) => read_secret(Some(file), &format!("secret of {key}"))?,

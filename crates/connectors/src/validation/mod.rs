@@ -96,7 +96,7 @@ impl KeyText {
     }
 
     /// A setting of a Kafka client.
-    fn of_client(key: &str, client: &str) -> Self {
+    fn of_client(key: &str, name: &str, client: &str) -> Self {
         Self {
             name: key.to_owned(),
             kind: if is_secret(key) { Kind::Password } else { Kind::String }.name(),
@@ -109,7 +109,7 @@ impl KeyText {
             group: None,
             order: -1,
             width: "NONE",
-            display_name: key.to_owned(),
+            display_name: name.to_owned(),
             dependents: Vec::new(),
         }
     }
@@ -150,11 +150,11 @@ pub fn validate(file: &ConnectorFile, worker: &WorkerConfig) -> Validation {
     }
     for client in ["producer", "consumer", "admin"] {
         let prefix = format!("{client}.override.");
-        for (key, _) in config.with_prefix(&prefix) {
-            let key = format!("{prefix}{key}");
+        for (name, _) in config.with_prefix(&prefix) {
+            let key = format!("{prefix}{name}");
             let kind = if is_secret(&key) { Kind::Password } else { Kind::String };
             let value = shown(kind, config.get(&key), None);
-            keys.push(report(KeyText::of_client(&key, client), value, Vec::new(), &mut errors));
+            keys.push(report(KeyText::of_client(&key, name, client), value, Vec::new(), &mut errors));
         }
     }
     for role in [Role::Header, Role::Key, Role::Value] {

@@ -1,7 +1,6 @@
 //! Making connectors, and giving them other configurations.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use ::connectors::{CheckReport, ConfigFault, ConnectorPlan, WorkerConfig, is_secret_key};
 use serde_json::json;
@@ -13,7 +12,7 @@ use super::kept::unmask;
 use super::kept_connector::{Config, KeptConnector};
 use super::rights::{Action, Rights};
 use super::{ConnectorView, ControlPlane, PartitionOffset, Refusal, Target};
-use crate::{Caller, ClusterId, ConnectorId, EnvironmentId};
+use crate::{Caller, ClusterId, ConnectorId, EnvironmentId, store};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -99,7 +98,7 @@ impl ControlPlane {
         let written = self.change(caller, deed, move |at, deed| {
             deed.environment = environment;
             let ready = ready?;
-            if plane.0.epoch.load(Ordering::SeqCst) != ready.epoch {
+            if store::epoch(at.table)? != ready.epoch {
                 return Ok(None);
             }
             let before = KeptConnector::named(at.table, &cluster, &name)?;
@@ -107,6 +106,10 @@ impl ControlPlane {
                 return Err(Refusal::Exists { kind: "connector", id: name });
             }
             allowed(at, &cluster, &name, before.as_ref())?;
+            let environment = at.cluster(&cluster)?;
+            for (kind, used) in ready.uses.iter().filter(|(kind, _)| *kind != "signer") {
+                at.require(Action::Assign, "assign", &named(&environment, kind, used))?;
+            }
             if let Some(expected) = expected {
                 match &before {
                     None => return Err(Refusal::no_connector(&name)),

@@ -1,5 +1,3 @@
-use std::sync::atomic::Ordering;
-
 use ::connectors::Restrictions;
 use identity::{ConnectionFaults, Connections, SpecFault};
 use jiff::Timestamp;
@@ -14,7 +12,7 @@ use super::kept::{Kept, mask_spec, open_spec, seal_spec, unmask_spec};
 use super::kept_connector::KeptConnector;
 use super::rights::Action;
 use super::{ControlPlane, Refusal, Settings, time};
-use crate::{Caller, EnvironmentId};
+use crate::{Caller, EnvironmentId, store};
 
 /// A connection as it is shown.
 #[derive(Debug, Clone, Serialize)]
@@ -206,7 +204,7 @@ impl ControlPlane {
                 at.table.write(query, [home.as_str(), &key])?;
                 let mut users = KeptConnector::that_use(at.table, &home, "connection", &key)?;
                 users.extend(KeptConnector::that_use(at.table, &home, "signer", &key)?);
-                control.0.epoch.fetch_add(1, Ordering::SeqCst);
+                store::changed(at.table)?;
                 let mut after = at.kept_connection(&home, &key)?.ok_or_else(|| no_connection(&key))?;
                 after.spec = mask_spec(&after.spec);
                 deed.before = before.as_ref().map(|before| mask_spec(&before.spec));
@@ -230,7 +228,7 @@ impl ControlPlane {
         name: &str,
         expected: Option<u64>,
     ) -> Result<(), Refusal> {
-        let (plane, environment, name) = (self.clone(), environment.clone(), name.to_owned());
+        let (environment, name) = (environment.clone(), name.to_owned());
         let deed = Deed::new("connection.delete", format!("connection {name} of {environment}")).within(&environment);
         let is_of_file = self.of_file(&environment).iter().any(|one| one.name == name);
         self.change(caller, deed, move |at, deed| {
@@ -260,7 +258,7 @@ impl ControlPlane {
                 return Err(Refusal::InUse { kind: "connection", id: name, users });
             }
             deed.before = Some(mask_spec(&found.spec));
-            plane.0.epoch.fetch_add(1, Ordering::SeqCst);
+            store::changed(at.table)?;
             let query = "DELETE FROM connections WHERE environment = ?1 AND name = ?2";
             Ok(at.table.write(query, [environment.as_str(), &name]).map(drop)?)
         })

@@ -133,14 +133,13 @@ impl ControlPlane {
                 Ok(found)
             });
             let changed = changed.await?;
-            let planned = match plane.plan_at(&changed) {
-                Some(plan) => Ok(plan),
+            let planned = if let Some(plan) = plane.plan_at(&changed) {
+                Ok(plan)
+            } else {
                 // What it names has changed, or may be there by now.
-                None => {
-                    let (worker, _) = plane.worker(&changed.cluster, None).await?;
-                    let (control, connector) = (plane.clone(), changed.clone());
-                    blocking(move || Ok(control.planned(&connector, &worker))).await?
-                }
+                let (worker, _) = plane.worker(&changed.cluster, None).await?;
+                let (control, connector) = (plane.clone(), changed.clone());
+                blocking(move || Ok(control.planned(&connector, &worker))).await?
             };
             plane.want(&changed, planned);
             let control = plane.clone();

@@ -65,10 +65,10 @@ impl Ground {
         let mut connections = Vec::new();
         let query = "SELECT name, spec FROM connections WHERE environment = ?1 ORDER BY name";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-        for (name, spec) in table.rows(query, [environment.as_str()], read)? {
+        for (name, text) in table.rows(query, [environment.as_str()], read)? {
             if may_name(&name) {
                 let place = format!("connection/{environment}/{name}");
-                let kept = serde_json::from_str(&spec).map_err(|error| error.to_string());
+                let kept = serde_json::from_str(&text).map_err(|error| error.to_string());
                 let opened = kept.and_then(|kept| open_spec(&kept, &place, &plane.vault)).map_err(damaged)?;
                 connections.push((name, opened));
             }
@@ -82,7 +82,7 @@ impl Ground {
             integrations.extend(store::all(table, Some(super::integrations::BEFORE_SERVE))?);
         }
         integrations.retain(|one| may_use(&Resource::Integration(&environment, one.id.as_str())));
-        let epoch = plane.epoch.load(std::sync::atomic::Ordering::SeqCst);
+        let epoch = store::epoch(table)?;
         Ok(Self { is_own, cluster: cluster.clone(), config, connections, of_file, integrations, epoch })
     }
 

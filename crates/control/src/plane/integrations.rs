@@ -1,4 +1,4 @@
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,10 +10,13 @@ use super::rights::Action;
 use super::{ControlPlane, Page, Refusal, time};
 use crate::integration::{NewIntegration, is_older, read_role};
 use crate::integrations::{change_in, put_in};
-use crate::{Caller, EnvironmentId, Error, Integration, IntegrationId, Proof, store};
+use crate::{Caller, EnvironmentId, Error, Integration, IntegrationId, Patience, Proof, Verdict, store};
 
 /// The environment that `tidegate integration` puts its own in, which has no id: it is the operator's.
 pub(crate) const BEFORE_SERVE: &str = "default";
+
+/// How long a refused role is tried for a client that will ask again.
+const SHORT: Duration = Duration::from_secs(5);
 
 /// An integration, and the connectors that use it.
 #[derive(Debug, Clone)]
@@ -134,7 +137,6 @@ impl ControlPlane {
                              WHERE id IN (SELECT connector FROM connector_uses WHERE kind = 'integration' AND name = ?1)";
                 at.table.write(query, [id.as_str()])?;
             }
-            plane.0.epoch.fetch_add(1, Ordering::SeqCst);
             deed.after = Some(told(&changed));
             at.used(&environment, changed)
         })
@@ -226,7 +228,6 @@ impl ControlPlane {
             }
             let made = put_in(at.table, made, time(at.now))?;
             at.table.write("INSERT OR IGNORE INTO given_ids (id) VALUES (?1)", [made.id.as_str()])?;
-            plane.0.epoch.fetch_add(1, Ordering::SeqCst);
             deed.after = Some(told(&made));
             at.used(&new.environment, made)
         })
@@ -250,7 +251,8 @@ impl ControlPlane {
         self.change_integration(caller, environment, id, "integration.set-role", set).await
     }
 
-    /// Proves it now; with `at_most` an older proof of that age will do (clients that ask at every turn).
+    /// Proves it now; with `at_most` (clients that ask at every turn) a good proof of that age will do, and what is refused
+    /// is not tried for long.
     pub async fn verify_integration(
         &self,
         caller: &Caller,
@@ -265,6 +267,8 @@ impl ControlPlane {
             let last = before.integration.last_proof.as_ref();
             let now = store::now(&plane.0.settings.clock);
             if let (Some(age), Some(last)) = (at_most, last)
+                // What was wrong may have been mended since.
+                && last.verdict == Verdict::Proven
                 && !is_older(Some(last.ended_at), now, age)
             {
                 let last = last.clone();
@@ -278,10 +282,16 @@ impl ControlPlane {
                     let doing = "too many integrations are being proven";
                     Err(Refusal::Busy { kind: "integration", id: id.to_string(), doing })
                 }
-                (Ok(prover), Ok(_permit)) => Ok(plane.0.integrations.verify(&id, &prover).await?),
+                (Ok(prover), Ok(_permit)) => {
+                    // Who asks at every turn comes back by itself, and is not kept waiting for a policy to spread.
+                    let prover = match at_most {
+                        Some(_) => prover.with_patience(Patience { propagation: SHORT, ..Patience::default() }),
+                        None => prover,
+                    };
+                    Ok(plane.0.integrations.verify(&id, &prover).await?)
+                }
             };
             if let Ok((integration, _)) = &proven {
-                plane.0.epoch.fetch_add(1, Ordering::SeqCst);
                 deed.after = Some(told(integration));
             }
             plane.note(&caller, deed, proven.as_ref().map_or_else(fault::Diagnose::code, |_| "done")).await?;
@@ -327,7 +337,6 @@ impl ControlPlane {
                 return Err(Refusal::InUse { kind: "integration", id: id.to_string(), users });
             }
             deed.before = Some(told(&before));
-            plane.0.epoch.fetch_add(1, Ordering::SeqCst);
             Ok(store::remove(at.table, &id, time(at.now))?)
         })
         .await

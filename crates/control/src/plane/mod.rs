@@ -38,7 +38,6 @@ mod vault;
 mod views;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
@@ -92,8 +91,6 @@ pub(crate) struct Inner {
     claims: Claims,
     /// What each connector was last planned as and at which revision of its configuration.
     plans: Mutex<BTreeMap<ConnectorId, (u64, Planned)>>,
-    /// Counts changes of what connectors may name: a plan that was made before one is made again.
-    epoch: AtomicU64,
     /// Who Tidegate is to customers, once AWS was asked.
     principal: tokio::sync::OnceCell<String>,
     /// Proofs take up to a minute, and calls of AWS: so many at once.
@@ -142,7 +139,6 @@ impl ControlPlane {
             attempts: Attempts::default(),
             claims: Claims::default(),
             plans: Mutex::default(),
-            epoch: AtomicU64::new(0),
             principal: tokio::sync::OnceCell::new(),
             proofs: tokio::sync::Semaphore::new(PROOFS),
             guard: OnceLock::new(),

@@ -25,15 +25,13 @@ pub(crate) enum Action {
     Assign,
     /// Roles on it are given and taken.
     Grant,
-    /// Keys of it are made.
-    Keys,
     /// What was done in it is read.
     Audit,
 }
 
-use Action::{Assign, Audit, Configure, Create, Delete, Grant, Keys, Lifecycle, Logs, Read, Status};
+use Action::{Assign, Audit, Configure, Create, Delete, Grant, Lifecycle, Logs, Read, Status};
 
-const ALL: &[Action] = &[Read, Status, Create, Configure, Lifecycle, Delete, Logs, Assign, Grant, Keys, Audit];
+const ALL: &[Action] = &[Read, Status, Create, Configure, Lifecycle, Delete, Logs, Assign, Grant, Audit];
 
 impl RoleName {
     /// Every role.
@@ -84,10 +82,12 @@ impl RoleName {
     /// What it allows to do to a resource of that level, where it is given on that or above (confluent.md 4).
     fn actions(self, on: Level) -> &'static [Action] {
         match (self, on) {
-            (Self::OrganizationAdmin, _) => ALL,
+            (Self::OrganizationAdmin, _)
+            | (Self::EnvironmentAdmin, Level::Cluster | Level::Connector | Level::Integration | Level::Connection) => {
+                ALL
+            }
             (Self::EnvironmentAdmin, Level::Environment) => &[Read, Configure, Grant, Audit],
-            (Self::EnvironmentAdmin, Level::Cluster | Level::Connector | Level::Integration | Level::Connection) => ALL,
-            (Self::CloudClusterAdmin, Level::Cluster) => &[Read, Keys],
+            (Self::CloudClusterAdmin, Level::Cluster) => &[Read],
             (Self::CloudClusterAdmin, Level::Connector) => &[Read, Status, Create, Configure, Lifecycle, Delete, Logs],
             (Self::ResourceOwner, Level::Connector) => {
                 &[Read, Status, Create, Configure, Lifecycle, Delete, Logs, Grant]

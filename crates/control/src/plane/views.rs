@@ -62,6 +62,7 @@ pub struct Explanation {
     pub retry_in: Option<Duration>,
 }
 
+#[expect(clippy::ref_option, reason = "serde hands fields over by reference")]
 fn seconds<S: serde::Serializer>(wait: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     wait.map(|wait| wait.as_secs_f64()).serialize(serializer)
 }

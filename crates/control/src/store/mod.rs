@@ -21,7 +21,7 @@ use world::Clock;
 use crate::Error;
 
 pub use alone::back_up;
-pub(crate) use rows::{all, insert, one, remove, role_holder, save};
+pub(crate) use rows::{all, changed, epoch, insert, one, remove, role_holder, save};
 pub use trouble::Trouble;
 
 /// The file. Cloning shares its connections.
@@ -40,7 +40,6 @@ struct Inner {
     readers: Vec<Mutex<Connection>>,
     next: AtomicUsize,
     /// Its lock, kept while the store is.
-    #[expect(dead_code, reason = "it ends with its holder")]
     held: Option<std::fs::File>,
 }
 

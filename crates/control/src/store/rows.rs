@@ -66,6 +66,7 @@ pub(crate) fn insert(table: &Table<'_>, new: &Integration) -> Result<bool, Error
     ];
     table.transaction.execute(query, values).map_err(table.failed())?;
     save_ids(table, new)?;
+    changed(table)?;
     Ok(true)
 }
 
@@ -86,6 +87,7 @@ pub(crate) fn save(table: &Table<'_>, changed: &Integration) -> Result<(), Error
         return Err(Error::Changed { id: changed.id.clone() });
     }
     save_ids(table, changed)?;
+    self::changed(table)?;
     save_proof(table, changed)
 }
 
@@ -99,8 +101,21 @@ pub(crate) fn remove(table: &Table<'_>, id: &IntegrationId, now: Timestamp) -> R
     let query = "UPDATE integrations SET deleted_at = ?2, revision = revision + 1 WHERE id = ?1 AND deleted_at IS NULL";
     match table.transaction.execute(query, params![id.as_str(), now.as_millisecond()]).map_err(table.failed())? {
         0 => Err(Error::Unknown { id: id.clone() }),
-        _ => Ok(()),
+        _ => changed(table),
     }
+}
+
+/// Counts changes of what connectors may name, by whichever process: a plan that was made before one is made again.
+pub(crate) fn changed(table: &Table<'_>) -> Result<(), Error> {
+    let query = "INSERT INTO settings (name, value) VALUES ('epoch', '1')
+                 ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1";
+    table.write(query, []).map(drop)
+}
+
+/// How many of them there were.
+pub(crate) fn epoch(table: &Table<'_>) -> Result<u64, Error> {
+    let query = "SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'epoch'";
+    Ok(table.first(query, [], |row| row.get(0))?.unwrap_or_default())
 }
 
 fn save_ids(table: &Table<'_>, integration: &Integration) -> Result<(), Error> {

@@ -249,6 +249,8 @@ fn flawed(field: &str, value: &str, rule: &str) -> Problem {
             problem.entries[0].resolution = Some("begin with the first page again".into());
             return problem;
         }
+        // A setting of ours, which no request can mend.
+        setting if setting.starts_with("--") => return Problem::bad_request(format!("{setting} {rule}")),
         "role ARN" => "/config/customer_iam_role_arn".into(),
         "name" | "display name" | "display_name" => "/display_name".into(),
         "environment" => "/environment/id".into(),

@@ -65,6 +65,7 @@ impl ApiError {
         match astray {
             Astray::Ambiguous(why) => Self::bad(why),
             Astray::NotFound => plain(StatusCode::NOT_FOUND),
+            Astray::NoTask => Self { typed: true, ..plain(StatusCode::NOT_FOUND) },
             // Without the `Allow` that RFC 9110 asks for: Connect leaves it out, too.
             Astray::Method => plain(StatusCode::METHOD_NOT_ALLOWED),
             // No error; it is answered before this is asked.

@@ -37,6 +37,8 @@ pub(super) enum Astray {
     /// Segments that mean different things to different servers.
     Ambiguous(&'static str),
     NotFound,
+    /// A task's number is none: JAX-RS has found the endpoint by then, and says so in the answer's type.
+    NoTask,
     Method,
     /// `OPTIONS`: the methods that there are.
     Options(String),
@@ -88,7 +90,7 @@ fn path(text: &str) -> Result<Path, Astray> {
     }
     let parts: Vec<&str> = decoded.iter().map(Cow::as_ref).collect();
     let name = |name: &str| name.to_owned();
-    let task = |task: &str| task.parse().map_err(|_| Astray::NotFound);
+    let task = |task: &str| task.parse().map_err(|_| Astray::NoTask);
     Ok(match parts.as_slice() {
         [] => Path::Root,
         ["health"] => Path::Health,

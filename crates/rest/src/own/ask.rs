@@ -145,13 +145,15 @@ pub(super) enum Content {
 
 impl Reply {
     /// 200 with what was asked for.
+    #[expect(clippy::needless_pass_by_value, reason = "callers have no more use for it")]
     pub(super) fn shown(value: impl Serialize) -> Self {
-        Self::json(StatusCode::OK, value)
+        Self::json(StatusCode::OK, &value)
     }
 
     /// 201 with what was made.
+    #[expect(clippy::needless_pass_by_value, reason = "callers have no more use for it")]
     pub(super) fn made(value: impl Serialize, location: String) -> Self {
-        Self { location: Some(location), ..Self::json(StatusCode::CREATED, value) }
+        Self { location: Some(location), ..Self::json(StatusCode::CREATED, &value) }
     }
 
     /// 204.
@@ -160,7 +162,7 @@ impl Reply {
     }
 
     /// A page of a list.
-    pub(super) fn page(items: Vec<Value>, next: Option<String>) -> Self {
+    pub(super) fn page(items: &[Value], next: Option<&str>) -> Self {
         Self::shown(json!({ "items": items, "next": next }))
     }
 
@@ -177,8 +179,8 @@ impl Reply {
         self
     }
 
-    fn json(status: StatusCode, value: impl Serialize) -> Self {
-        let body = Content::Json(as_json(&value));
+    fn json<T: Serialize>(status: StatusCode, value: &T) -> Self {
+        let body = Content::Json(as_json(value));
         Self { status, body, revision: None, location: None }
     }
 }

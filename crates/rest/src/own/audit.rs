@@ -20,5 +20,5 @@ pub(super) async fn list(ask: Ask) -> Result<Reply, Trouble> {
         page: after,
         size,
     };
-    Ok(Paging::of(ask.plane().audit(&ask.caller, query).await?, as_json))
+    Ok(Paging::of(&ask.plane().audit(&ask.caller, query).await?, as_json))
 }

@@ -14,7 +14,7 @@ pub(super) async fn list(ask: Ask) -> Result<Reply, Trouble> {
     let Paging { size, after } = ask.paging()?;
     let page = ask.plane().integrations(&ask.caller, &environment, after.as_deref(), size).await?;
     let now = ask.now();
-    Ok(Paging::of(page, |one| as_shown(one, now)))
+    Ok(Paging::of(&page, |one| as_shown(one, now)))
 }
 
 pub(super) async fn show(ask: Ask) -> Result<Reply, Trouble> {

@@ -1,5 +1,7 @@
 //! API keys and role bindings.
 
+use std::fmt::Write as _;
+
 use control::{ApiKey, Caller, ControlPlane, IssuedKey, KeyScope, NewBinding};
 use serde_json::{Value, json};
 
@@ -52,7 +54,7 @@ fn as_shown(key: &ApiKey) -> Value {
 pub(super) async fn role_bindings(ask: Ask) -> Result<Reply, Trouble> {
     let Paging { size, after } = ask.paging()?;
     let pattern = ask.parameter("crn_pattern");
-    Ok(Paging::of(ask.plane().role_bindings(&ask.caller, pattern, after.as_deref(), size).await?, as_json))
+    Ok(Paging::of(&ask.plane().role_bindings(&ask.caller, pattern, after.as_deref(), size).await?, as_json))
 }
 
 pub(super) async fn role_binding(ask: Ask) -> Result<Reply, Trouble> {
@@ -90,7 +92,7 @@ async fn resource_name(ask: &Ask, plane: &ControlPlane, caller: &Caller) -> Resu
     };
     let wants = |key, what: &str| Err(Trouble::flaw(key, None, format!("needs {what} beside it")));
     match &environment {
-        Some(environment) => name.push_str(&format!("/environment={environment}")),
+        Some(environment) => write!(name, "/environment={environment}").expect("writing to a String does not fail"),
         None if integration.is_some() => return wants("integration", "environment"),
         None => {}
     }
@@ -98,12 +100,14 @@ async fn resource_name(ask: &Ask, plane: &ControlPlane, caller: &Caller) -> Resu
         (None, Some(_), _) => return wants("connector", "cluster"),
         (Some(_), _, Some(_)) => return wants("integration", "environment, and no cluster"),
         (Some(cluster), connector, None) => {
-            name.push_str(&format!("/cloud-cluster={cluster}"));
+            write!(name, "/cloud-cluster={cluster}").expect("writing to a String does not fail");
             if let Some(connector) = connector {
-                name.push_str(&format!("/connector={connector}"));
+                write!(name, "/connector={connector}").expect("writing to a String does not fail");
             }
         }
-        (None, None, Some(integration)) => name.push_str(&format!("/provider-integration={integration}")),
+        (None, None, Some(integration)) => {
+            write!(name, "/provider-integration={integration}").expect("writing to a String does not fail")
+        }
         (None, None, None) => {}
     }
     Ok(name)

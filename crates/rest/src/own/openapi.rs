@@ -8,8 +8,7 @@ use super::shapes::PROBLEM;
 use super::table::{ROUTES, Route};
 use super::trouble::Trouble;
 
-pub(super) async fn show(ask: Ask) -> Result<Reply, Trouble> {
-    drop(ask);
+pub(super) fn show(_: &Ask) -> Result<Reply, Trouble> {
     Ok(Reply::shown(document()))
 }
 
@@ -64,7 +63,7 @@ fn operation(route: &Route) -> Value {
         .collect();
     for param in route.query {
         parameters.push(json!({
-            "name": param.name, "in": "query", "required": false, "description": param.doc, "schema": param.kind.schema(true),
+            "name": param.name, "in": "query", "required": false, "description": param.doc, "schema": param.kind.schema(),
         }));
     }
     if route.conditional {
@@ -107,7 +106,7 @@ fn operation(route: &Route) -> Value {
     if !matches!(route.body, Kind::Nothing) {
         operation["requestBody"] = json!({
             "required": true,
-            "content": { "application/json": { "schema": route.body.schema(true) } },
+            "content": { "application/json": { "schema": route.body.schema() } },
         });
     }
     operation
@@ -127,7 +126,7 @@ fn answer(route: &Route) -> Value {
         }
         answer => {
             let mut shown = json!({
-                "description": description, "content": { "application/json": { "schema": answer.schema(false) } },
+                "description": description, "content": { "application/json": { "schema": answer.schema() } },
             });
             if let Kind::Object(shape) = answer
                 && shape.members.iter().any(|member| member.name == "revision")

@@ -5,7 +5,7 @@ use super::trouble::Trouble;
 
 include!(concat!(env!("OUT_DIR"), "/error_pages.rs"));
 
-pub(super) async fn show(ask: Ask) -> Result<Reply, Trouble> {
+pub(super) fn show(ask: &Ask) -> Result<Reply, Trouble> {
     let code = ask.part("code");
     let found = PAGES.binary_search_by_key(&code, |(known, _)| known);
     let (_, page) = found.map(|at| PAGES[at]).map_err(|_| Trouble::not_found("error code", code))?;

@@ -44,12 +44,13 @@ impl Paging {
         let rest = &all[start..];
         let shown = &rest[..rest.len().min(self.size)];
         let next = (rest.len() > shown.len()).then(|| shown.last().map(|last| encode(&key(last)))).flatten();
-        Reply::page(shown.iter().map(show).collect(), next)
+        Reply::page(&shown.iter().map(show).collect::<Vec<_>>(), next.as_deref())
     }
 
     /// A page that the control plane has cut, with a cursor of its own.
-    pub(super) fn of<T>(page: control::Page<T>, show: impl Fn(&T) -> Value) -> Reply {
-        Reply::page(page.items.iter().map(show).collect(), page.next.as_deref().map(encode))
+    pub(super) fn of<T>(page: &control::Page<T>, show: impl Fn(&T) -> Value) -> Reply {
+        let items: Vec<_> = page.items.iter().map(show).collect();
+        Reply::page(&items, page.next.as_deref().map(encode).as_deref())
     }
 }
 

@@ -62,8 +62,11 @@ pub(super) async fn read(request: Request) -> Result<Read, Trouble> {
     Ok(Read { route, path, query, body, bytes, expected, key, target })
 }
 
+/// A route, and the parts of a path that it has names for.
+type Found<'a> = (&'static Route, Vec<(&'static str, &'a str)>);
+
 /// The route of a path, and the parts of it that have names, still encoded.
-fn find<'a>(method: &str, path: &'a str) -> Result<(&'static Route, Vec<(&'static str, &'a str)>), Trouble> {
+fn find<'a>(method: &str, path: &'a str) -> Result<Found<'a>, Trouble> {
     // HEAD is GET without its body, which hyper leaves out.
     let wanted = if method == "HEAD" { "GET" } else { method };
     let fitting: Vec<_> =
@@ -77,16 +80,14 @@ fn find<'a>(method: &str, path: &'a str) -> Result<(&'static Route, Vec<(&'stati
         return Err(Trouble::NoRoute { path, near });
     }
     let mut allowed: Vec<_> = fitting.iter().map(|(route, _)| route.method).collect();
-    match fitting.into_iter().find(|(route, _)| route.method == wanted) {
-        Some(found) => Ok(found),
-        None => {
-            if allowed.contains(&"GET") {
-                allowed.push("HEAD");
-            }
-            let (path, method) = (path.chars().take(200).collect(), method.chars().take(40).collect());
-            Err(Trouble::Method { path, method, allowed: allowed.join(", ") })
-        }
+    if let Some(found) = fitting.into_iter().find(|(route, _)| route.method == wanted) {
+        return Ok(found);
     }
+    if allowed.contains(&"GET") {
+        allowed.push("HEAD");
+    }
+    let (path, method) = (path.chars().take(200).collect(), method.chars().take(40).collect());
+    Err(Trouble::Method { path, method, allowed: allowed.join(", ") })
 }
 
 /// How much of a template is said literally.

@@ -145,7 +145,7 @@ impl Kind {
             }
             Self::Number if !value.is_number() => wrong("must be a number".to_owned()),
             Self::Flag if !value.is_boolean() => wrong("must be true or false".to_owned()),
-            Self::Time if !value.as_str().is_some_and(|text| text.parse::<Timestamp>().is_ok()) => {
+            Self::Time if value.as_str().is_none_or(|text| text.parse::<Timestamp>().is_err()) => {
                 wrong("must be a time as in 2026-11-23T14:00:00Z".to_owned());
             }
             Self::Config | Self::Patch => match value.as_object() {
@@ -192,8 +192,8 @@ impl Kind {
         }
     }
 
-    /// As JSON Schema (2020-12, of OpenAPI 3.1). `closed`: members that are not described are refused.
-    pub(super) fn schema(&self, closed: bool) -> Value {
+    /// As JSON Schema (2020-12, of OpenAPI 3.1).
+    pub(super) fn schema(&self) -> Value {
         match self {
             Self::Text { least, most } => text_schema(*least, *most, None),
             Self::Secret { least, most } => text_schema(*least, *most, Some("password")),
@@ -213,12 +213,12 @@ impl Kind {
             Self::Any | Self::Nothing => json!({}),
             Self::Plain(_) => json!({ "type": "string" }),
             Self::Object(shape) => json!({ "$ref": format!("#/components/schemas/{}", shape.name) }),
-            Self::List(kind) => json!({ "type": "array", "items": kind.schema(closed) }),
+            Self::List(kind) => json!({ "type": "array", "items": kind.schema() }),
             Self::Page(shape) => json!({
                 "type": "object",
                 "required": ["items", "next"],
                 "properties": {
-                    "items": { "type": "array", "items": Self::Object(shape).schema(closed) },
+                    "items": { "type": "array", "items": Self::Object(shape).schema() },
                     "next": {
                         "type": ["string", "null"],
                         "description": "The cursor of the next page; null on the last one."
@@ -231,12 +231,10 @@ impl Kind {
     /// All objects that are named in it.
     pub(super) fn shapes(&self, found: &mut Vec<&'static Shape>) {
         match self {
-            Self::Object(shape) | Self::Page(shape) => {
-                if !found.iter().any(|known| known.name == shape.name) {
-                    found.push(shape);
-                    for member in shape.members {
-                        member.kind.shapes(found);
-                    }
+            Self::Object(shape) | Self::Page(shape) if !found.iter().any(|known| known.name == shape.name) => {
+                found.push(shape);
+                for member in shape.members {
+                    member.kind.shapes(found);
                 }
             }
             Self::List(kind) => kind.shapes(found),
@@ -283,11 +281,11 @@ impl Shape {
         }
     }
 
-    /// As JSON Schema.
+    /// As JSON Schema. `closed`: members that are not described are refused.
     pub(super) fn schema(&self, closed: bool) -> Value {
         let mut properties = Map::new();
         for Member { name, kind, need, doc } in self.members {
-            let mut schema = kind.schema(closed);
+            let mut schema = kind.schema();
             if *need != Need::Must {
                 schema = nullable(schema);
             }
@@ -341,9 +339,8 @@ fn name_of(value: &Value) -> &'static str {
 /// A value as a person is shown it: cut off.
 fn shown(value: &Value) -> Option<String> {
     let text = match value {
-        Value::Null => return None,
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
         Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Object(_) => return None,
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     };
     Some(text.chars().take(120).collect())

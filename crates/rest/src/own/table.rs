@@ -112,6 +112,13 @@ macro_rules! run {
     };
 }
 
+/// The same for one that waits for nothing.
+macro_rules! at_once {
+    ($module:ident :: $name:ident) => {
+        |ask| Box::pin(std::future::ready($module::$name(&ask)))
+    };
+}
+
 const fn get(path: &'static str, name: &'static str, summary: &'static str, run: Handler) -> Route {
     Route::new("GET", path, name, summary, run)
 }
@@ -138,10 +145,10 @@ const fn object(shape: &'static super::shape::Shape) -> Kind {
 
 /// All of them.
 pub(super) static ROUTES: &[Route] = &[
-    get("/v1/openapi.json", "getOpenApi", "This surface, described", run!(openapi::show)).answers(Kind::Open),
-    get("/v1/errors/{code}", "getErrorPage", "What a code means, and what to do", run!(pages::show))
+    get("/v1/openapi.json", "getOpenApi", "This surface, described", at_once!(openapi::show)).answers(Kind::Open),
+    get("/v1/errors/{code}", "getErrorPage", "What a code means, and what to do", at_once!(pages::show))
         .answers(Kind::Plain("text/markdown; charset=utf-8")),
-    get("/v1/caller", "getCaller", "Who the credentials are", run!(places::caller)).answers(object(&s::CALLER)),
+    get("/v1/caller", "getCaller", "Who the credentials are", at_once!(places::caller)).answers(object(&s::CALLER)),
     get("/v1/organization", "getOrganization", "The organization", run!(places::organization))
         .answers(object(&s::ORGANIZATION)),
     // environments and clusters

@@ -307,7 +307,9 @@ async fn tenant(harness: &Harness, name: &str) -> Tenant {
     let integration = plane.create_integration(&by, new).await.expect("an integration").integration.id;
     // A connector, as this tenant: what it is made of may only be what tenants have.
     let path = format!("/v1/connectors?cluster={cluster}");
-    let body = json!({ "name": format!("{name}-orders"), "cluster": cluster, "config": harness.aiven(&[]), "target": "STOPPED" });
+    let converters =
+        ["key.converter", "value.converter"].map(|key| (key, "org.apache.kafka.connect.storage.StringConverter"));
+    let body = json!({ "name": format!("{name}-orders"), "cluster": cluster, "config": harness.aiven(&converters), "target": "STOPPED" });
     let made =
         harness.ask(Method::POST, "/v1/connectors").basic(&key.key.id, key.secret.expose()).json(&body).send().await;
     assert_eq!(made.status, StatusCode::CREATED, "{path}: {:#}", made.json());
@@ -362,15 +364,15 @@ impl Named<'_> {
         let query = query.or(Some(("cluster", self.cluster))).filter(|(name, _)| takes(name));
         let query = query.or(Some(("environment", self.environment))).filter(|(name, _)| takes(name));
         if let Some((name, value)) = query {
-            path.push_str(&format!("?{name}={value}"));
+            path = format!("{path}?{name}={value}");
         }
         path
     }
 
     fn body(&self, id: &str) -> Option<Value> {
         Some(match id {
-            "createEnvironment" | "createServiceAccount" => return None, // they name nothing
-            "createUser" => return None,
+            // They name nothing.
+            "createEnvironment" | "createServiceAccount" | "createUser" => return None,
             "createCluster" => {
                 json!({ "display_name": "x", "environment": self.environment, "config": { "bootstrap.servers": "a:1" } })
             }
@@ -462,6 +464,9 @@ async fn two_tenants_cannot_see_each_other_through_any_route() {
                 continue; // it does not end where it is allowed; the connectors that it tells are those of listConnectors
             }
             let method: Method = method.to_uppercase().parse().expect("a method");
+            let path = of_ana.path(template, operation);
+            let unknown = problem(&harness.ask(method.clone(), &path).send().await, 401);
+            assert_eq!(unknown["code"], "control.unauthenticated", "{id}");
             let mut answers = Vec::new();
             for named in [&of_ana, &of_nobody] {
                 let Some(body) = named.body(id) else { continue };

@@ -63,3 +63,53 @@ async fn a_second_serve_on_the_same_directory_is_refused() {
     assert_eq!(refused.code(), "control.held");
     assert!(refused.hint().is_some_and(|hint| hint.contains("--data-dir")));
 }
+
+#[tokio::test]
+async fn a_damaged_store_and_another_key_are_refused_with_what_to_do() {
+    let world = Plane::new().await;
+    let caller = operator();
+    let cluster = world.plane.default_cluster(&caller).await.unwrap();
+    for n in 0..20 {
+        world.plane.create_connector(&caller, &cluster, new(&format!("c{n}"), sink(&[]))).await.unwrap();
+    }
+    world.plane.close().await;
+    let copy = tempfile::tempdir().unwrap();
+    world.plane.backup(&copy.path().join("tidegate.db")).await.unwrap();
+    let again = world.plane.backup(&copy.path().join("tidegate.db")).await.unwrap_err();
+    assert_eq!(again.code(), "integration.store-file", "nothing is written over");
+
+    let key = copy.path().join("tidegate.key");
+    let open_copy = || {
+        let mut settings = world.settings();
+        settings.data_dir = copy.path().to_owned();
+        super::open(settings)
+    };
+    let lost = open_copy().await.unwrap_err();
+    assert_eq!(lost.code(), "control.key");
+    assert!(lost.to_string().contains("it is not there") && !key.exists(), "a lost key is not made anew: {lost}");
+    std::fs::write(&key, [7; 32]).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert!(open_copy().await.unwrap_err().to_string().contains("it is another one"));
+    std::fs::copy(world.dir().join("tidegate.key"), &key).unwrap();
+    let plane = super::eventually_open({
+        let mut settings = world.settings();
+        settings.data_dir = copy.path().to_owned();
+        settings
+    })
+    .await;
+    assert_eq!(plane.connectors(&caller, &cluster).await.unwrap().len(), 20);
+    plane.close().await;
+    drop(plane);
+
+    let broken = tempfile::tempdir().unwrap();
+    let mut bytes = std::fs::read(copy.path().join("tidegate.db")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8192].fill(0xa5);
+    std::fs::write(broken.path().join("tidegate.db"), bytes).unwrap();
+    std::fs::copy(&key, broken.path().join("tidegate.key")).unwrap();
+    let mut settings = world.settings();
+    settings.data_dir = broken.path().to_owned();
+    let refused = super::open(settings).await.unwrap_err();
+    assert!(refused.to_string().ends_with("is damaged"), "{refused}");
+    assert!(refused.hint().is_some_and(|hint| hint.contains("put a copy of it back")));
+}

@@ -26,6 +26,7 @@ use ::connectors as connectors_crate;
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// A control plane over an embedded broker.
+#[expect(clippy::struct_field_names, reason = "it is the plane")]
 pub(crate) struct Plane {
     pub(crate) plane: ControlPlane,
     #[expect(dead_code, reason = "it ends with its holder")]

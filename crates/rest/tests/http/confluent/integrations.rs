@@ -205,7 +205,24 @@ async fn a_role_that_is_not_as_it_must_be_is_400_with_what_to_paste() {
     assert_eq!(answer.status, 400);
     let detail = answer.json()["errors"][0]["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("without an external ID"), "{detail}");
-    assert!(detail.contains(made["config"]["external_id"].as_str().unwrap()), "{detail}");
+    let external_id = made["config"]["external_id"].as_str().unwrap();
+    assert!(detail.contains(external_id), "{detail}");
+    // Mended as told, it is proven at once: only a good proof is not made again.
+    customer(&scene).update_trust("orders", &trust(principal, external_id)).await.unwrap();
+    let mended = scene.cli(Method::POST, "/pim/v2/integrations:validate", Some(&body)).await;
+    assert_eq!(mended.status, 204, "{:?}", mended.body);
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_there_keeps_nobody_waiting_for_a_minute() {
+    let scene = Scene::start().await;
+    let made = create(&scene, "orders", &role("not-there-yet")).await;
+    let body = json!({ "id": made["id"], "environment": { "id": scene.environment } }).to_string();
+    let asked = scene.terraform(Method::POST, "/pim/v2/integrations:validate", Some(&body));
+    let answer = tokio::time::timeout(Duration::from_secs(30), asked).await.expect("sooner");
+    assert_eq!(answer.status, 400);
+    let detail = answer.json()["errors"][0]["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("there is no role"), "{detail}");
 }
 
 #[tokio::test]

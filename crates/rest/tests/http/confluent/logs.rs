@@ -11,9 +11,10 @@ use super::scene::Scene;
 #[tokio::test]
 async fn the_log_of_a_connector_is_searched_by_its_resource_name() {
     let logs = Logs::default();
+    // For the whole process, as in `serve`: what is said for the first time on a thread without a subscriber would be
+    // taken for what nobody wants to hear. Other tests' connectors are kept apart by their ids.
     let subscriber = tracing_subscriber::registry().with(logs.layer(Clock::system()));
-    // All of this test's work is done on this thread.
-    let _heard = tracing::subscriber::set_default(subscriber);
+    tracing::subscriber::set_global_default(subscriber).expect("no other test of this process has one");
     let scene = Scene::with(|settings, _, _, _| settings.logs = logs).await;
     scene.harness.broker.create_topic("orders", 1, &[]).await.expect("a topic");
     let config = scene.harness.aiven(&[("name", "orders-1")]);
