@@ -249,12 +249,12 @@ impl Diagnose for Error {
 
     fn hint(&self) -> Option<Cow<'static, str>> {
         Some(match self {
-            Self::File { .. } => "give another file with --store or TIDEGATE_STORE, in a directory that this user may write to".into(),
+            Self::File { .. } => "give another file with --store (of serve: --data-dir), in a directory that this user may write to".into(),
             Self::NoStore { .. } => {
-                "give the file with --store or TIDEGATE_STORE; the first tidegate integration create makes it".into()
+                "give the file with --store (of serve: --data-dir); the first tidegate integration create makes it".into()
             }
             Self::Store { trouble, .. } => trouble.hint().into(),
-            Self::Foreign { .. } => "give another file with --store or TIDEGATE_STORE".into(),
+            Self::Foreign { .. } => "give another file with --store (of serve: --data-dir)".into(),
             Self::Newer { .. } => "use the release that wrote it, or a later one".into(),
             Self::Held { .. } => "end the other tidegate serve, or give this one a directory of its own with --data-dir".into(),
             Self::Key { .. } => "put back the tidegate.key that belongs to the store: without it, the secrets in it cannot be had by anybody".into(),

@@ -273,9 +273,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_cut_between_characters() {
-        let mut text = Text::default();
-        text.message = "\u{e9}".repeat(LONGEST);
-        let text = text.finish();
+        let text = Text { message: "\u{e9}".repeat(LONGEST), ..Text::default() }.finish();
         assert!(text.len() <= LONGEST + 3 && text.ends_with("\u{e9} .."), "{}", text.len());
     }
 }

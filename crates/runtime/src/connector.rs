@@ -48,7 +48,7 @@ const TURN: Duration = Duration::from_secs(5);
 /// What leaving the group and closing connections may take after the last cut.
 const LEAVING: Duration = Duration::from_secs(30);
 
-/// A bug in one connector is not the end of the others.
+/// The code that runs a connector panicked. That is a bug, and not the end of the other connectors.
 #[derive(Debug, thiserror::Error)]
 #[error("the connector panicked: {0}")]
 struct Panicked(String);
@@ -263,13 +263,11 @@ impl Supervision {
         let pass = ticket.turn().await;
         let opening = open::open(&self.process, &self.plan, Arc::clone(&self.stats), self.drain_to.clone());
         let mut opening = std::pin::pin!(opening);
-        match tokio::time::timeout(TURN, &mut opening).await {
-            Ok(opened) => opened,
-            Err(_) => {
-                drop(pass);
-                opening.await
-            }
+        if let Ok(opened) = tokio::time::timeout(TURN, &mut opening).await {
+            return opened;
         }
+        drop(pass);
+        opening.await
     }
 
     /// Changes the state, and says so once per change.

@@ -187,7 +187,7 @@ impl<'a> Offsets<'a> {
             return Ok(());
         }
         let sink = self.process.clients().s3(self.plan.connection(), open::s3_options(self.plan))?;
-        let committer = Outsider::new(self.cluster.clone(), self.plan.group());
+        let outsider = Outsider::new(self.cluster.clone(), self.plan.group());
         let (recipe, lanes) = (self.plan.recipe().as_deref().map(Recipe::name_of), self.plan.router().lanes());
         let finish = async |partition: TopicPartition, committed: Committed| {
             let assigned = Assigned {
@@ -198,7 +198,7 @@ impl<'a> Offsets<'a> {
                 committed: true,
                 metadata: committed.metadata,
             };
-            match settle(&assigned, &sink, &committer, recipe.as_ref(), lanes).await? {
+            match settle(&assigned, &sink, &outsider, recipe.as_ref(), lanes).await? {
                 Settled::Done => Ok(()),
                 Settled::Torn { from } => Err(Fault::new(OffsetsError::Torn { partition, from })),
                 Settled::Fenced => Err(Fault::new(self.in_use(action))),

@@ -107,7 +107,7 @@ fn introduction(place: &Place, url: &str, dir: &Path) -> String {
         dir.display()
     );
     for line in [
-        format!("curl -s {url}/connectors?expand=status"),
+        format!("curl -s '{url}/connectors?expand=status'"),
         format!("curl -s {url}/connectors/{NAME}/status"),
         format!("curl -s {url}/connectors/{NAME}/config"),
         format!(

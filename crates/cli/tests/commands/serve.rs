@@ -95,7 +95,7 @@ fn a_connector_outlives_the_process_that_was_told_of_it() {
         "connector.class":"io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector","topics":"orders",
         "key.converter":"org.apache.kafka.connect.storage.StringConverter",
         "value.converter":"org.apache.kafka.connect.storage.StringConverter",
-        "aws.s3.bucket.name":"archive","aws.s3.region":"eu-central-1"}}"#;
+        "format.output.type":"jsonl","aws.s3.bucket.name":"archive","aws.s3.region":"eu-central-1"}}"#;
     let (status, body) = serve.ask("POST", "/connectors", connector);
     assert_eq!(status, 201, "{body}");
     assert_eq!(serve.ask("GET", "/readyz", "").0, 200);

@@ -64,12 +64,12 @@ impl Ground {
         };
         let mut connections = Vec::new();
         let query = "SELECT name, spec FROM connections WHERE environment = ?1 ORDER BY name";
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-        for (name, text) in table.rows(query, [environment.as_str()], read)? {
+        let both = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+        for (name, spec) in table.rows(query, [environment.as_str()], both)? {
             if may_name(&name) {
-                let place = format!("connection/{environment}/{name}");
-                let kept = serde_json::from_str(&text).map_err(|error| error.to_string());
-                let opened = kept.and_then(|kept| open_spec(&kept, &place, &plane.vault)).map_err(damaged)?;
+                let row = format!("connection/{environment}/{name}");
+                let sealed = serde_json::from_str(&spec).map_err(|error| error.to_string());
+                let opened = sealed.and_then(|sealed| open_spec(&sealed, &row, &plane.vault)).map_err(damaged)?;
                 connections.push((name, opened));
             }
         }

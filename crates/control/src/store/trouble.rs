@@ -32,12 +32,14 @@ impl Trouble {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::ReadOnly | Self::Unopened => {
-                "let this user write to it and to its directory, or give another file with --store or TIDEGATE_STORE"
+                "let this user write to it and to its directory, or give another file with --store (of serve: --data-dir)"
             }
             Self::Locked => "end the process that holds it (fuser FILE names it), or try again when it is done",
-            Self::NoDatabase => "give another file with --store or TIDEGATE_STORE",
+            Self::NoDatabase => "give another file with --store (of serve: --data-dir)",
             Self::Full => "make room on its disk, then try again",
-            Self::Damaged => "put a copy of it back that is whole, or give another file with --store or TIDEGATE_STORE",
+            Self::Damaged => {
+                "put a copy of it back that is whole, or give another file with --store (of serve: --data-dir)"
+            }
             Self::Other(_) => "see whether its disk is whole and mounted, then try again",
         }
     }

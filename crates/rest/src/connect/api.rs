@@ -46,7 +46,7 @@ impl Api {
         let (path, method) = match route(parts, !body.is_empty()) {
             Ok(found) => found,
             Err(Astray::Options(allow)) => return Ok(options(&allow)),
-            Err(astray) => return Err(ApiError::astray(astray)),
+            Err(astray) => return Err(ApiError::astray(&astray)),
         };
         match path {
             Path::Root => return Ok(self.root()),
@@ -172,8 +172,11 @@ impl Api {
         let config = self.without_nulls(asked, &name, config).await?;
         let new = NewConnector { name, config, target, offsets: Vec::new() };
         let keys = SentConfig { texts: new.config.clone(), nulls: Vec::new() };
-        let made = self.plane.create_connector(asked.caller, &asked.cluster, new).await;
-        let view = made.map_err(|refusal| refused_config(refusal, &keys))?;
+        let name = new.name.clone();
+        let view = match self.plane.create_connector(asked.caller, &asked.cluster, new).await {
+            Ok(view) => view,
+            Err(refusal) => return Err(self.refused_change(asked, &name, &keys, refusal).await),
+        };
         Ok(at(answer(StatusCode::CREATED, &shapes::info(&view, 0)), &shapes::place(base, &view.name)))
     }
 
@@ -182,8 +185,10 @@ impl Api {
         let config = self.without_nulls(asked, name, config).await?;
         let before = self.tasks_before(asked, name).await;
         let keys = SentConfig { texts: config.clone(), nulls: Vec::new() };
-        let put = self.plane.put_config(asked.caller, &asked.cluster, name, config, None).await;
-        let (view, created) = put.map_err(|refusal| refused_config(refusal, &keys))?;
+        let (view, created) = match self.plane.put_config(asked.caller, &asked.cluster, name, config, None).await {
+            Ok(put) => put,
+            Err(refusal) => return Err(self.refused_change(asked, name, &keys, refusal).await),
+        };
         if created {
             return Ok(at(answer(StatusCode::CREATED, &shapes::info(&view, 0)), &shapes::place(base, &view.name)));
         }
@@ -226,6 +231,28 @@ impl Api {
         plugins::add_nulls(&mut validation, &config.nulls);
         let texts = validation.keys.iter().flat_map(|key| key.errors.iter().map(String::as_str));
         Err(ApiError::bad(invalid(texts, || keys)))
+    }
+
+    /// Why a configuration is not taken. A name that nothing can be called by is told as a fault of its key, together with
+    /// the others.
+    async fn refused_change(&self, asked: &Asked<'_>, name: &str, sent: &SentConfig, refusal: Refusal) -> ApiError {
+        if !matches!(&refusal, Refusal::Flawed { field, .. } if field == "name") {
+            return refused_config(refusal, sent);
+        }
+        let mut texts = sent.texts.clone();
+        if texts.get("name").is_some_and(|config| config != name) {
+            let config = texts.remove("name").unwrap_or_default();
+            return ApiError::of(Refusal::NameMismatch { config, asked: name.to_owned() }, Missing::NotFound);
+        }
+        texts.insert("name".to_owned(), name.to_owned());
+        let Ok(validation) = self.plane.validate(asked.caller, &asked.cluster, texts).await else {
+            return refused_config(refusal, sent);
+        };
+        let texts = validation.keys.iter().flat_map(|key| key.errors.iter().map(String::as_str));
+        if texts.clone().next().is_none() {
+            return refused_config(refusal, sent);
+        }
+        ApiError::bad(invalid(texts, || sent.keys()))
     }
 
     async fn delete(&self, asked: &Asked<'_>, name: &str) -> Answer {

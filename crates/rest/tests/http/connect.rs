@@ -123,6 +123,18 @@ async fn what_is_wrong_with_a_configuration_is_told_in_connects_words() {
         refused("c", json!(harness.aiven(&[("name", "other")]))).await,
         (400, "Connector name configuration (other) doesn't match connector name in the URL (c)".to_owned())
     );
+    let (status, text) = refused("", json!(harness.aiven(&[]))).await;
+    let nameless =
+        "contains the following 1 error(s):\nInvalid value  for configuration name: String may not be empty\n";
+    assert!(status == 400 && text.contains(nameless), "{text}");
+    let (status, text) = refused("a\u{7}b", json!(harness.aiven(&[("tasks.max", "0")]))).await;
+    let two = "contains the following 2 error(s):\nInvalid value a\u{7}b for configuration name: String may not contain \
+               control sequences but had the following ASCII chars: 7\nInvalid value 0 for configuration tasks.max";
+    assert!(status == 400 && text.contains(two), "{text}");
+    assert_eq!(
+        refused("", json!(harness.aiven(&[("name", "x")]))).await,
+        (400, "Connector name configuration (x) doesn't match connector name in the URL ()".to_owned())
+    );
     let mut null = json!(harness.aiven(&[]));
     null["file.max.records"] = Value::Null;
     let (status, text) = refused("c", null).await;

@@ -176,12 +176,12 @@ impl Board<'_, '_> {
     }
 
     fn tasks(&mut self, rates: &Rates) -> fmt::Result {
+        type Of = fn(&Facts, [f64; 2]) -> f64;
         let shown = self.shown;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let facts: Vec<(String, Facts)> = shown.iter().map(|one| (key(one), Facts::of(one, read))).collect();
         let counters: Vec<_> = facts.iter().map(|(key, facts)| (key.clone(), [facts.read, facts.cuts])).collect();
         let rates = rates.of(&counters, Instant::now());
-        type Of = fn(&Facts, [f64; 2]) -> f64;
         let all: [(&str, &str, &str, Of); 21] = [
             ("sink-task-metrics", "sink-record-read-total", "Records read", |f, _| f.read as f64),
             ("sink-task-metrics", "sink-record-read-rate", "Records read a second", |_, r| r[0]),

@@ -11,7 +11,7 @@ fn lines<'a>(text: &'a str, metric: &str) -> Vec<&'a str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn boards_for_kafka_connect_find_what_they_ask_for_in_both_dialects() {
     let scene = Scene::start().await;
-    let (id, paused) = (scene.id(1), scene.id(2));
+    let (id, paused) = (Scene::id(1), Scene::id(2));
     scene.produce(0..20).await;
     scene.want(&id, 1, Target::Running);
     scene.want_as("other", &paused, 1, Target::Paused);
@@ -66,4 +66,27 @@ async fn the_clusters_id_is_learnt() {
     scene.supervisor.learn_cluster_id(scene.worker());
     eventually("it is known", async || scene.supervisor.kafka_cluster_id().is_some()).await;
     assert_eq!(scene.supervisor.kafka_cluster_id(), scene.cluster.metadata().cluster_id);
+}
+
+/// All names of metrics in a text of PromQL.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("kafka_") || word.starts_with("tidegate_"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_board_in_the_documentation_asks_for_nothing_that_is_not_there() {
+    let scene = Scene::start().await;
+    let id = Scene::id(1);
+    scene.produce(0..20).await;
+    scene.want(&id, 1, Target::Running);
+    eventually("all is committed", async || scene.committed().await == 20).await;
+    let (text, board) = (scene.metrics.text(), include_str!("../../../../../docs/grafana-dashboard.json"));
+    // Where there is no value yet, the name stands in its help all the same.
+    let known: Vec<&str> = text.lines().flat_map(names).collect();
+    let asked: std::collections::BTreeSet<&str> = names(board).collect();
+    assert!(asked.len() > 15);
+    for name in asked {
+        assert!(known.contains(&name) || known.contains(&name.trim_end_matches("_total")), "{name}");
+    }
 }
