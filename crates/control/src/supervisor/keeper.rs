@@ -95,7 +95,7 @@ impl Keeper {
         } else if self.run.is_none() {
             match &order.wanted.plan {
                 Ok(plan) => {
-                    let connector = Arc::new(Connector::start(&self.process, Arc::clone(plan), HashMap::default()));
+                    let connector = Arc::new(Connector::start(&self.process, Arc::clone(plan), HashMap::new()));
                     self.face.begun(Arc::clone(&connector));
                     let Order { restarts, wanted: Wanted { config_revision, .. }, .. } = *order;
                     self.run = Some(Run { connector, revision: config_revision, restarts });
