@@ -48,10 +48,6 @@ impl Asker {
     }
 }
 
-/// The caller, as an argument of a handler: those without one get the 401 of their surface.
-#[derive(Debug, Clone)]
-pub(crate) struct By(pub(crate) Caller);
-
 /// Nobody may ask this without saying who they are.
 pub(crate) struct Unknown {
     surface: Surface,
@@ -85,19 +81,6 @@ impl IntoResponse for Unknown {
     fn into_response(self) -> Response {
         let code = if self.status == StatusCode::UNAUTHORIZED { "unauthenticated" } else { "internal" };
         self.surface.error(self.status, code, &self.text, &self.request_id)
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for By {
-    type Rejection = Unknown;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Unknown> {
-        let request_id = parts.extensions.get().map_or_else(|| Arc::from(""), |RequestId(id)| Arc::clone(id));
-        let asker = parts.extensions.get::<Asker>().cloned().unwrap_or_else(Asker::unasked);
-        match asker.caller() {
-            Ok(caller) => Ok(Self(caller.clone())),
-            Err(refusal) => Err(Unknown::of(Surface::of(parts.uri.path()), refusal, &request_id)),
-        }
     }
 }
 

@@ -74,8 +74,8 @@ pub(super) async fn apply(at: &At, arguments: &ApplyArguments, screen: &Screen) 
         for (one, became) in done {
             let target = one.target.unwrap_or("RUNNING");
             if became != Outcome::Unchanged {
-                let waited = wait::wait(at, &one.name, target, arguments.wait.wait, screen).await?;
-                exit = if exit == Exit::Done { waited } else { exit };
+                let ended = wait::wait(at, &one.name, target, arguments.wait.wait, screen).await?;
+                exit = if exit == Exit::Done { ended } else { exit };
             }
         }
     }

@@ -51,6 +51,7 @@ pub(crate) struct DataArguments {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "the names of the flags")]
 pub(crate) struct TlsArguments {
     /// Speak TLS: the certificate with those that lead to its authority, as PEM. Read anew when it changes.
     #[arg(long, value_name = "FILE", env = "TIDEGATE_TLS_CERT", requires = "tls_key")]

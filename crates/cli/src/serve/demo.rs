@@ -39,9 +39,9 @@ pub(crate) async fn demo(
     // Where other things listen, the demo takes what is free.
     let bound = rest::Server::bind(DEFAULT).or_else(|_| rest::Server::bind(any)).map_err(|error| explain(&error))?;
     let url = format!("http://{}", bound.address());
-    let (plane, metrics) = open(&place, &kept, &bound, logging).await?;
+    let (control, metrics) = open(&place, &kept, &bound, logging).await?;
     let options = ServerOptions { log_levels: Some(logging.levels()), ..ServerOptions::new(bound.address()) };
-    let server = rest::Server::start_on(bound, options, plane.clone(), metrics).await;
+    let server = rest::Server::start_on(bound, options, control.clone(), metrics).await;
     let server = server.map_err(|error| explain(&error))?;
     let made = make_connector(&place, &url, screen).await;
     let going = match &made {
@@ -52,7 +52,7 @@ pub(crate) async fn demo(
         Err(why) => Err(why.clone()),
     };
     server.close().await;
-    plane.close().await;
+    control.close().await;
     place.stop().await?;
     going
 }
@@ -81,9 +81,9 @@ async fn open(
         logs: logging.logs.clone(),
         ..Settings::new(&kept.dir, worker, bound.address().to_string(), Clock::system(), environment)
     };
-    let plane = ControlPlane::open(settings, supervisor).await.map_err(|refusal| explain(&refusal))?;
-    plane.show_trust(&metrics);
-    Ok((plane, metrics))
+    let control = ControlPlane::open(settings, supervisor).await.map_err(|refusal| explain(&refusal))?;
+    control.show_trust(&metrics);
+    Ok((control, metrics))
 }
 
 async fn make_connector(place: &Place, url: &str, screen: &Screen) -> Result<(), String> {

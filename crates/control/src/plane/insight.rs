@@ -36,27 +36,27 @@ impl ControlPlane {
         environment: &EnvironmentId,
         name: &str,
     ) -> Result<Arc<ConnectionSpec>, Refusal> {
-        let (plane, of, called) = (self.clone(), environment.clone(), name.to_owned());
+        let (plane, of, asked_for) = (self.clone(), environment.clone(), name.to_owned());
         let read = move |at: &super::gate::At<'_>| {
             at.environment(&of)?;
-            let on = Resource::Connection(&of, &called);
-            let absent = || Refusal::NotFound { kind: "connection", id: called.clone() };
+            let on = Resource::Connection(&of, &asked_for);
+            let absent = || Refusal::NotFound { kind: "connection", id: asked_for.clone() };
             if !at.sees(&on) {
                 return Err(absent());
             }
             let query = "SELECT spec FROM connections WHERE environment = ?1 AND name = ?2";
-            let kept = at.table.first(query, [of.as_str(), &called], |row| row.get::<_, String>(0))?;
-            let file = || plane.0.settings.worker.connections().filter(|_| of == plane.0.own)?.get(&called).cloned();
+            let kept = at.table.first(query, [of.as_str(), &asked_for], |row| row.get::<_, String>(0))?;
+            let file = || plane.0.settings.worker.connections().filter(|_| of == plane.0.own)?.get(&asked_for).cloned();
             let from_file = if kept.is_none() { file() } else { None };
             if kept.is_none() && from_file.is_none() {
                 return Err(absent());
             }
             at.require(Action::Assign, "test", &on)?;
             let Some(kept) = kept else { return Ok((None, from_file)) };
-            let damaged = |reason: String| at.table.damaged(format!("connection {called} of {of}"), reason);
+            let damaged = |reason: String| at.table.damaged(format!("connection {asked_for} of {of}"), reason);
             let spec = serde_json::from_str(&kept).map_err(|error| damaged(error.to_string()))?;
-            let place = format!("connection/{of}/{called}");
-            Ok((Some(open_spec(&spec, &place, &plane.0.vault).map_err(damaged)?), None))
+            let sealed_at = format!("connection/{of}/{asked_for}");
+            Ok((Some(open_spec(&spec, &sealed_at, &plane.0.vault).map_err(damaged)?), None))
         };
         match self.look(caller, read).await? {
             (_, Some(from_file)) => Ok(from_file),
@@ -72,16 +72,17 @@ impl ControlPlane {
         spec: Value,
     ) -> Result<Arc<ConnectionSpec>, Refusal> {
         let (of, name) = (environment.clone(), "unsaved".to_owned());
-        let called = name.clone();
+        let asked_for = name.clone();
         let allowed = self.look(caller, move |at| {
             at.environment(&of)?;
-            at.require(Action::Create, "test", &Resource::Connection(&of, &called))?;
+            at.require(Action::Create, "test", &Resource::Connection(&of, &asked_for))?;
             // There is nothing that a mask could stand for.
-            super::kept::unmask_spec(&spec, None, &called)
+            super::kept::unmask_spec(&spec, None, &asked_for)
         });
         let spec = allowed.await?;
-        let (plane, called, checked, is_own) = (self.clone(), name.clone(), spec.clone(), *environment == self.0.own);
-        blocking(move || super::connections::check(&plane.0.settings, &called, &checked, is_own)).await?;
+        let (control, asked_for, checked, is_own) =
+            (self.clone(), name.clone(), spec.clone(), *environment == self.0.own);
+        blocking(move || super::connections::check(&control.0.settings, &asked_for, &checked, is_own)).await?;
         self.spec(environment, &name, spec).await
     }
 

@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 
@@ -94,7 +95,7 @@ impl Keeper {
         } else if self.run.is_none() {
             match &order.wanted.plan {
                 Ok(plan) => {
-                    let connector = Arc::new(Connector::start(&self.process, Arc::clone(plan), Default::default()));
+                    let connector = Arc::new(Connector::start(&self.process, Arc::clone(plan), HashMap::new()));
                     self.face.begun(Arc::clone(&connector));
                     let Order { restarts, wanted: Wanted { config_revision, .. }, .. } = *order;
                     self.run = Some(Run { connector, revision: config_revision, restarts });

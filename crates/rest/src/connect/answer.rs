@@ -56,14 +56,14 @@ impl ApiError {
     }
 
     /// A request that reaches no endpoint.
-    pub(super) fn astray(astray: Astray) -> Self {
+    pub(super) fn astray(astray: &Astray) -> Self {
         let plain = |status: StatusCode| Self {
             status,
             message: format!("HTTP {} {}", status.as_u16(), status.canonical_reason().unwrap_or_default()),
             typed: false,
         };
         match astray {
-            Astray::Ambiguous(why) => Self::bad(why),
+            Astray::Ambiguous(why) => Self::bad(*why),
             Astray::NotFound => plain(StatusCode::NOT_FOUND),
             Astray::NoTask => Self { typed: true, ..plain(StatusCode::NOT_FOUND) },
             // Without the `Allow` that RFC 9110 asks for: Connect leaves it out, too.

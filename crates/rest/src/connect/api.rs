@@ -46,7 +46,7 @@ impl Api {
         let (path, method) = match route(parts, !body.is_empty()) {
             Ok(found) => found,
             Err(Astray::Options(allow)) => return Ok(options(&allow)),
-            Err(astray) => return Err(ApiError::astray(astray)),
+            Err(astray) => return Err(ApiError::astray(&astray)),
         };
         match path {
             Path::Root => return Ok(self.root()),

@@ -69,7 +69,7 @@ fn methods_and_media_types_are_answered_as_jax_rs_does() {
     ] {
         assert_eq!(routed("GET", "/", &[("accept", accept)]).is_ok(), taken, "{accept}");
     }
-    let error = ApiError::astray(Astray::Method);
+    let error = ApiError::astray(&Astray::Method);
     assert_eq!(error.message, "HTTP 405 Method Not Allowed");
     let response = error.into_response();
     assert!(!response.headers().contains_key("allow"), "nor does Connect say");

@@ -145,13 +145,11 @@ pub(super) enum Content {
 
 impl Reply {
     /// 200 with what was asked for.
-    #[expect(clippy::needless_pass_by_value, reason = "callers have no more use for it")]
     pub(super) fn shown(value: impl Serialize) -> Self {
         Self::json(StatusCode::OK, &value)
     }
 
     /// 201 with what was made.
-    #[expect(clippy::needless_pass_by_value, reason = "callers have no more use for it")]
     pub(super) fn made(value: impl Serialize, location: String) -> Self {
         Self { location: Some(location), ..Self::json(StatusCode::CREATED, &value) }
     }
@@ -197,11 +195,7 @@ pub(super) fn segment(text: &str) -> String {
 /// The principal that a text names.
 pub(super) fn principal(key: &str, text: &str) -> Result<control::Principal, Trouble> {
     let id = text.strip_prefix("User:").unwrap_or(text);
-    if let Ok(user) = id.parse() {
-        Ok(control::Principal::User(user))
-    } else if let Ok(account) = id.parse() {
-        Ok(control::Principal::ServiceAccount(account))
-    } else {
-        Err(Trouble::flaw(key, Some(text), "must be a user or a service account: User:u-.. or User:sa-.."))
-    }
+    let user = id.parse().map(control::Principal::User).ok();
+    let found = user.or_else(|| id.parse().map(control::Principal::ServiceAccount).ok());
+    found.ok_or_else(|| Trouble::flaw(key, Some(text), "must be a user or a service account: User:u-.. or User:sa-.."))
 }

@@ -106,7 +106,7 @@ async fn resource_name(ask: &Ask, plane: &ControlPlane, caller: &Caller) -> Resu
             }
         }
         (None, None, Some(integration)) => {
-            write!(name, "/provider-integration={integration}").expect("writing to a String does not fail")
+            write!(name, "/provider-integration={integration}").expect("writing to a String does not fail");
         }
         (None, None, None) => {}
     }

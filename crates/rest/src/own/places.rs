@@ -9,6 +9,7 @@ use super::ask::{Ask, Reply, as_json, segment};
 use super::paging::by_age;
 use super::trouble::Trouble;
 
+#[expect(clippy::unnecessary_wraps, reason = "a handler's shape")]
 pub(super) fn caller(ask: &Ask) -> Result<Reply, Trouble> {
     Ok(Reply::shown(json!({ "principal": ask.caller.principal, "cluster": ask.caller.only_cluster })))
 }

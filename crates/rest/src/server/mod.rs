@@ -177,6 +177,7 @@ impl Server {
         Self::answer_on(bound, options, application).await
     }
 
+    #[expect(clippy::unused_async, reason = "it spawns, and so must be in a runtime")]
     async fn answer_on(
         Bound { listener, address }: Bound,
         options: ServerOptions,

@@ -49,8 +49,8 @@ impl Application for Echo {
                 _ => {}
             }
             let known = request.extensions().get::<Asker>().is_some_and(Asker::is_known);
-            let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.to_string()).unwrap_or_default();
-            let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let id = request.extensions().get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default();
+            let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             self.answered.fetch_add(1, Ordering::SeqCst);
             if body == Bytes::from_static(b"much") {
                 return Response::new(Body::from(vec![b'x'; 64 << 20]));

@@ -189,7 +189,7 @@ impl Ask<'_> {
         };
         match tokio::time::timeout(PATIENCE, asking).await {
             Ok(answer) => answer,
-            Err(_) => panic!("{} {} was not answered", self.method, self.path),
+            Err(tokio::time::error::Elapsed { .. }) => panic!("{} {} was not answered", self.method, self.path),
         }
     }
 }

@@ -11,7 +11,7 @@ fn lines<'a>(text: &'a str, metric: &str) -> Vec<&'a str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn boards_for_kafka_connect_find_what_they_ask_for_in_both_dialects() {
     let scene = Scene::start().await;
-    let (id, paused) = (scene.id(1), scene.id(2));
+    let (id, paused) = (Scene::id(1), Scene::id(2));
     scene.produce(0..20).await;
     scene.want(&id, 1, Target::Running);
     scene.want_as("other", &paused, 1, Target::Paused);
@@ -77,7 +77,7 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_board_in_the_documentation_asks_for_nothing_that_is_not_there() {
     let scene = Scene::start().await;
-    let id = scene.id(1);
+    let id = Scene::id(1);
     scene.produce(0..20).await;
     scene.want(&id, 1, Target::Running);
     eventually("all is committed", async || scene.committed().await == 20).await;

@@ -15,7 +15,7 @@ use crate::plane::{Doing, Restart, Target};
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wanted_runs_pauses_stops_and_goes_on() {
     let scene = Scene::start().await;
-    let id = scene.id(1);
+    let id = Scene::id(1);
     scene.produce(0..20).await;
     scene.want(&id, 1, Target::Running);
     eventually("all 20 records are committed", async || scene.committed().await == 20).await;
@@ -29,7 +29,7 @@ async fn what_is_wanted_runs_pauses_stops_and_goes_on() {
     assert_eq!((scene.status(&id).connector, scene.status(&id).tasks), (Doing::Paused, vec![Doing::Paused; 2]));
     assert!(scene.supervisor.running(&id).is_none());
     // The group is left, so that its offsets could be changed.
-    scene.cluster.commit_from_outside("connect-orders", &scene.offsets(20)).await.unwrap();
+    scene.cluster.commit_from_outside("connect-orders", &Scene::offsets(20)).await.unwrap();
 
     scene.want(&id, 1, Target::Stopped);
     scene.supervisor.stopped(&id).await;
@@ -49,13 +49,13 @@ async fn what_is_wanted_runs_pauses_stops_and_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_configuration_is_started_when_the_cut_of_the_one_before_is_committed() {
     let scene = Scene::start().await;
-    let id = scene.id(1);
+    let id = Scene::id(1);
     scene.want(&id, 1, Target::Running);
     scene.joined(&id).await;
     // Too few for a cut, and before a minute is over only a stop makes one.
     scene.produce(0..8).await;
     let first = scene.supervisor.running(&id).unwrap();
-    eventually("8 records are taken up", async || scene.taken(&first) == 8).await;
+    eventually("8 records are taken up", async || Scene::taken(&first) == 8).await;
     assert_eq!(scene.committed().await, 0);
     scene.want(&id, 2, Target::Running);
     eventually("another run goes on", async || {
@@ -70,7 +70,7 @@ async fn the_next_configuration_is_started_when_the_cut_of_the_one_before_is_com
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_shown_until_it_is_over_also_while_it_is_tried_again() {
     let scene = Scene::start().await;
-    let id = scene.id(1);
+    let id = Scene::id(1);
     scene.produce(0..20).await;
     let denied = FaultRule::new(Effect::Error { code: "AccessDenied".to_owned(), applied: false });
     let denied = scene.aws.faults().add(denied.operation("CreateMultipartUpload")).unwrap();
@@ -105,7 +105,7 @@ async fn a_failure_is_shown_until_it_is_over_also_while_it_is_tried_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_planned_keeps_showing_why_and_disturbs_nobody() {
     let scene = Scene::start().await;
-    let (good, bad) = (scene.id(1), scene.id(2));
+    let (good, bad) = (Scene::id(1), Scene::id(2));
     scene.want(&good, 1, Target::Running);
     scene.want_unplanned(&bad, 1, "the secret ${file:/gone:key} is not there");
     eventually("it has failed", async || scene.status(&bad).connector == Doing::Failed).await;
@@ -133,7 +133,7 @@ async fn what_cannot_be_planned_keeps_showing_why_and_disturbs_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_ends_everything_and_nothing_is_started_afterwards() {
     let scene = Scene::start().await;
-    let ids = [scene.id(1), scene.id(2), scene.id(3)];
+    let ids = [Scene::id(1), Scene::id(2), Scene::id(3)];
     scene.produce(0..10).await;
     for id in &ids {
         scene.want(id, 1, Target::Running);
@@ -142,7 +142,7 @@ async fn closing_ends_everything_and_nothing_is_started_afterwards() {
         eventually("it runs", async || scene.status(id).connector == Doing::Running).await;
     }
     eventually("records are taken up", async || {
-        ids.iter().map(|id| scene.taken(&scene.supervisor.running(id).unwrap())).sum::<u64>() == 10
+        ids.iter().map(|id| Scene::taken(&scene.supervisor.running(id).unwrap())).sum::<u64>() == 10
     })
     .await;
     scene.supervisor.close().await;

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use fault::Fault;
@@ -38,7 +39,7 @@ async fn offsets_of_a_group_without_members_are_set_and_taken_away() {
 async fn offsets_of_a_group_with_members_are_refused_in_connects_words() {
     let scene = Scene::start().await;
     let plan = scene.plan(&[]);
-    let connector = Connector::start(&scene.process, Arc::clone(&plan), Default::default());
+    let connector = Connector::start(&scene.process, Arc::clone(&plan), HashMap::new());
     eventually("it has its partitions", async || connector.stats().partitions().len() == 2).await;
     let altered = scene.supervisor.alter_offsets(&plan, &[at(0, Some(3))]).await.unwrap_err();
     assert_eq!(altered.code(), "offsets.in-use");
@@ -58,7 +59,7 @@ async fn leave_intents(scene: &Scene) {
     scene.aws.faults().add(down.operation("CompleteMultipartUpload")).unwrap();
     scene.produce(0..20).await;
     let plan = scene.plan(&[("tidegate.rotate.records", "10")]);
-    let connector = Connector::start(&scene.process, plan, Default::default());
+    let connector = Connector::start(&scene.process, plan, HashMap::new());
     eventually("both partitions have an intent", async || intents(scene).await == 2).await;
     // Not ended but killed: nothing is given up in an orderly way.
     drop(connector);

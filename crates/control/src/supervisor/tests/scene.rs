@@ -47,7 +47,7 @@ impl Scene {
         Self { broker, aws, cluster, process, supervisor, metrics, user }
     }
 
-    pub(super) fn id(&self, number: u32) -> ConnectorId {
+    pub(super) fn id(number: u32) -> ConnectorId {
         format!("lcc-{number}").parse().unwrap()
     }
 
@@ -125,7 +125,7 @@ impl Scene {
         eventually("it has its partitions", async || has_all()).await;
     }
 
-    pub(super) fn taken(&self, connector: &Connector) -> u64 {
+    pub(super) fn taken(connector: &Connector) -> u64 {
         connector.stats().records.load(Ordering::Relaxed)
     }
 
@@ -159,7 +159,7 @@ impl Scene {
     }
 
     /// `total` split over both partitions.
-    pub(super) fn offsets(&self, total: i64) -> [(TopicPartition, Offset); 2] {
+    pub(super) fn offsets(total: i64) -> [(TopicPartition, Offset); 2] {
         [0, 1].map(|partition| (TopicPartition::new("orders", partition), Offset(total / 2)))
     }
 
