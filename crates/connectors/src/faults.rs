@@ -194,7 +194,7 @@ impl Findings {
 /// The secrets of a configuration: what `is_secret` says of its keys, and users and passwords inside URLs.
 ///
 /// Texts under six characters are left: a password `1` would take every 1 out of every text, and is no secret anyway.
-pub(crate) fn secrets<'a>(config: &'a Config, is_secret: impl Fn(&str) -> bool) -> Vec<&'a str> {
+pub(crate) fn secrets(config: &Config, is_secret: impl Fn(&str) -> bool) -> Vec<&str> {
     let mut found = Vec::new();
     for (key, value) in config.iter() {
         if is_secret(key) {
