@@ -194,17 +194,32 @@ impl Findings {
 /// The secrets of a configuration: what `is_secret` says of its keys, and users and passwords inside URLs.
 ///
 /// Texts under six characters are left: a password `1` would take every 1 out of every text, and is no secret anyway.
-pub(crate) fn secrets<'a>(config: &'a Config, is_secret: impl Fn(&str) -> bool) -> Vec<&'a str> {
-    let in_url = |value: &'a str| {
-        let (_, rest) = value.split_once("://")?;
-        let authority = rest.split(['/', '?', '#']).next()?;
-        authority.rsplit_once('@').map(|(user, _)| user)
-    };
-    let found = config.iter().filter_map(|(key, value)| if is_secret(key) { Some(value) } else { in_url(value) });
-    let mut found: Vec<&str> = found.map(str::trim).filter(|secret| secret.len() >= 6).collect();
+pub(crate) fn secrets(config: &Config, is_secret: impl Fn(&str) -> bool) -> Vec<&str> {
+    let mut found = Vec::new();
+    for (key, value) in config.iter() {
+        if is_secret(key) {
+            found.push(value);
+        } else {
+            found.extend(users_in_urls(value));
+        }
+    }
+    let mut found: Vec<&str> = found.into_iter().map(str::trim).filter(|secret| secret.len() >= 6).collect();
     // The longest first, so that a secret that holds another one goes whole.
     found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     found
+}
+
+/// What is before the `@` of each URL: a user, or a user and a password.
+fn users_in_urls(value: &str) -> impl Iterator<Item = &str> {
+    value.split("://").skip(1).filter_map(|rest| {
+        let authority = rest.split(['/', '?', '#']).next()?;
+        authority.rsplit_once('@').map(|(user, _)| user)
+    })
+}
+
+/// Whether a URL in it, or in a list of them, carries a password: then it is a secret, whatever its key is called.
+pub fn has_url_password(value: &str) -> bool {
+    users_in_urls(value).any(|user| user.contains(':'))
 }
 
 #[cfg(test)]
@@ -230,6 +245,20 @@ mod tests {
         assert_eq!(found.faults[0].value.as_deref(), Some(HIDDEN));
         assert_eq!(found.faults[0].text, "[hidden] is no number 1");
         assert_eq!(found.warnings[0].text, "http://[hidden]@host/x");
+    }
+
+    #[test]
+    fn passwords_are_found_in_each_url_of_a_list() {
+        for (value, expected) in [
+            ("https://host/a@b:c", false),
+            ("https://user@host", false),
+            ("http://a:8081,b:8081", false),
+            ("https://user:pw@host", true),
+            ("http://a:8081,http://user:p,w@b:8081", true),
+            ("http://user:pw@a:8081,http://b", true),
+        ] {
+            assert_eq!(has_url_password(value), expected, "{value}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use catalogue::{ConnectorClass, check, check_all, classes, client_properties
 pub use clients::{ClientProperties, Clients};
 pub use config::Config;
 pub use define::{Importance, KeyDef, Kind, Width};
-pub use faults::{ConfigFault, ConfigFaults, ConfigWarning};
+pub use faults::{ConfigFault, ConfigFaults, ConfigWarning, has_url_password};
 pub use load::{ConnectorFile, LoadError, load_connectors, worker_overrides};
 pub use markdown::markdown;
 pub use pattern::Pattern;

@@ -274,7 +274,8 @@ fn login_module_fault(value: &str, worker: &Config) -> Option<(String, String)> 
         let text = format!("login module {module} {WHOSE}");
         return Some((text, format!("use one of: {}", KNOWN.join(", "))));
     }
-    let options = value.to_ascii_lowercase();
+    // Whoever reads the options takes backslashes in quotation marks out of their names.
+    let options = value.replace('\\', "").to_ascii_lowercase();
     // A profile of the machine's files, a role that is taken on as the machine, a file.
     let named = ["awsprofilename", "awsrolearn", "keytab", "ssl.truststore.location", "ssl.keystore.location", "file:"];
     if let Some(option) = named.into_iter().find(|option| options.contains(option)) {

@@ -35,6 +35,16 @@ pub(super) async fn apply(at: &At, arguments: &ApplyArguments, screen: &Screen) 
     let wanted = files::read(&arguments.files)?;
     let there = at.api.all(&at.with_cluster("/v1/connectors")).await?;
     let dry = arguments.dry_run;
+    let names = there.iter().filter_map(|view| view["name"].as_str());
+    let extra: Vec<&str> = match &arguments.prune {
+        None => Vec::new(),
+        Some(pattern) => {
+            names.filter(|name| fits(pattern, name) && !wanted.iter().any(|one| one.name == *name)).collect()
+        }
+    };
+    // Asked before anything is done: where nobody can answer, nothing is done by half.
+    let question = format!("delete {}, which no file has", extra.join(", "));
+    let prunes = !extra.is_empty() && (dry || confirmed(&question, arguments.yes, screen)?);
     let mut exit = Exit::Done;
     let (mut done, mut secrets) = (Vec::new(), Vec::new());
     for one in &wanted {
@@ -60,15 +70,12 @@ pub(super) async fn apply(at: &At, arguments: &ApplyArguments, screen: &Screen) 
             format!("secrets of {names} cannot be compared and were left as they are; --resend sends them again\n");
         screen.print(text.as_bytes());
     }
-    if let Some(pattern) = &arguments.prune {
-        let names = there.iter().filter_map(|view| view["name"].as_str());
-        let extra: Vec<&str> =
-            names.filter(|name| fits(pattern, name) && !wanted.iter().any(|one| one.name == *name)).collect();
-        if exit == Exit::Done {
-            prune(at, &extra, arguments, screen).await?;
-        } else if !extra.is_empty() {
-            screen.print(b"nothing was pruned, because not everything could be applied\n");
-        }
+    if !extra.is_empty() && !prunes {
+        screen.print(b"nothing was deleted\n");
+    } else if !extra.is_empty() && exit != Exit::Done {
+        screen.print(b"nothing was pruned, because not everything could be applied\n");
+    } else {
+        prune(at, &extra, dry).await?;
     }
     if !dry {
         for (one, became) in done {
@@ -137,20 +144,12 @@ async fn apply_one(
     Ok(Outcome::Changed)
 }
 
-async fn prune(at: &At, extra: &[&str], arguments: &ApplyArguments, screen: &Screen) -> Result<(), Failure> {
-    if extra.is_empty() {
-        return Ok(());
-    }
-    let question = format!("delete {}, which no file has", extra.join(", "));
-    if !arguments.dry_run && !confirmed(&question, arguments.yes, screen)? {
-        screen.print(b"nothing was deleted\n");
-        return Ok(());
-    }
+async fn prune(at: &At, extra: &[&str], dry: bool) -> Result<(), Failure> {
     for name in extra {
-        if !arguments.dry_run {
+        if !dry {
             at.api.delete(&at.path(name, "")).await?;
         }
-        tell(at, name, Outcome::Deleted, arguments.dry_run, &Difference::default())?;
+        tell(at, name, Outcome::Deleted, dry, &Difference::default())?;
     }
     Ok(())
 }

@@ -40,8 +40,15 @@ pub(super) async fn edit(
         let text = file.read()?;
         let after = without_comments(&text);
         if after == without_comments(&before) {
-            screen.print(if faults.is_empty() { b"nothing was changed\n" } else { b"given up; nothing was changed\n" });
-            return Ok(if faults.is_empty() { Exit::Done } else { Exit::Refused });
+            if faults.is_empty() {
+                screen.print(b"nothing was changed\n");
+                return Ok(Exit::Done);
+            }
+            // The editor's file is gone by then, and who cannot see it (a script) has not read it.
+            let why = faults.lines().map(|line| line.trim_start_matches("# ").trim_start_matches('#'));
+            let why: Vec<_> = why.filter(|line| !line.is_empty()).collect();
+            screen.print(format!("error: {}\ngiven up; nothing was changed\n", why.join("\n")).as_bytes());
+            return Ok(Exit::Refused);
         }
         faults = match read(&after) {
             Err(why) => format!("#\n# This cannot be read: {}\n#\n", why.replace('\n', "\n# ")),

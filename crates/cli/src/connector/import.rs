@@ -12,7 +12,7 @@ use world::Environment;
 use super::diff::is_mask;
 use super::{At, wait};
 use crate::args::{Exit, seconds};
-use crate::remote::{Access, Api, Failure, confirmed, read_secret, say, segment};
+use crate::remote::{Access, Api, Failure, Hints, confirmed, read_secret, say, segment};
 use crate::screen::Screen;
 
 #[derive(Debug, Args)]
@@ -47,6 +47,13 @@ struct Moving {
     /// What it does there: RUNNING, PAUSED, STOPPED.
     state: String,
 }
+
+/// What to do next about the worker that is left.
+const CONNECT: Hints = Hints {
+    unreachable: "--from is the URL of Kafka Connect's REST API; a worker that is down shows no connectors",
+    no_credentials: "give --user, and the password by --password-file or TIDEGATE_IMPORT_PASSWORD",
+    wrong_credentials: "check --user and the password: it is Kafka Connect's, not Tidegate's",
+};
 
 const EVERY: Duration = Duration::from_millis(300);
 
@@ -113,7 +120,8 @@ fn open(arguments: &ImportArguments, environment: &Environment, screen: &Screen)
         }
     };
     let url = arguments.from.clone();
-    Api::open(Access { url, who, ca_cert: None, insecure: false, cluster: None, environment: None }, screen)
+    let access = Access { url, who, ca_cert: None, insecure: false, cluster: None, environment: None };
+    Ok(Api::open(access, screen)?.with_hints(CONNECT))
 }
 
 /// The connectors there that are asked for.

@@ -343,15 +343,23 @@ async fn offsets(
     screen: &Screen,
 ) -> Result<Exit, Failure> {
     let path = at.path(name, "/offsets");
+    // The server's hint is a request; here it is a command.
+    let stop_it = |failure: Failure| match failure.code.as_deref() {
+        Some("control.not-stopped") => {
+            let what = failure.text.lines().next().unwrap_or_default();
+            Failure { text: format!("{what}\n  hint: tidegate connector stop {name} --wait"), ..failure }
+        }
+        _ => failure,
+    };
     if reset {
         if !confirmed(&format!("take all offsets of {name} away"), yes, screen)? {
             screen.print(b"nothing was changed\n");
             return Ok(Exit::Done);
         }
-        at.api.delete(&path).await?;
+        at.api.delete(&path).await.map_err(stop_it)?;
     } else if !set.is_empty() {
         let wanted: Vec<Value> = set.iter().map(|text| offset(text)).collect::<Result<_, _>>()?;
-        at.api.ask("PATCH", &path, Some(&json!({ "offsets": wanted })), &[]).await?;
+        at.api.ask("PATCH", &path, Some(&json!({ "offsets": wanted })), &[]).await.map_err(stop_it)?;
     }
     let answer = at.api.get(&path).await?.body;
     let offsets = answer["offsets"].as_array().cloned().unwrap_or_default();

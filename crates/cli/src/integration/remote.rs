@@ -3,7 +3,7 @@ use world::Environment;
 
 use super::{As, IntegrationArguments, Verb};
 use crate::args::Exit;
-use crate::remote::{Api, Failure, Form, confirmed, one, say, segment};
+use crate::remote::{Api, Failure, Form, ServerArguments, confirmed, one, say, segment};
 use crate::screen::Screen;
 
 /// `tidegate integration ..` on those of a server.
@@ -19,6 +19,7 @@ pub(super) async fn act(
         |environment: Option<&str>| environment.map_or_else(String::new, |id| format!("?environment={}", segment(id)));
     let of = |id: &str, rest: &str| format!("/v1/integrations/{}{rest}{}", segment(id), query(tenant.as_deref()));
     let told = |text: String| screen.print(text.as_bytes());
+    let at = there(&arguments.server);
     match &arguments.verb {
         Verb::Create { name, role_arn, principal, environment, .. } => {
             if principal.is_some() {
@@ -34,7 +35,7 @@ pub(super) async fn act(
             }
             let made = api.create("/v1/integrations", &body).await?.body;
             one(&made, form)?;
-            told(next(&made));
+            told(next(&made, &at));
         }
         Verb::List { environment } => {
             let path = format!("/v1/integrations{}", query(environment.as_deref().or(tenant.as_deref())));
@@ -69,7 +70,7 @@ pub(super) async fn act(
         Verb::SetRole { id, role_arn } => {
             let changed = api.put(&of(id, "/role"), Some(&json!({ "role": role_arn }))).await?.body;
             one(&changed, form)?;
-            told(next(&changed));
+            told(next(&changed, &at));
         }
         Verb::Verify { id, .. } => {
             let found = api.post(&of(id, ":verify"), None).await?.body;
@@ -92,7 +93,9 @@ pub(super) async fn act(
         Verb::Rotate { id, finish } => {
             let verb = if *finish { ":finish-rotation" } else { ":rotate" };
             one(&api.post(&of(id, verb), None).await?.body, form)?;
-            told(format!("next: set the role's trust policy to what this prints: tidegate integration policy {id}\n"));
+            told(format!(
+                "next: set the role's trust policy to what this prints: tidegate integration policy {id}{at}\n"
+            ));
         }
         Verb::Delete { id, force } => {
             if !confirmed(&format!("delete integration {id}"), *force, screen)? {
@@ -113,12 +116,22 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or("-").to_owned()
 }
 
-fn next(integration: &Value) -> String {
+/// How what comes next reaches the same server; nothing if it is the one in use anyway.
+fn there(arguments: &ServerArguments) -> String {
+    match (&arguments.server, &arguments.context) {
+        (Some(url), _) => format!(" --server {url}"),
+        (None, Some(name)) => format!(" --context {name}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn next(integration: &Value, at: &str) -> String {
     let id = text(&integration["id"]);
     let first = match integration["role"].as_str() {
         None => "make a role with this trust policy".to_owned(),
         Some(role) => format!("set the trust policy of {role} to this"),
     };
     let second = if integration["role"].is_null() { "set-role" } else { "verify" };
-    format!("next: {first}: tidegate integration policy {id}\nthen: tidegate integration {second} {id}\n")
+    let role = if integration["role"].is_null() { " ROLE_ARN" } else { "" };
+    format!("next: {first}: tidegate integration policy {id}{at}\nthen: tidegate integration {second} {id}{role}{at}\n")
 }

@@ -73,6 +73,18 @@ impl At<'_> {
         Ok(Exit::Done)
     }
 
+    /// Makes somebody, and says how they come to be allowed to do something.
+    async fn create_principal(&self, path: &str, body: &Value) -> Result<Exit, Failure> {
+        let made = self.api.create(path, body).await?.body;
+        one(&made, self.form)?;
+        let id = text(&made["id"]);
+        self.screen.print(
+            format!("next: tidegate role-binding create --principal {id} --role ROLE, for it may do nothing yet\n")
+                .as_bytes(),
+        );
+        Ok(Exit::Done)
+    }
+
     async fn delete(&self, what: &str, path: &str, id: &str, yes: bool) -> Result<Exit, Failure> {
         if !confirmed(&format!("delete {what} {id}"), yes, self.screen)? {
             self.screen.print(b"nothing was deleted\n");

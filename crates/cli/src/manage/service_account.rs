@@ -38,7 +38,7 @@ impl Act for ServiceAccountVerb {
     async fn act(&self, at: &At<'_>) -> Result<Exit, Failure> {
         match self {
             Self::Create { name, description } => {
-                at.create(PATH, &json!({ "display_name": name, "description": description })).await
+                at.create_principal(PATH, &json!({ "display_name": name, "description": description })).await
             }
             Self::List => {
                 at.list(

@@ -53,7 +53,7 @@ impl Act for UserVerb {
             Self::Create { email, full_name, password_file } => {
                 let password = read_secret(password_file.as_deref(), &format!("password of {email}"))?;
                 let body = json!({ "email": email, "full_name": full_name, "password": password.expose() });
-                at.create(PATH, &body).await
+                at.create_principal(PATH, &body).await
             }
             Self::List => {
                 at.list(

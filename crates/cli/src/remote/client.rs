@@ -47,8 +47,25 @@ pub(crate) struct Api {
     base: String,
     tls: Option<Arc<ClientConfig>>,
     authorization: Option<HeaderValue>,
+    hints: Hints,
     pub(crate) cluster: Option<String>,
     pub(crate) environment: Option<String>,
+}
+
+/// What to do next when a server is not there or does not let in: which flags that are depends on which server it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hints {
+    pub(crate) unreachable: &'static str,
+    pub(crate) no_credentials: &'static str,
+    pub(crate) wrong_credentials: &'static str,
+}
+
+impl Hints {
+    const SERVER: Self = Self {
+        unreachable: "start it with tidegate serve, or name another with --server",
+        no_credentials: "give credentials: tidegate context add, or TIDEGATE_API_KEY and TIDEGATE_API_SECRET",
+        wrong_credentials: "check the key and its secret: tidegate context list",
+    };
 }
 
 /// What a server answered.
@@ -102,7 +119,12 @@ impl Api {
             value
         });
         let base = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { url, host, port, base, tls, authorization, cluster, environment })
+        Ok(Self { url, host, port, base, tls, authorization, hints: Hints::SERVER, cluster, environment })
+    }
+
+    /// The same, with other next steps.
+    pub(crate) fn with_hints(self, hints: Hints) -> Self {
+        Self { hints, ..self }
     }
 
     /// The server, as it was called.
@@ -170,7 +192,7 @@ impl Api {
             attempts -= 1;
             match self.once(method, path, body, headers).await {
                 Err(Silence::Broken(_)) if attempts > 0 => {}
-                Err(silence) => return Err(Failure::failed(silence.told(&self.url))),
+                Err(silence) => return Err(Failure::failed(silence.told(&self.url, self.hints))),
                 Ok(answer) => break answer,
             }
         };
@@ -179,10 +201,11 @@ impl Api {
         }
         let mut failure = Failure::of_answer(answer.status, &answer.body, &self.url);
         if answer.status == 401 {
+            failure.text.push_str("\n  hint: ");
             failure.text.push_str(if self.authorization.is_some() {
-                "\n  hint: check the key and its secret: tidegate context list"
+                self.hints.wrong_credentials
             } else {
-                "\n  hint: give credentials: tidegate context add, or TIDEGATE_API_KEY and TIDEGATE_API_SECRET"
+                self.hints.no_credentials
             });
         }
         Err(failure)
@@ -265,12 +288,10 @@ enum Silence {
 }
 
 impl Silence {
-    fn told(&self, url: &str) -> String {
+    fn told(&self, url: &str, hints: Hints) -> String {
         match self {
             Self::Refused(why) => {
-                format!(
-                    "could not reach {url}: {why}\n  hint: start it with tidegate serve, or name another with --server"
-                )
+                format!("could not reach {url}: {why}\n  hint: {}", hints.unreachable)
             }
             Self::Tls(why) => format!(
                 "no TLS with {url}: {why}\n  hint: if its certificate is of your own authority, give that with --ca-cert FILE; \

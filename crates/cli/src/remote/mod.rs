@@ -9,7 +9,7 @@ mod show;
 
 pub(crate) use access::{Access, ServerArguments};
 pub(crate) use answer::{Failure, told};
-pub(crate) use client::{Api, segment};
+pub(crate) use client::{Api, Hints, segment};
 pub(crate) use secret::read_secret;
 pub(crate) use show::{Column, Form, as_yaml, confirmed, list, one, say};
 

@@ -12,7 +12,7 @@ use crate::stdout;
 /// How a result looks on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Form {
-    /// For people.
+    // No text of its own: one value with a text has clap spread the help of every command over two screens.
     #[default]
     #[value(alias = "text")]
     Table,

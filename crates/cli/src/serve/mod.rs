@@ -313,6 +313,16 @@ pub(crate) async fn backup(arguments: &BackupArguments, environment: &Environmen
                 "copied; its secrets are opened by the key file alone, which is not in it: keep a copy of that elsewhere");
             Exit::Done
         }
+        Err(control::Error::File { path, source })
+            if path == arguments.file && source.kind() == std::io::ErrorKind::AlreadyExists =>
+        {
+            let told = format!(
+                "error: {} exists already\n  hint: give another name: a backup replaces nothing\n",
+                path.display()
+            );
+            screen.print(told.as_bytes());
+            Exit::Failed
+        }
         Err(error) => Ending::of(Exit::Failed, &error).say(screen),
     }
 }

@@ -171,7 +171,7 @@ fn a_connector_is_made_watched_changed_and_taken_away() {
 
     desk.ends(&served, 0, &["connector", "pause", "orders", "--wait=30"]);
     let (_, told) = desk.ends(&served, 2, &["connector", "offsets", "orders", "--set", "orders:0=0"]);
-    assert!(told.contains("is not stopped") && told.contains("hint: stop it first"), "{told}");
+    assert!(told.contains("is not stopped") && told.contains("hint: tidegate connector stop orders --wait"), "{told}");
     desk.ends(&served, 0, &["connector", "stop", "orders", "--wait=30"]);
     let offsets = desk.json(&served, &["connector", "offsets", "orders", "--set", "orders:0=0"]);
     assert_eq!(offsets, json!([{ "topic": "orders", "partition": 0, "offset": 0 }]));
@@ -234,7 +234,10 @@ fn files_are_applied_with_a_difference_and_pruned_by_a_pattern() {
     std::fs::remove_file(desk.dir.path().join("connectors/a.json")).unwrap();
     let (told, _) = apply(0, &["--prune", "shop-*", "--dry-run"]);
     assert!(told.contains("shop-a: would be deleted"), "{told}");
-    apply(1, &["--prune", "shop-*"]);
+    let b = std::fs::read_to_string(desk.dir.path().join("connectors/b.yaml")).unwrap();
+    desk.write("connectors/b.yaml", &b.replace("tasksMax: 1", "tasksMax: 2"));
+    let (told, errors) = apply(1, &["--prune", "shop-*"]);
+    assert!(told.is_empty() && errors.contains("--yes"), "where nobody can answer, nothing is done by half: {told}");
     apply(0, &["--prune", "shop-*", "--yes"]);
     let listed = desk.json(&served, &["connector", "list"]);
     let names: Vec<_> = listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect();
@@ -266,6 +269,10 @@ fn what_is_refused_is_shown_in_the_editor() {
     assert!(!seen.contains(desk.user.secret_access_key.expose()), "{seen}");
     let shown = desk.json(&served, &["connector", "show", "orders"]);
     assert_eq!(shown["config"]["file.compression.type"], "gzip");
+    let output = edit("sed -i s/gzip/rar/");
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told.contains("error: ") && told.contains("file.compression.type") && told.contains("given up"), "{told}");
     let output = edit("true");
     assert!(text(&output.stderr).contains("nothing was changed"), "{}", text(&output.stderr));
 }
@@ -366,6 +373,11 @@ fn connections_and_integrations_are_those_of_a_server_that_is_named_and_else_of_
     assert!(text(&nothing.stderr).contains("--connections FILE, or a server"), "{}", text(&nothing.stderr));
     desk.ends(&served, 0, &["connection", "delete", "lake", "--yes"]);
 
+    // What is told to be done next reaches the server that this was done on.
+    let (_, next) = desk.ends(&served, 0, &["integration", "create", "draft"]);
+    assert!(next.contains(&format!("ROLE_ARN --server {}", served.url())), "{next}");
+    let (_, next) = desk.ends(&served, 0, &["service-account", "create", "ci"]);
+    assert!(next.contains("role-binding create --principal sa-"), "{next}");
     let made = desk.json(&served, &["integration", "create", "orders"]);
     let id = made["id"].as_str().unwrap();
     let (policy, _) = desk.ends(&served, 0, &["integration", "policy", id]);
@@ -404,6 +416,8 @@ fn connectors_move_over_from_another_worker_with_their_offsets() {
     assert!(told.contains("orders: RUNNING there, can move") && told.contains("paused: PAUSED there"), "{told}");
     assert_eq!(desk.json(&new, &["connector", "list"]), json!([]));
     import(2, &["--dry-run", "ordres"]);
+    let silent = desk.ends(&new, 3, &["connector", "import", "--from", "http://127.0.0.1:1", "--dry-run"]);
+    assert!(silent.1.contains("--from") && !silent.1.contains("--server"), "{}", silent.1);
     import(1, &["orders"]);
     let (told, _) = import(0, &["orders", "--yes"]);
     assert!(told.contains("orders: moved"), "{told}");

@@ -118,7 +118,7 @@ fn a_connector_outlives_the_process_that_was_told_of_it() {
     let copy = dir_of(&dir.path().join("copy.db"));
     refused(&call(&["backup", &copy, "--data-dir", &held]), 0, &["tidegate.key"]);
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
-    refused(&call(&["backup", &copy, "--data-dir", &held]), 3, &["exists"]);
+    refused(&call(&["backup", &copy, "--data-dir", &held]), 3, &["exists", "another name"]);
     refused(&call(&["backup", &dir_of(&dir.path().join("none.db")), "--data-dir", &other]), 3, &["error:"]);
     assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
 

@@ -177,6 +177,21 @@ fn signing_for_msk_takes_a_connection_of_the_cluster() {
 }
 
 #[test]
+fn options_of_a_login_module_are_known_however_they_are_written() {
+    let oauth = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
+    for option in [
+        "ssl.truststore.location=\"/etc/ssl/x\"",
+        "SSL.truststore.location = /etc/ssl/x",
+        r#""ssl.truststore\.location"="/etc/ssl/x""#,
+        r#""\awsRole\Arn"="arn:aws:iam::111111111111:role/operators""#,
+    ] {
+        let module = format!("{oauth} required clientId=\"a\" clientSecret=\"b\" {option};");
+        let config = [("provider.integration.id", "cspi-1"), ("consumer.override.sasl.jaas.config", module.as_str())];
+        assert_eq!(faults(&config, &[]).len(), 1, "{option}");
+    }
+}
+
+#[test]
 fn only_hosts_that_everybody_reads_alike_and_that_are_listed_or_awss_own_are_called() {
     let restrictions = Restrictions::new(["minio.example.com", ".kafka.example.com", "[::1]"]);
     for allowed in [

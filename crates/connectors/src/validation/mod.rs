@@ -9,7 +9,7 @@ use crate::catalogue::{ConnectorClass, plan};
 use crate::clients::is_secret;
 use crate::config::Config;
 use crate::define::{KeyDef, Kind, Value};
-use crate::faults::HIDDEN;
+use crate::faults::{HIDDEN, has_url_password};
 use crate::framework::FRAMEWORK_KEYS;
 use crate::load::ConnectorFile;
 use crate::worker::WorkerConfig;
@@ -209,8 +209,11 @@ fn report(
     KeyReport { name: text.name.clone(), definition: Some(text), value, recommended, errors, visible: true }
 }
 
-/// A value as Connect prints it; `None` if it cannot be read or is not there.
+/// A value as Connect prints it; `None` if it cannot be read or is not there. A URL with a password is as good as one.
 fn shown(kind: Kind, text: Option<&str>, default: Option<&str>) -> Option<String> {
+    if text.is_some_and(has_url_password) {
+        return Some(HIDDEN.to_owned());
+    }
     if let Some(text) = text.filter(|text| text.contains("${") && kind != Kind::Password) {
         return Some(text.to_owned());
     }

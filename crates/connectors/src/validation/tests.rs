@@ -36,6 +36,14 @@ fn key<'a>(validation: &'a Validation, name: &str) -> &'a KeyReport {
     validation.keys.iter().find(|key| key.name == name).unwrap_or_else(|| panic!("{name} is reported"))
 }
 
+#[test]
+fn a_password_inside_a_url_is_not_shown() {
+    let validation = validated(&[("aws.s3.endpoint", "https://user:pw@minio.example.com")]);
+    assert_eq!(key(&validation, "aws.s3.endpoint").value.as_deref(), Some("[hidden]"));
+    let validation = validated(&[("aws.s3.endpoint", "https://minio.example.com")]);
+    assert_eq!(key(&validation, "aws.s3.endpoint").value.as_deref(), Some("https://minio.example.com"));
+}
+
 /// A key as the recordings hold it.
 fn recorded(text: &KeyText, recommended: &[String]) -> Value {
     json!({

@@ -126,7 +126,12 @@ impl ControlPlane {
     /// The cluster that Kafka Connect's surface is about for this caller: that of its API key, or the operator's own.
     pub async fn default_cluster(&self, caller: &Caller) -> Result<ClusterId, Refusal> {
         let id = caller.only_cluster.clone().unwrap_or_else(|| self.0.default_cluster.clone());
-        self.look(caller, move |at| at.cluster(&id).map(|_| id)).await
+        let look = move |at: &At<'_>| match at.cluster(&id) {
+            // The caller has not named it, and does not learn its id.
+            Err(Refusal::NotFound { kind, .. }) => Err(Refusal::NotFound { kind, id: "default".to_owned() }),
+            found => found.map(|_| id),
+        };
+        self.look(caller, look).await
     }
 
     /// Makes one.

@@ -12,7 +12,7 @@ use super::kept::unmask;
 use super::kept_connector::{Config, KeptConnector};
 use super::rights::{Action, Rights};
 use super::{ConnectorView, ControlPlane, PartitionOffset, Refusal, Target};
-use crate::{Caller, ClusterId, ConnectorId, EnvironmentId, store};
+use crate::{Caller, ClusterId, ConnectorId, EnvironmentId, Error, store};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -171,6 +171,9 @@ impl ControlPlane {
                         None => config.remove(&key),
                     };
                 }
+                if let Some((_, stored)) = &before {
+                    stays_secret(stored, &config)?;
+                }
                 config
             }
         };
@@ -214,10 +217,14 @@ impl ControlPlane {
         offsets: &[PartitionOffset],
         deed: &Deed,
     ) -> Result<(), Refusal> {
-        let (cluster_of, name_of) = (cluster.clone(), name.to_owned());
-        let find = move |at: &At<'_>| Ok(KeptConnector::named(at.table, &cluster_of, &name_of)?.is_some());
+        let (cluster_of, name_of, group) = (cluster.clone(), name.to_owned(), plan.group().to_owned());
+        let find = move |at: &At<'_>| {
+            Ok(KeptConnector::named(at.table, &cluster_of, &name_of)?.is_some()
+                || holder(at, &cluster_of, &group, &name_of)?.is_some())
+        };
         if self.look(caller, find).await? {
-            // Refused where it is written down, in the same words as without offsets.
+            // Refused where it is written down, in the same words as without offsets. A group that is another connector's
+            // is not touched.
             return Ok(());
         }
         let altered = self.0.supervisor.alter_offsets(plan, offsets).await;
@@ -225,6 +232,23 @@ impl ControlPlane {
         let refusal = Refusal::Remote { what: format!("could not set the offsets that {name} begins at"), cause };
         self.note(caller, deed.clone(), fault::Diagnose::code(&refusal)).await?;
         Err(refusal)
+    }
+}
+
+/// What is a secret of one class may be none of another, which would show what was sealed. A patch carries no such value over.
+fn stays_secret(stored: &Config, patched: &Config) -> Result<(), Refusal> {
+    let class = |config: &Config| config.get("connector.class").cloned();
+    let (before, after) = (class(stored), class(patched));
+    let shown = |key: &str| is_secret_key(before.as_deref(), key) && !is_secret_key(after.as_deref(), key);
+    match stored.iter().find(|(key, value)| !value.is_empty() && patched.get(*key) == Some(*value) && shown(key)) {
+        None => Ok(()),
+        Some((key, _)) => Err(Refusal::Flawed {
+            field: key.clone(),
+            value: super::MASK.to_owned(),
+            rule: "is a secret of the class that the connector has, and none of the new one: put the whole configuration, \
+                   or take it out"
+                .to_owned(),
+        }),
     }
 }
 
@@ -308,10 +332,8 @@ fn write(
     ready: &Ready,
     target: Target,
 ) -> Result<KeptConnector, Refusal> {
-    let query = "SELECT name FROM connectors WHERE cluster = ?1 AND consumer_group = ?2 AND name <> ?3";
     let group = ready.plan.group();
-    let holder = at.table.first(query, [cluster.as_str(), group, name], |row| row.get::<_, String>(0))?;
-    if let Some(holder) = holder {
+    if let Some(holder) = holder(at, cluster, group, name)? {
         return Err(group_taken(at, cluster, &ready.plan, &holder));
     }
     let id = before.map_or_else(|| at.new_id(ConnectorId::random), |before| Ok(before.id.clone()))?;
@@ -339,6 +361,12 @@ fn write(
     }
     kept.remember(at.table, &ready.uses, &at.caller.principal.to_string())?;
     Ok(kept)
+}
+
+/// The connector that a group is of, if that is another than `name`.
+fn holder(at: &At<'_>, cluster: &ClusterId, group: &str, name: &str) -> Result<Option<String>, Error> {
+    let query = "SELECT name FROM connectors WHERE cluster = ?1 AND consumer_group = ?2 AND name <> ?3";
+    at.table.first(query, [cluster.as_str(), group, name], |row| row.get::<_, String>(0))
 }
 
 /// Two connectors of one group would each have half of the records.

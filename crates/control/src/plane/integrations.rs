@@ -38,6 +38,14 @@ pub struct NewTrust {
     pub role: Option<String>,
 }
 
+fn may_create(at: &At<'_>, environment: &EnvironmentId) -> Result<(), Refusal> {
+    // It has no id yet that rights could name: who may make one may make any.
+    if at.may(Action::Create, &Resource::Integration(environment, "any")) {
+        return Ok(());
+    }
+    Err(at.forbidden("create", format!("integrations of {environment}")))
+}
+
 fn no_integration(id: &IntegrationId) -> Refusal {
     Refusal::NotFound { kind: "integration", id: id.to_string() }
 }
@@ -202,7 +210,7 @@ impl ControlPlane {
         let home = new.environment.clone();
         let allowed = self.look(caller, move |at| {
             at.environment(&home)?;
-            at.require(Action::Create, "create", &Resource::Integration(&home, "any"))
+            may_create(at, &home)
         });
         // AWS is asked only for who may make one.
         let principal = match allowed.await {
@@ -213,7 +221,7 @@ impl ControlPlane {
         self.change(caller, deed, move |at, deed| {
             let principal = principal?;
             at.environment(&new.environment)?;
-            at.require(Action::Create, "create", &Resource::Integration(&new.environment, "any"))?;
+            may_create(at, &new.environment)?;
             let asked = NewIntegration {
                 display_name: new.display_name,
                 environment: new.environment.to_string(),

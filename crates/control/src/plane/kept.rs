@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ::connectors::has_url_password;
 use serde_json::{Map, Value, json};
 use world::Secret;
 
@@ -31,12 +32,6 @@ fn is_reference(value: &str) -> bool {
         .is_some_and(|inner| inner.contains(':') && !inner.contains(['{', '}', '$']))
 }
 
-/// Whether a URL carries a password.
-fn has_password(value: &str) -> bool {
-    let authority = value.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
-    authority.is_some_and(|authority| authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')))
-}
-
 /// Puts the secrets of `before` in the place of masks: what the caller means.
 ///
 /// # Errors
@@ -53,7 +48,7 @@ pub(crate) fn unmask(
         }
         let stored = before.and_then(|before| before.get(&key));
         match stored {
-            Some(stored) if is_secret(&key) || has_password(stored) => {
+            Some(stored) if is_secret(&key) || has_url_password(stored) => {
                 let stored = stored.clone();
                 (key, stored)
             }
@@ -78,7 +73,7 @@ impl Kept {
         vault: &Vault,
     ) -> Self {
         let cell = |key: &str, value: &str| {
-            if (is_secret(key) && !value.is_empty() && !is_reference(value)) || has_password(value) {
+            if (is_secret(key) && !value.is_empty() && !is_reference(value)) || has_url_password(value) {
                 Cell::Sealed(vault.seal(&format!("{place}/{key}"), value))
             } else {
                 Cell::Plain(value.to_owned())
@@ -226,6 +221,7 @@ mod tests {
             ("half.password", "x${file:/s:p}"),
             ("empty.password", ""),
             ("url", "https://user:pw@host/x"),
+            ("urls", "http://a:8081,http://user:pw@b:8081"),
         ]);
         let kept = Kept::seal(&written, is_secret, "connector/lcc-1", &vault);
         let text = kept.to_text();
@@ -235,7 +231,7 @@ mod tests {
         assert!(read.open("connector/lcc-2", &vault).is_err(), "what is moved to another row does not open");
         let shown = read.masked();
         let masked: Vec<_> = shown.iter().filter(|(_, value)| *value == MASK).map(|(key, _)| key.as_str()).collect();
-        assert_eq!(masked, ["half.password", "password", "url"]);
+        assert_eq!(masked, ["half.password", "password", "url", "urls"]);
         // What is shown and sent back is what was there.
         assert_eq!(unmask(shown, Some(&written), is_secret).unwrap(), written);
     }

@@ -191,7 +191,7 @@ impl Diagnose for Refusal {
     fn hint(&self) -> Option<Cow<'static, str>> {
         Some(match self {
             Self::Unauthenticated => "log in again, or give another API key".into(),
-            Self::Forbidden { .. } => "ask an administrator of the environment for a role that allows it".into(),
+            Self::Forbidden { .. } => "ask an administrator of the environment for a role that allows it; a key of one cluster does nothing beside that cluster".into(),
             Self::Config(faults) => return faults.hint(),
             Self::NameMismatch { .. } => "leave name out of the configuration, or make both the same".into(),
             Self::InUse { kind, .. } => format!("delete those connectors, or have them use another {kind}").into(),

@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{FlockOperation, flock};
 
@@ -83,7 +83,10 @@ fn copy(from: &Connection, path: &Path) -> Result<(), Error> {
     let copied = Connection::open(path).map_err(told).and_then(|mut copy| {
         // All pages in one step: a few MiB, and nobody writes between two of them.
         let backup = Backup::new(from, &mut copy).map_err(told)?;
-        backup.step(-1).map_err(told)?;
+        // SQLite calls it no error that somebody else had the file for all the time that we waited.
+        if backup.step(-1).map_err(told)? != StepResult::Done {
+            return Err(Error::Store { path: path.to_owned(), trouble: Trouble::Locked });
+        }
         drop(backup);
         check(path, &copy)
     });
@@ -115,4 +118,29 @@ fn check(path: &Path, connection: &Connection) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Store { path: path.to_owned(), trouble: Trouble::Damaged })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_what_somebody_else_keeps_to_himself_is_refused_and_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, to) = (dir.path().join("a.db"), dir.path().join("b.db"));
+        let holder = Connection::open(&path).unwrap();
+        holder.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1);").unwrap();
+        let from = Connection::open(&path).unwrap();
+        from.busy_timeout(std::time::Duration::from_millis(1)).unwrap();
+        copy(&from, &to).unwrap();
+        std::fs::remove_file(&to).unwrap();
+        drop(from);
+        // What SQLite does while it mends a log, or puts the last of it into the file.
+        holder.execute_batch("PRAGMA locking_mode = EXCLUSIVE; INSERT INTO t VALUES (2);").unwrap();
+        let from = Connection::open(&path).unwrap();
+        from.busy_timeout(std::time::Duration::from_millis(1)).unwrap();
+        let refused = copy(&from, &to).unwrap_err();
+        assert!(matches!(refused, Error::Store { trouble: Trouble::Locked, .. }), "{refused}");
+        assert!(!to.exists());
+    }
 }

@@ -106,7 +106,7 @@ fn operation(route: &Route) -> Value {
     });
     if !matches!(route.body, Kind::Nothing) {
         operation["requestBody"] = json!({
-            "required": true,
+            "required": !route.or_nothing,
             "content": { "application/json": { "schema": route.body.schema() } },
         });
     }

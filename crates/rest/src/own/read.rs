@@ -8,6 +8,7 @@ use bytes::Bytes;
 use control::{Caller, Refusal};
 use fault::{Chain, suggest};
 use http::{HeaderMap, header};
+use http_body::Body as _;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -49,6 +50,10 @@ pub(super) async fn read(request: Request) -> Result<Read, Trouble> {
     let key = read_key(route, &parts.headers, &mut flaws);
     let (body, bytes) = match route.body {
         Kind::Nothing => (Value::Null, Bytes::new()),
+        // `curl -X POST` sends neither a body nor its type.
+        _ if route.or_nothing && body.is_end_stream() && !parts.headers.contains_key(header::CONTENT_TYPE) => {
+            (Value::Object(serde_json::Map::new()), Bytes::new())
+        }
         kind => {
             let (value, bytes) = read_body(&parts.headers, body).await?;
             kind.check("", &value, &mut flaws);

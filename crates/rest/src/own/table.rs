@@ -18,6 +18,8 @@ pub(super) struct Route {
     pub(super) summary: &'static str,
     pub(super) query: &'static [Param],
     pub(super) body: Kind,
+    /// Whether the body may be left out, with its type: then it says nothing, as `{}` does.
+    pub(super) or_nothing: bool,
     pub(super) status: u16,
     pub(super) answer: Kind,
     /// Whether it takes `If-Match`.
@@ -44,6 +46,7 @@ impl Route {
             summary,
             query: &[],
             body: Kind::Nothing,
+            or_nothing: false,
             status: 200,
             answer: Kind::Nothing,
             conditional: false,
@@ -59,6 +62,10 @@ impl Route {
 
     const fn takes(self, body: Kind) -> Self {
         Self { body, ..self }
+    }
+
+    const fn or_nothing(self) -> Self {
+        Self { or_nothing: true, ..self }
     }
 
     const fn answers(self, answer: Kind) -> Self {
@@ -334,6 +341,7 @@ pub(super) static ROUTES: &[Route] = &[
     post("/v1/connections/{name}:test", "testConnection", "Examines a connection", run!(connections::test))
         .query(&[ENVIRONMENT])
         .takes(object(&s::TEST))
+        .or_nothing()
         .answers(object(&s::REPORT)),
     // integrations
     get(

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use control::{Caller, Credentials, Origin, Principal, Refusal};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ORIGIN, REFERRER_POLICY};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ORIGIN, REFERRER_POLICY, RETRY_AFTER};
 use http::header::{HeaderName, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::Body as _;
@@ -178,6 +178,12 @@ impl Front {
                 && let Some(why) = foreign_page(request.headers(), self.cors.as_ref(), self.loopback)
             {
                 return surface.error(StatusCode::FORBIDDEN, "origin", why, id);
+            }
+            if let Err(Refusal::Busy { .. }) = &found {
+                let text = "too many logins have failed or are being checked; try again in a minute";
+                let mut response = surface.error(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", text, id);
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+                return response;
             }
             *principal = found.as_ref().ok().map(|caller| caller.principal.clone());
             Asker::new(found)

@@ -26,6 +26,9 @@ struct Echo {
 impl Application for Echo {
     fn authenticate(&self, credentials: Credentials, origin: Origin) -> BoxFuture<'_, Result<Caller, Refusal>> {
         let found = match credentials {
+            Credentials::Basic { user, .. } if user == "guesser" => {
+                Err(Refusal::Busy { kind: "login", id: "of this account".to_owned(), doing: "it has failed too often" })
+            }
             Credentials::Basic { .. } => Err(Refusal::Unauthenticated),
             Credentials::None | Credentials::Bearer(_) => {
                 Ok(Caller { principal: Principal::Operator, only_cluster: None, origin })
@@ -109,6 +112,18 @@ async fn eventually(mut state: impl FnMut() -> bool) {
         }
     };
     timeout(Duration::from_secs(20), wait).await.expect("the state comes");
+}
+
+#[tokio::test]
+async fn whoever_has_failed_too_often_is_told_to_wait_in_the_words_of_each_surface() {
+    let (server, echo) = start(options()).await;
+    for (path, word) in [("/connectors", "error_code"), ("/iam/v2/api-keys", "errors"), ("/v1/connectors", "detail")] {
+        // guesser:x
+        let login = "authorization: Basic Z3Vlc3Nlcjp4\r\nconnection: close";
+        let text = ask(&server, &get(path).replace("connection: close", login)).await;
+        assert!(text.starts_with("HTTP/1.1 429") && text.contains("retry-after: 2") && text.contains(word), "{text}");
+    }
+    assert_eq!(echo.answered.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

@@ -193,6 +193,11 @@ async fn what_cannot_be_read_is_a_clear_4xx_and_nothing_is_lost() {
     let form =
         harness.ask(Method::POST, "/v1/environments").header("content-type", "text/plain").body("{}").send().await;
     assert_eq!(problem(&form, 415)["code"], "rest.media-type");
+    // What is sent without a body is refused for that only where something has to be said.
+    let nothing = harness.ask(Method::POST, "/v1/environments").send().await;
+    assert_eq!(problem(&nothing, 415)["code"], "rest.media-type");
+    let test = harness.ask(Method::POST, "/v1/connections/lake:test").send().await;
+    assert_eq!(problem(&test, 404)["code"], "control.not-found");
 
     for (path, status) in [
         ("/v1/connectors/%ff", 400),

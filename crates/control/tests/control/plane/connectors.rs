@@ -1,4 +1,4 @@
-use control::{MASK, Refusal, Target};
+use control::{MASK, NewConnector, PartitionOffset, Refusal, Target};
 use fault::Diagnose as _;
 
 use super::{Plane, new, operator, sink};
@@ -54,6 +54,53 @@ async fn a_mask_without_a_secret_and_a_group_of_another_are_refused() {
     let renamed = sink(&[("name", "c")]);
     let refused = world.plane.put_config(&caller, &cluster, "a", renamed, None).await.unwrap_err();
     assert!(matches!(refused, Refusal::NameMismatch { .. }));
+}
+
+#[tokio::test]
+async fn a_new_connector_that_is_refused_for_its_group_has_not_moved_that_group() {
+    let world = Plane::new().await;
+    let caller = operator();
+    let cluster = world.plane.default_cluster(&caller).await.unwrap();
+    world.broker.create_topic("orders", 1, &[]).await.unwrap();
+    let at = |offset| vec![PartitionOffset { topic: "orders".to_owned(), partition: 0, offset: Some(offset) }];
+    let first = NewConnector { offsets: at(0), ..new("a", sink(&[])) };
+    world.plane.create_connector(&caller, &cluster, first).await.unwrap();
+    let thief = sink(&[("consumer.override.group.id", "connect-a")]);
+    let thief = NewConnector { offsets: at(7), ..new("b", thief) };
+    let refused = world.plane.create_connector(&caller, &cluster, thief).await.unwrap_err();
+    assert!(refused.to_string().contains("is that of connector a already"), "{refused}");
+    assert_eq!(world.plane.offsets(&caller, &cluster, "a").await.unwrap(), at(0));
+}
+
+#[tokio::test]
+async fn a_patch_of_the_class_shows_no_secret_of_the_class_before() {
+    let world = Plane::new().await;
+    let caller = operator();
+    let cluster = world.plane.default_cluster(&caller).await.unwrap();
+    world.plane.create_connector(&caller, &cluster, new("a", sink(&[]))).await.unwrap();
+    let class = ("connector.class".to_owned(), Some("io.confluent.connect.s3.S3SinkConnector".to_owned()));
+    let patch = [class.clone()].into();
+    let refused = world.plane.patch_config(&caller, &cluster, "a", patch, None).await.unwrap_err();
+    assert!(matches!(&refused, Refusal::Flawed { field, .. } if field == "aws.access.key.id"), "{refused}");
+    // Whoever writes the value knows it.
+    let patch = [class, ("aws.access.key.id".to_owned(), Some("AKIAI44QH8DHBEXAMPLE".to_owned()))].into();
+    let refused = world.plane.patch_config(&caller, &cluster, "a", patch, None).await;
+    assert!(!matches!(refused, Err(Refusal::Flawed { .. })));
+}
+
+#[tokio::test]
+async fn who_may_not_know_of_the_default_cluster_does_not_learn_its_id() {
+    let world = Plane::new().await;
+    let admin = world.admin().await;
+    let cluster = world.plane.default_cluster(&admin).await.unwrap();
+    let tenant = world.plane.create_environment(&admin, "tenant").await.unwrap();
+    let tail = format!("/environment={}", tenant.id);
+    let stranger = world.with_role(&admin, "stranger", "EnvironmentAdmin", &tail).await;
+    let refused = world.plane.default_cluster(&stranger).await.unwrap_err();
+    assert!(
+        matches!(refused, Refusal::NotFound { .. }) && !refused.to_string().contains(cluster.as_str()),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

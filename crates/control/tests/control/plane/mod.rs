@@ -29,8 +29,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 #[expect(clippy::struct_field_names, reason = "it is the plane")]
 pub(crate) struct Plane {
     pub(crate) plane: ControlPlane,
-    #[expect(dead_code, reason = "it ends with its holder")]
-    broker: Broker,
+    pub(crate) broker: Broker,
     dir: TempDir,
     worker: WorkerConfig,
     pub(crate) clock: Clock,

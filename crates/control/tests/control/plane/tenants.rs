@@ -353,6 +353,9 @@ async fn what_a_connector_names_cannot_be_taken_away_and_whoever_may_not_use_it_
     assert!(matches!(refused, Refusal::Forbidden { action: "assign", .. }), "{refused}");
     let refused = plane.set_target(&writer, lkc, "x", Target::Paused).await.unwrap_err();
     assert!(matches!(refused, Refusal::Forbidden { action: "pause", .. }), "{refused}");
+    let integration = NewTrust { environment: env.clone(), display_name: "x".to_owned(), role: None };
+    let refused = plane.create_integration(&writer, integration).await.unwrap_err();
+    assert!(refused.to_string().ends_with(&format!("may not create integrations of {env}")), "{refused}");
     plane.delete_connector(&manager, lkc, "x", None).await.unwrap();
     plane.delete_connection(&ours.admin, env, "lake", None).await.unwrap();
 }
