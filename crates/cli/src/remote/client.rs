@@ -167,7 +167,7 @@ impl Api {
             let mut answer = self.get(&page).await?;
             // An empty list is an answer, too: what has none must not be taken for one.
             let Some(Value::Array(list)) = answer.body.get_mut("items").map(Value::take) else {
-                return Err(Failure::failed(Silence::Foreign.told(&self.url)));
+                return Err(Failure::failed(Silence::Foreign.told(&self.url, self.hints)));
             };
             items.extend(list);
             match answer.body.get("next").and_then(Value::as_str) {
