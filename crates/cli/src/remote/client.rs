@@ -165,10 +165,12 @@ impl Api {
                 Some(cursor) => format!("{path}{joint}page_size=1000&cursor={}", segment(cursor)),
             };
             let mut answer = self.get(&page).await?;
-            if let Value::Array(list) = answer.body["items"].take() {
-                items.extend(list);
-            }
-            match answer.body["next"].as_str() {
+            // An empty list is an answer, too: what has none must not be taken for one.
+            let Some(Value::Array(list)) = answer.body.get_mut("items").map(Value::take) else {
+                return Err(Failure::failed(Silence::Foreign.told(&self.url, self.hints)));
+            };
+            items.extend(list);
+            match answer.body.get("next").and_then(Value::as_str) {
                 Some(next) if cursor.as_deref() != Some(next) => cursor = Some(next.to_owned()),
                 _ => return Ok(items),
             }
@@ -260,10 +262,16 @@ async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>) -> Res
     let body = Limited::new(body, LARGEST).collect().await.map_err(|error| broken(&error))?.to_bytes();
     driver.abort();
     let text = String::from_utf8_lossy(&body).into_owned();
+    let read = serde_json::from_str(&text);
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let is_told = parts.status.is_success() && !text.is_empty();
+    if is_told && (kind.starts_with("text/html") || kind.starts_with("application/json") && read.is_err()) {
+        return Err(Silence::Foreign);
+    }
     Ok(Answer {
         status: parts.status.as_u16(),
         etag: parts.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(ToOwned::to_owned),
-        body: serde_json::from_str(&text).unwrap_or_default(),
+        body: read.unwrap_or_default(),
         text,
     })
 }
@@ -275,6 +283,7 @@ enum Silence {
     NoConnection,
     NoAnswer,
     Broken(String),
+    Foreign,
     Unsendable(String),
 }
 
@@ -285,11 +294,15 @@ impl Silence {
                 format!("could not reach {url}: {why}\n  hint: {}", hints.unreachable)
             }
             Self::Tls(why) => format!(
-                "no TLS with {url}: {why}\n  hint: if its certificate is of your own authority, give that with --ca-cert FILE"
+                "no TLS with {url}: {why}\n  hint: if its certificate is of your own authority, give that with --ca-cert FILE; \
+                 if it speaks no TLS, name it with http://"
             ),
             Self::NoConnection => format!("could not reach {url}: no connection in {} s", CONNECT.as_secs()),
             Self::NoAnswer => format!("{url} did not answer in {} s", ANSWER.as_secs()),
             Self::Broken(why) => format!("the answer of {url} broke off: {why}"),
+            Self::Foreign => format!(
+                "{url} answers, but not as Tidegate does\n  hint: check --server (tidegate context list): something else is there"
+            ),
             Self::Unsendable(why) => format!("the request to {url} cannot be written down: {why}"),
         }
     }
@@ -398,6 +411,32 @@ mod tests {
     fn the_secret_is_not_shown() {
         let text = format!("{:?}", open("http://localhost", false).unwrap());
         assert!(!text.contains("hunter2") && !text.contains(&BASE64_STANDARD.encode("key:hunter2")), "{text}");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_tidegate_is_not_taken_for_an_empty_list() {
+        for (kind, body) in [
+            ("text/html", "<html>hi</html>"),
+            ("application/json", "["),
+            ("application/json", "[]"),
+            ("application/json", "5"),
+            ("application/json", r#"{"items":5}"#),
+            ("application/octet-stream", "x"),
+        ] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let serving = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = [0; 4096];
+                tokio::io::AsyncReadExt::read(&mut stream, &mut asked).await.unwrap();
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                tokio::io::AsyncWriteExt::write_all(&mut stream, answer.as_bytes()).await.unwrap();
+            });
+            let failure = open(&format!("http://{address}"), false).unwrap().all("/v1/connectors").await.unwrap_err();
+            assert!(failure.text.contains("not as Tidegate does"), "{body}: {}", failure.text);
+            serving.await.unwrap();
+        }
     }
 
     #[test]

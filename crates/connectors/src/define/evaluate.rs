@@ -57,14 +57,17 @@ pub(crate) fn evaluate<'a>(
 }
 
 /// Names the keys that nothing reads, with the key that was probably meant. They never fail a configuration: people
-/// carry keys of other tools along.
+/// carry keys of other tools along. Whoever sends more of them than [`GUESSES`] mistyped nothing: the rest is named alone.
 pub(crate) fn warn_unknown(config: &Config, is_known: impl Fn(&str) -> bool, known: &[&str], found: &mut Findings) {
-    for (key, _) in config.iter().filter(|(key, _)| !is_known(key)) {
-        let meant =
-            suggest(key, known.iter().copied()).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+    for (number, (key, _)) in config.iter().filter(|(key, _)| !is_known(key)).enumerate() {
+        let close = (number < GUESSES).then(|| suggest(key, known.iter().copied())).flatten();
+        let meant = close.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
         found.warn(key, format!("nothing reads this key{meant}"));
     }
 }
+
+/// To guess takes a comparison with every key there is, and a request may bring tens of thousands of keys.
+const GUESSES: usize = 50;
 
 #[cfg(test)]
 mod tests {
@@ -103,6 +106,16 @@ mod tests {
         assert_eq!(values.number("n"), None);
         assert_eq!(values.text("one"), None, "what is refused has no value");
         assert!(values.is_set("n") && !values.is_set("must"));
+    }
+
+    #[test]
+    fn tens_of_thousands_of_unknown_keys_are_named_and_the_first_ones_alone_guessed_at() {
+        let config: Config = (10..60_010).map(|n| (format!("mus{n}"), "v".to_owned())).collect();
+        let mut found = Findings::default();
+        warn_unknown(&config, |_| false, &["must"], &mut found);
+        assert_eq!(found.warnings.len(), 60_000);
+        let guessed = found.warnings.iter().filter(|warning| warning.text.contains("did you mean")).count();
+        assert!(guessed <= GUESSES, "{guessed} were guessed at");
     }
 
     #[test]

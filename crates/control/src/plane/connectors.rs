@@ -262,10 +262,27 @@ fn check_name(name: &str) -> Result<(), Refusal> {
         "must not be empty".to_owned()
     } else if name.chars().any(char::is_control) {
         "must not hold control characters".to_owned()
+    } else if matches!(name, "." | "..") {
+        "must not be . or .., which clients take out of the paths that they ask for".to_owned()
     } else if name.chars().count() > LONGEST_NAME {
         format!("must have {LONGEST_NAME} characters at most")
     } else {
         return Ok(());
     };
     Err(Refusal::Flawed { field: "name".to_owned(), value: name.chars().take(80).collect(), rule })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_path_can_name_is_no_name() {
+        for name in ["", " ", ".", "..", "a\nb", "a\0b", &"n".repeat(LONGEST_NAME + 1)] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in ["...", ".a", "a/b", "../x", "a?b", "%2e%2e", "\u{1f600}", &"n".repeat(LONGEST_NAME)] {
+            assert!(check_name(name).is_ok(), "{name:?}");
+        }
+    }
 }

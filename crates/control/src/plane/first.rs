@@ -42,7 +42,6 @@ impl Beginning {
                     make(table, now, vault.print())?;
                 }
                 // What a process that is gone was about to do, nobody does any more.
-                table.write("DELETE FROM idempotency WHERE answer IS NULL", [])?;
                 let query = "UPDATE offset_requests SET state = 'failed', reason = 'Tidegate ended before it was done'
                              WHERE state = 'pending'";
                 table.write(query, [])?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fault::Chain;
 use rusqlite::params;
 
-use super::idempotency::DAY;
+use super::idempotency::KEPT;
 use super::{ControlPlane, Inner, Refusal};
 use crate::ConnectorId;
 
@@ -49,7 +49,7 @@ impl ControlPlane {
         self.0
             .store
             .with(move |table| {
-                table.write("DELETE FROM idempotency WHERE at <= ?1", [now - DAY])?;
+                table.write("DELETE FROM idempotency WHERE at <= ?1", [now - KEPT])?;
                 table.write("DELETE FROM logins WHERE ends_at <= ?1", [now])?;
                 // From the oldest on, so that the numbers of what stays have no gap.
                 let query = "DELETE FROM audit WHERE number < (SELECT max(number) FROM audit)

@@ -143,8 +143,8 @@ CREATE TABLE offset_requests (
 CREATE TABLE idempotency (
     principal TEXT    NOT NULL,
     key       TEXT    NOT NULL,
-    request   BLOB    NOT NULL,         -- SHA-256
-    answer    TEXT,                     -- null while it is being made
+    request   BLOB    NOT NULL,         -- its SHA-256, sealed
+    answer    TEXT,                     -- sealed
     at        INTEGER NOT NULL,
     PRIMARY KEY (principal, key)
 ) STRICT, WITHOUT ROWID;

@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use control::ControlPlane;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::trouble::Trouble;
 
-/// How long an answer is kept: longer than any client goes on trying.
-const KEPT: Duration = Duration::from_hours(1);
+/// How long an answer is kept.
+const KEPT: Duration = ControlPlane::ANSWERS_KEPT;
 
 /// How many answers are kept: with a page each, 16 MiB.
 const MOST: usize = 4096;
@@ -20,8 +22,8 @@ const MOST: usize = 4096;
 /// The longest key, as others have it.
 pub(super) const LONGEST: usize = 255;
 
-/// Answers by key. They are in memory alone: those of API keys hold secrets, and after a restart a name that is taken is
-/// refused as ever.
+/// Answers by key, and who is at it. The store keeps them beyond a restart, too ([`Answer::written`]), but those that hold a
+/// secret, which are in memory alone.
 #[derive(Debug, Default)]
 pub(super) struct Keys(Mutex<HashMap<Name, Entry>>);
 
@@ -58,6 +60,29 @@ impl std::fmt::Debug for Answer {
     }
 }
 
+impl Answer {
+    /// As the store keeps it.
+    pub(super) fn written(&self) -> Option<String> {
+        let text = |value: &HeaderValue| value.to_str().ok().map(ToOwned::to_owned);
+        let headers: Option<Vec<_>> =
+            self.headers.iter().map(|(name, value)| Some((name.as_str(), text(value)?))).collect();
+        let body = std::str::from_utf8(&self.body).ok()?;
+        Some(json!({ "status": self.status.as_u16(), "headers": headers?, "body": body }).to_string())
+    }
+
+    /// From what [`Self::written`] wrote.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let written: Value = serde_json::from_str(text).ok()?;
+        let status = StatusCode::from_u16(written["status"].as_u64()?.try_into().ok()?).ok()?;
+        let header = |pair: &Value| {
+            let name: HeaderName = pair[0].as_str()?.parse().ok()?;
+            Some((name, HeaderValue::from_str(pair[1].as_str()?).ok()?))
+        };
+        let headers = written["headers"].as_array()?.iter().map(header).collect::<Option<HeaderMap>>()?;
+        Some(Self { status, headers, body: written["body"].as_str()?.to_owned().into() })
+    }
+}
+
 impl Keys {
     /// The answer to the first request with this key, or that of `make`, which is kept if it is a success: what was refused
     /// has changed nothing, and may be tried again. Requests with one key wait for each other.
@@ -65,12 +90,11 @@ impl Keys {
         &self,
         principal: String,
         key: &str,
-        request: &[&[u8]],
+        request: [u8; 32],
         make: impl Future<Output = Result<Answer, Trouble>>,
     ) -> Result<Answer, Trouble> {
         let slot = self.slot((principal, key.to_owned()));
         let mut kept = slot.lock().await;
-        let request = fingerprint(request);
         if let Some(kept) = &*kept {
             if kept.request == request {
                 return Ok(kept.answer.clone());
@@ -98,7 +122,7 @@ impl Keys {
 }
 
 /// Parts with their lengths, so that no two requests are one.
-fn fingerprint(parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn fingerprint(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
@@ -126,7 +150,7 @@ mod tests {
             let body = Bytes::from(count.fetch_add(1, Ordering::Relaxed).to_string());
             Ok(Answer { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body })
         };
-        keys.once(who.to_owned(), key, &[body.as_bytes()], make).await.map(|answer| answer.body)
+        keys.once(who.to_owned(), key, fingerprint(&[body.as_bytes()]), make).await.map(|answer| answer.body)
     }
 
     #[tokio::test]

@@ -38,11 +38,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use control::ControlPlane;
+use control::{Caller, ControlPlane, Recalled};
 use http::{HeaderMap, HeaderValue, header};
 
 use self::ask::{Ask, Content, Reply};
-use self::idempotency::{Answer, Keys};
+use self::idempotency::{Answer, Keys, fingerprint};
 use self::read::Read;
 use self::trouble::Trouble;
 
@@ -87,14 +87,46 @@ async fn answered(state: &Arc<State>, request: Request) -> Result<Response, Trou
     let principal = format!("{} {:?}", caller.principal, caller.only_cluster);
     let ask = Ask { state: state.clone(), caller, path, query, body, expected, closing };
     let Some(key) = key else { return (route.run)(ask).await.map(respond) };
-    let make = async { (route.run)(ask).await.map(Reply::whole) };
-    let request: [&[u8]; 3] = [route.method.as_bytes(), target.as_bytes(), &bytes];
-    state.keys.once(principal, &key, &request, make).await.map(|answer| {
+    let request = fingerprint(&[route.method.as_bytes(), target.as_bytes(), &bytes]);
+    let caller = ask.caller.clone();
+    let make = async {
+        if let Some(answer) = recalled(&state.plane, &caller, &key, request).await? {
+            return Ok(answer);
+        }
+        let answer = (route.run)(ask).await?.whole();
+        if answer.status.is_success() && !route.shows_secret {
+            keep(&state.plane, &caller, &key, request, &answer).await;
+        }
+        Ok(answer)
+    };
+    state.keys.once(principal, &key, request, make).await.map(|answer| {
         let mut response = Response::new(Body::from(answer.body));
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;
         response
     })
+}
+
+/// What was answered before this process began.
+async fn recalled(
+    plane: &ControlPlane,
+    caller: &Caller,
+    key: &str,
+    request: [u8; 32],
+) -> Result<Option<Answer>, Trouble> {
+    match plane.recall(caller, key, request).await? {
+        Recalled::New => Ok(None),
+        Recalled::Answer(text) => Ok(Answer::read(text.expose())),
+        Recalled::Other => Err(Trouble::KeyReused { key: key.to_owned() }),
+    }
+}
+
+/// What was made is there whether its answer can be kept or not.
+async fn keep(plane: &ControlPlane, caller: &Caller, key: &str, request: [u8; 32], answer: &Answer) {
+    let Some(text) = answer.written() else { return };
+    if let Err(refusal) = plane.keep_answer(caller, key, request, &text).await {
+        tracing::warn!("the answer to a request with an Idempotency-Key is not kept: {}", fault::Chain(&refusal));
+    }
 }
 
 fn respond(reply: Reply) -> Response {

@@ -157,6 +157,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_answer_with_a_secret_is_never_kept_for_those_who_ask_twice() {
+        for route in ROUTES.iter().filter(|route| route.creates) {
+            let Kind::Object(shape) = route.answer else { continue };
+            let holds = shape.members.iter().any(|member| member.name.contains("secret"));
+            assert_eq!(route.shows_secret, holds, "{}", route.name);
+        }
+    }
+
+    #[test]
     fn what_is_documented_is_routed_and_the_other_way_round() {
         let document = document();
         let mut documented = BTreeSet::new();

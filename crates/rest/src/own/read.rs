@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::idempotency::LONGEST;
 use super::shape::Kind;
 use super::table::{ROUTES, Route};
-use super::trouble::{Flaw, Trouble};
+use super::trouble::{Flaw, MOST_FLAWS, Trouble};
 use crate::request::{Asker, RequestId, read_json};
 
 /// The largest body: no configuration comes near it.
@@ -124,6 +124,9 @@ fn fits<'a>(template: &'static str, path: &'a str) -> Option<Vec<(&'static str, 
 fn read_query(route: &'static Route, query: &str, flaws: &mut Vec<Flaw>) -> BTreeMap<&'static str, String> {
     let mut read = BTreeMap::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if flaws.len() >= MOST_FLAWS {
+            break;
+        }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let decode = |text: &str| {
             let text = text.replace('+', " ");

@@ -4,7 +4,7 @@ use fault::suggest;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::trouble::Flaw;
+use super::trouble::{Flaw, MOST_FLAWS};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy)]
@@ -264,7 +264,7 @@ impl Shape {
             return flaws.push(Flaw::new(key, shown(value), text));
         };
         let known = || self.members.iter().map(|member| member.name);
-        for name in object.keys().filter(|name| !known().any(|known| known == *name)) {
+        for name in object.keys().filter(|name| !known().any(|known| known == *name)).take(MOST_FLAWS) {
             // Not the value: it may be a secret under a mistyped name.
             let mut flaw = Flaw::new(&under(key, name), None, "is not known here".to_owned());
             flaw.allowed = known().map(ToOwned::to_owned).collect();

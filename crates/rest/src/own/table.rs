@@ -26,6 +26,8 @@ pub(super) struct Route {
     pub(super) conditional: bool,
     /// Whether it takes `Idempotency-Key`.
     pub(super) creates: bool,
+    /// Whether its answer holds a secret, which is shown this once and kept nowhere.
+    pub(super) shows_secret: bool,
     pub(super) run: Handler,
 }
 
@@ -49,6 +51,7 @@ impl Route {
             answer: Kind::Nothing,
             conditional: false,
             creates: false,
+            shows_secret: false,
             run,
         }
     }
@@ -72,6 +75,10 @@ impl Route {
     /// Makes something: 201.
     const fn makes(self, answer: Kind) -> Self {
         Self { answer, status: 201, creates: true, ..self }
+    }
+
+    const fn shows_secret(self) -> Self {
+        Self { shows_secret: true, ..self }
     }
 
     /// 204.
@@ -445,7 +452,8 @@ pub(super) static ROUTES: &[Route] = &[
         .answers(Kind::Page(&s::KEY)),
     post("/v1/keys", "createKey", "Makes an API key; its secret is shown this once", run!(keys::create))
         .takes(object(&s::NEW_KEY))
-        .makes(object(&s::ISSUED_KEY)),
+        .makes(object(&s::ISSUED_KEY))
+        .shows_secret(),
     get("/v1/keys/{id}", "getKey", "One API key", run!(keys::show)).answers(object(&s::KEY)),
     delete("/v1/keys/{id}", "deleteKey", "Takes an API key away", run!(keys::delete)),
     get("/v1/role-bindings", "listRoleBindings", "Roles that were given", run!(keys::role_bindings))

@@ -9,6 +9,9 @@ use fault::{Blame, Chain, Code, Diagnose, Retry};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
+/// How many are told of what is not known: a request may bring hundreds of thousands.
+pub(super) const MOST_FLAWS: usize = 100;
+
 /// One thing wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Flaw {
@@ -109,7 +112,11 @@ pub(crate) enum Trouble {
 }
 
 fn one_line(flaws: &[Flaw]) -> String {
-    let each: Vec<_> = flaws.iter().take(8).map(|flaw| format!("{} {}", flaw.key, flaw.text)).collect();
+    let each = flaws.iter().take(8).map(|flaw| match flaw.key.as_str() {
+        "" => format!("the body {}", flaw.text),
+        key => format!("{key} {}", flaw.text),
+    });
+    let each: Vec<_> = each.collect();
     each.join("; ")
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use connectors::{Config, WorkerConfig};
-use control::{ControlPlane, Openness, Settings, Supervisor};
+use control::{ControlPlane, Openness, Refusal, Settings, Supervisor};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -65,15 +65,32 @@ impl Harness {
         .collect();
         let worker = WorkerConfig::from_config(worker, &environment).expect("a worker");
         let (here, at) = (data_dir.path(), "127.0.0.1:8083");
-        let mut settings = Settings::new(here, worker, at, clock.clone(), environment.clone());
+        let mut settings = Settings::new(here, worker, at, clock, environment);
         settings.open = Openness::Closed;
         let mut options = ServerOptions::new(([127, 0, 0, 1], 0).into());
         change(&mut settings, &mut options, &aws, &user);
-        let process = Process::start(64 << 20, 1, clock, environment).expect("threads");
-        let metrics = Metrics::new(process.clone());
-        let worker_id = settings.worker_id.clone();
-        let plane = ControlPlane::open(settings, Supervisor::new(process, &metrics, worker_id)).await.expect("a store");
+        let (plane, metrics) = opened(settings).await.expect("a store");
         let server = Server::start(options, plane.clone(), metrics).await.expect("a free port");
+        Self { server, plane, broker, aws, user, data_dir }
+    }
+
+    /// The same after a restart: another listener, the same store.
+    pub(crate) async fn reopen(self) -> Self {
+        let Self { server, plane, broker, aws, user, data_dir } = self;
+        let (settings, address) = (plane.settings().clone(), server.address());
+        server.close().await;
+        plane.close().await;
+        drop(plane);
+        let begun = std::time::Instant::now();
+        // Tasks that were cut hold it for a moment yet.
+        let (plane, metrics) = loop {
+            match opened(settings.clone()).await {
+                Ok(opened) => break opened,
+                Err(refusal) if begun.elapsed() > PATIENCE => panic!("the store is not given back: {refusal}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        let server = Server::start(ServerOptions::new(address), plane.clone(), metrics).await.expect("its port");
         Self { server, plane, broker, aws, user, data_dir }
     }
 
@@ -131,6 +148,15 @@ impl Harness {
         config.extend(changes.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())));
         config
     }
+}
+
+async fn opened(settings: Settings) -> Result<(ControlPlane, Metrics), Refusal> {
+    let (clock, environment) = (settings.clock.clone(), Environment::of([] as [(String, String); 0]));
+    let process = Process::start(64 << 20, 1, clock, environment).expect("threads");
+    let metrics = Metrics::new(process.clone());
+    let worker_id = settings.worker_id.clone();
+    let plane = ControlPlane::open(settings, Supervisor::new(process, &metrics, worker_id)).await?;
+    Ok((plane, metrics))
 }
 
 /// A request that is being put together.

@@ -126,6 +126,43 @@ async fn a_creation_that_is_sent_twice_happens_once() {
 }
 
 #[tokio::test]
+async fn what_was_made_before_a_restart_is_answered_as_before_and_nothing_of_it_is_in_the_clear() {
+    let harness = Harness::open().await;
+    async fn made(harness: &Harness, body: Value) -> Answer {
+        let ask = harness.ask(Method::POST, "/v1/service-accounts").header("idempotency-key", "k1");
+        ask.json(&body).send().await
+    }
+    let first = made(&harness, json!({ "display_name": "billing" })).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{:#}", first.json());
+    let harness = harness.reopen().await;
+    let second = made(&harness, json!({ "display_name": "billing" })).await;
+    assert_eq!(
+        (first.status, first.body, first.headers["location"].clone()),
+        (second.status, second.body, second.headers["location"].clone())
+    );
+    let other = made(&harness, json!({ "display_name": "shipping" })).await;
+    assert_eq!(problem(&other, 422)["code"], "rest.idempotency-key");
+    assert_eq!(harness.get("/v1/service-accounts").await.json()["items"].as_array().unwrap().len(), 1);
+    let store = rusqlite::Connection::open(harness.data_dir.path().join("tidegate.db")).unwrap();
+    let query = "SELECT request || answer FROM idempotency";
+    let kept: String = store.query_row(query, [], |row| row.get(0)).unwrap();
+    assert!(!kept.contains("billing"), "{kept}");
+}
+
+#[tokio::test]
+async fn of_what_is_not_known_the_first_are_told_and_no_more() {
+    let harness = Harness::open().await;
+    let told = |answer: &Answer| problem(answer, 400)["faults"].as_array().unwrap().len();
+    let query = "a&".repeat(30_000);
+    assert_eq!(told(&harness.get(&format!("/v1/connectors?{query}")).await), 100);
+    let members: serde_json::Map<_, _> = (0..30_000).map(|n| (format!("k{n}"), Value::Null)).collect();
+    let refused = harness.post("/v1/environments", &Value::Object(members)).await;
+    assert!(told(&refused) <= 101, "and what is missing");
+    let list = problem(&harness.post("/v1/environments", &json!([])).await, 400);
+    assert_eq!(list["detail"], "the request is not valid: the body must be an object, not a list");
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_a_clear_4xx_and_nothing_is_lost() {
     let harness = Harness::open().await;
     let post = |body: Vec<u8>| {

@@ -34,7 +34,8 @@ fn worker() -> WorkerConfig {
 #[expect(clippy::print_stdout, reason = "it tells its parent")]
 async fn child() {
     let Some(dir) = ::world::Environment::process().get(DIR) else { return };
-    let plane = super::open(settings(dir.as_ref(), worker(), Clock::system())).await.unwrap();
+    // What the parent has closed may be held for a moment yet.
+    let plane = eventually_open(settings(dir.as_ref(), worker(), Clock::system())).await;
     let caller = operator();
     let cluster = plane.default_cluster(&caller).await.unwrap();
     println!("open");
