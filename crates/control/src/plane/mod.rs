@@ -160,11 +160,14 @@ impl ControlPlane {
         &self.0.settings
     }
 
-    /// Whether the store works and what is wanted runs: for `/readyz`, which anybody may ask, so it names nothing.
+    /// Whether the store works and what is wanted of the operator's own connectors runs: for `/readyz`, which anybody may
+    /// ask, so it names nothing. How tenants fare is nobody else's business, and no reason to take the API from everybody.
     pub async fn readiness(&self) -> Readiness {
-        let query = "SELECT id FROM connectors WHERE target = 'running'";
+        let query = "SELECT connectors.id FROM connectors JOIN clusters ON clusters.id = connectors.cluster
+                     WHERE connectors.target = 'running' AND clusters.environment = ?1";
         let read = |row: &rusqlite::Row<'_>| id::<ConnectorId>(row, 0);
-        let wanted = self.0.store.read(move |table| Ok::<_, Refusal>(table.rows(query, [], read)?)).await;
+        let own = self.0.own.clone();
+        let wanted = self.0.store.read(move |table| Ok::<_, Refusal>(table.rows(query, [own.as_str()], read)?)).await;
         let Ok(wanted) = wanted else { return Readiness { store: false, wanted: 0, opened: 0, failed: 0 } };
         let doing: Vec<_> = wanted
             .iter()

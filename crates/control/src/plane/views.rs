@@ -148,7 +148,7 @@ pub struct Restart {
 pub struct Readiness {
     /// Whether the store can be read.
     pub store: bool,
-    /// How many connectors shall run.
+    /// How many connectors of the operator's own shall run.
     pub wanted: usize,
     /// How many of them have been opened.
     pub opened: usize,

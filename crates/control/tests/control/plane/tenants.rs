@@ -416,3 +416,20 @@ async fn nobody_gives_themselves_more_and_the_last_admin_stays() {
     assert!(world.plane.users(&admin).await.unwrap().len() == 1, "one sees oneself");
     assert_eq!(world.plane.create_environment(&admin, "x").await.unwrap_err().code(), "control.forbidden");
 }
+
+/// `/readyz` asks for no credentials.
+#[tokio::test]
+async fn whether_the_service_is_ready_tells_nothing_of_tenants() {
+    let Two { world, admin, theirs, .. } = two().await;
+    let run = async |caller: &Caller, cluster: &ClusterId| {
+        world.plane.set_target(caller, cluster, "orders", Target::Running).await.unwrap();
+    };
+    run(&theirs.admin, &theirs.cluster).await;
+    let ready = world.plane.readiness().await;
+    assert!(ready.store);
+    assert_eq!((ready.wanted, ready.opened, ready.failed), (0, 0, 0));
+    let cluster = world.plane.default_cluster(&admin).await.unwrap();
+    world.plane.create_connector(&admin, &cluster, new("orders", sink(&[]))).await.unwrap();
+    run(&admin, &cluster).await;
+    assert_eq!(world.plane.readiness().await.wanted, 1, "the operator's own counts");
+}
