@@ -52,10 +52,9 @@ mod tests {
 
     #[test]
     fn a_very_long_word_is_compared_with_nothing() {
-        let (word, known) = ("k".repeat(4 << 20), ["k".repeat(1 << 10)]);
-        let began = std::time::Instant::now();
-        assert_eq!(suggest(&word, known.iter().map(String::as_str)), None);
-        assert!(began.elapsed() < std::time::Duration::from_secs(5), "it was compared");
+        // To compare these takes hours.
+        let (word, known) = ("k".repeat(4 << 20), "k".repeat(1 << 20));
+        assert_eq!(suggest(&word, [known.as_str()]), None);
     }
 
     #[test]

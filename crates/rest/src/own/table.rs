@@ -8,6 +8,7 @@ use super::{
 };
 
 /// One method of one path.
+#[expect(clippy::struct_excessive_bools, reason = "columns of a table")]
 pub(super) struct Route {
     pub(super) method: &'static str,
     /// With names in braces.
