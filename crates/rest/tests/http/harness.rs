@@ -81,7 +81,7 @@ impl Harness {
         server.close().await;
         plane.close().await;
         drop(plane);
-        let begun = std::time::Instant::now();
+        let begun = tokio::time::Instant::now();
         // Tasks that were cut hold it for a moment yet.
         let (plane, metrics) = loop {
             match opened(settings.clone()).await {

@@ -127,11 +127,11 @@ async fn a_creation_that_is_sent_twice_happens_once() {
 
 #[tokio::test]
 async fn what_was_made_before_a_restart_is_answered_as_before_and_nothing_of_it_is_in_the_clear() {
-    let harness = Harness::open().await;
     async fn made(harness: &Harness, body: Value) -> Answer {
         let ask = harness.ask(Method::POST, "/v1/service-accounts").header("idempotency-key", "k1");
         ask.json(&body).send().await
     }
+    let harness = Harness::open().await;
     let first = made(&harness, json!({ "display_name": "billing" })).await;
     assert_eq!(first.status, StatusCode::CREATED, "{:#}", first.json());
     let harness = harness.reopen().await;
