@@ -204,7 +204,6 @@ async fn names_of_any_characters_can_be_made_and_deleted() {
         ("grün☃", "gr%C3%BCn%E2%98%83"),
         ("100%", "100%25"),
         ("a/b", "a%2Fb"),
-        ("..", "%2E%2E"),
         ("a?b#c;d", "a%3Fb%23c;d"),
     ] {
         let new = json!({ "name": name, "config": harness.aiven(&[]), "initial_state": "STOPPED" });
@@ -213,10 +212,13 @@ async fn names_of_any_characters_can_be_made_and_deleted() {
         let found = harness.get(&format!("/connectors/{path}")).await;
         assert_eq!(found.json()["name"], name);
         let place = made.header("location").split_once("/connectors/").expect("a place").1.to_owned();
-        if name != ".." {
-            assert_eq!(harness.get(&format!("/connectors/{place}/config")).await.json()["name"], name);
-        }
+        assert_eq!(harness.get(&format!("/connectors/{place}/config")).await.json()["name"], name);
         assert_eq!(harness.ask(Method::DELETE, &format!("/connectors/{path}")).send().await.status, 204);
+    }
+    // Most clients take these out of a path before they send it: such a connector could be made, and not deleted.
+    for name in [".", ".."] {
+        let new = json!({ "name": name, "config": harness.aiven(&[]), "initial_state": "STOPPED" });
+        assert_eq!(harness.post("/connectors", &new).await.status, 400, "{name}");
     }
     assert_eq!(harness.get("/connectors").await.json(), json!([]));
 }
