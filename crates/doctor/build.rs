@@ -7,7 +7,9 @@ use std::{env, fs, io};
 #[expect(clippy::disallowed_methods, reason = "how Cargo tells a build script where to write")]
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=scenarios");
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    // Not `env!`: checkouts that share a target directory share the script, too.
+    let here = env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("Cargo did not say where we are"))?;
+    let dir = Path::new(&here).join("scenarios");
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 #[expect(clippy::disallowed_methods, reason = "how cargo talks to build scripts")]
 fn main() {
-    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    // Not `env!`: checkouts that share a target directory share the script, too.
+    let pages = Path::new(&here).join("../../docs/errors");
     println!("cargo:rerun-if-changed={}", pages.display());
     let mut files: Vec<PathBuf> = std::fs::read_dir(&pages)
         .expect("docs/errors is there")

@@ -106,10 +106,10 @@ const PREFIXES: &[&str] = &[
 
 /// Settings of Connect's worker that have no meaning here, and why.
 pub(crate) const MEANINGLESS: &[(&str, &str)] = &[
-    ("access.control.", "there is no REST listener in this process"),
-    ("admin.listeners", "there is no REST listener in this process"),
+    ("access.control.", "run has no REST listener; serve takes access.control.allow.origin and .methods"),
+    ("admin.listeners", "run has no REST listener; serve takes --listen"),
     ("client.id", "each client is named after its connector"),
-    ("config.storage.", "connectors are read from files"),
+    ("config.storage.", "run reads connectors from files; serve keeps them in its data directory"),
     ("connect.protocol", "there is no group of workers"),
     ("connector.plugin.discovery", "connector classes are built in"),
     ("exactly.once.source.support", "sink connectors are exactly once by themselves"),
@@ -118,15 +118,15 @@ pub(crate) const MEANINGLESS: &[(&str, &str)] = &[
     ("inter.worker.", "there is no group of workers"),
     ("internal.key.converter", "nothing is stored in Connect's topics"),
     ("internal.value.converter", "nothing is stored in Connect's topics"),
-    ("listeners", "there is no REST listener in this process"),
+    ("listeners", "run has no REST listener; serve takes --listen"),
     ("metric.reporters", "metrics are served by --metrics-addr"),
     ("metrics.", "metrics are served by --metrics-addr"),
     ("offset.storage.", "offsets are kept in the consumer group alone"),
     ("plugin.discovery", "connector classes are built in"),
     ("plugin.path", "connector classes are built in"),
     ("rebalance.timeout.ms", "there is no group of workers"),
-    ("response.http.headers.config", "there is no REST listener in this process"),
-    ("rest.", "there is no REST listener in this process"),
+    ("response.http.headers.config", "the headers of answers are not configurable"),
+    ("rest.", "run has no REST listener; serve takes --listen, and rest.advertised.host.name and .port"),
     ("scheduled.rebalance.max.delay.ms", "there is no group of workers"),
     ("session.timeout.ms", "set consumer.session.timeout.ms"),
     ("status.storage.", "nothing is stored in Connect's topics"),
@@ -366,7 +366,7 @@ mod tests {
             [
                 "offset.storage.file.filename: has no meaning here: offsets are kept in the consumer group alone",
                 "plugin.path: has no meaning here: connector classes are built in",
-                "rest.port: has no meaning here: there is no REST listener in this process",
+                "rest.port: has no meaning here: run has no REST listener; serve takes --listen, and rest.advertised.host.name and .port",
                 "bootstrap.server: nothing reads this key; did you mean bootstrap.servers?",
             ]
         );

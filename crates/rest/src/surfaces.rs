@@ -5,7 +5,6 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use runtime::Metrics;
 use tower_service::Service;
 
 use crate::LogLevels;
@@ -22,9 +21,7 @@ pub(crate) struct Surfaces {
 }
 
 impl Surfaces {
-    pub(crate) fn new(plane: ControlPlane, metrics: Metrics, log_levels: Option<LogLevels>) -> Self {
-        // The own surface shows live rates; the metrics have a listener of their own.
-        drop(metrics);
+    pub(crate) fn new(plane: ControlPlane, log_levels: Option<LogLevels>) -> Self {
         Self {
             connect: crate::connect::router(plane.clone(), log_levels),
             confluent: crate::confluent::router(&plane),

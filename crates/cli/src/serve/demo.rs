@@ -39,9 +39,9 @@ pub(crate) async fn demo(
     // Where other things listen, the demo takes what is free.
     let bound = rest::Server::bind(DEFAULT).or_else(|_| rest::Server::bind(any)).map_err(|error| explain(&error))?;
     let url = format!("http://{}", bound.address());
-    let (control, metrics) = open(&place, &kept, &bound, logging).await?;
+    let control = open(&place, &kept, &bound, logging).await?;
     let options = ServerOptions { log_levels: Some(logging.levels()), ..ServerOptions::new(bound.address()) };
-    let server = rest::Server::start_on(bound, options, control.clone(), metrics).await;
+    let server = rest::Server::start_on(bound, options, control.clone()).await;
     let server = server.map_err(|error| explain(&error))?;
     let made = make_connector(&place, &url, screen).await;
     let going = match &made {
@@ -57,12 +57,7 @@ pub(crate) async fn demo(
     going
 }
 
-async fn open(
-    place: &Place,
-    kept: &Kept,
-    bound: &rest::Bound,
-    logging: &Logging,
-) -> Result<(ControlPlane, Metrics), String> {
+async fn open(place: &Place, kept: &Kept, bound: &rest::Bound, logging: &Logging) -> Result<ControlPlane, String> {
     let endpoint = ("AWS_ENDPOINT_URL", place.aws.endpoint());
     let environment = Environment::of(place.variables().into_iter().chain([endpoint]));
     let mut config = Config::new();
@@ -83,7 +78,7 @@ async fn open(
     };
     let control = ControlPlane::open(settings, supervisor).await.map_err(|refusal| explain(&refusal))?;
     control.show_trust(&metrics);
-    Ok((control, metrics))
+    Ok(control)
 }
 
 async fn make_connector(place: &Place, url: &str, screen: &Screen) -> Result<(), String> {

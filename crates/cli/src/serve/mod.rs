@@ -193,7 +193,7 @@ async fn serve_plane(
         .and_then(|origins| Cors::new(origins, config.get("access.control.allow.methods")));
     let options =
         ServerOptions { tls: setup.tls.clone(), cors, log_levels: Some(logging.levels()), ..ServerOptions::new(asked) };
-    let server = rest::Server::start_on(bound, options, plane.clone(), metrics.clone()).await;
+    let server = rest::Server::start_on(bound, options, plane.clone()).await;
     let server = server.map_err(|error| Ending::of(Exit::Failed, &error))?;
     plane.show_trust(metrics);
     plane.supervisor().learn_cluster_id(setup.worker.clone());

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use control::ControlPlane;
 use fault::{Blame, Code, Diagnose, Retry};
-use runtime::Metrics;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -155,19 +154,14 @@ impl Server {
     }
 
     /// Listens, and answers from now on.
-    pub async fn start(options: ServerOptions, plane: ControlPlane, metrics: Metrics) -> Result<Self, ServerError> {
+    pub async fn start(options: ServerOptions, plane: ControlPlane) -> Result<Self, ServerError> {
         let bound = Self::bind(options.listen)?;
-        Self::start_on(bound, options, plane, metrics).await
+        Self::start_on(bound, options, plane).await
     }
 
     /// The same on an address that was taken before; `options.listen` is not looked at.
-    pub async fn start_on(
-        bound: Bound,
-        options: ServerOptions,
-        plane: ControlPlane,
-        metrics: Metrics,
-    ) -> Result<Self, ServerError> {
-        let surfaces = Surfaces::new(plane, metrics, options.log_levels.clone());
+    pub async fn start_on(bound: Bound, options: ServerOptions, plane: ControlPlane) -> Result<Self, ServerError> {
+        let surfaces = Surfaces::new(plane, options.log_levels.clone());
         Self::answer_on(bound, options, Arc::new(surfaces)).await
     }
 

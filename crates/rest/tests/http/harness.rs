@@ -69,8 +69,8 @@ impl Harness {
         settings.open = Openness::Closed;
         let mut options = ServerOptions::new(([127, 0, 0, 1], 0).into());
         change(&mut settings, &mut options, &aws, &user);
-        let (plane, metrics) = opened(settings).await.expect("a store");
-        let server = Server::start(options, plane.clone(), metrics).await.expect("a free port");
+        let plane = opened(settings).await.expect("a store");
+        let server = Server::start(options, plane.clone()).await.expect("a free port");
         Self { server, plane, broker, aws, user, data_dir }
     }
 
@@ -83,14 +83,14 @@ impl Harness {
         drop(plane);
         let begun = tokio::time::Instant::now();
         // Tasks that were cut hold it for a moment yet.
-        let (plane, metrics) = loop {
+        let plane = loop {
             match opened(settings.clone()).await {
                 Ok(opened) => break opened,
                 Err(refusal) if begun.elapsed() > PATIENCE => panic!("the store is not given back: {refusal}"),
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         };
-        let server = Server::start(ServerOptions::new(address), plane.clone(), metrics).await.expect("its port");
+        let server = Server::start(ServerOptions::new(address), plane.clone()).await.expect("its port");
         Self { server, plane, broker, aws, user, data_dir }
     }
 
@@ -150,13 +150,12 @@ impl Harness {
     }
 }
 
-async fn opened(settings: Settings) -> Result<(ControlPlane, Metrics), Refusal> {
+async fn opened(settings: Settings) -> Result<ControlPlane, Refusal> {
     let (clock, environment) = (settings.clock.clone(), Environment::of([] as [(String, String); 0]));
     let process = Process::start(64 << 20, 1, clock, environment).expect("threads");
     let metrics = Metrics::new(process.clone());
     let worker_id = settings.worker_id.clone();
-    let plane = ControlPlane::open(settings, Supervisor::new(process, &metrics, worker_id)).await?;
-    Ok((plane, metrics))
+    ControlPlane::open(settings, Supervisor::new(process, &metrics, worker_id)).await
 }
 
 /// A request that is being put together.
